@@ -1,0 +1,32 @@
+/* What the back-end files of this room share: the insides of a device and of a buffer. No other room includes this. */
+#ifndef BT_DEVICE_INTERNAL_H
+#define BT_DEVICE_INTERNAL_H
+
+#include "device/device.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What one back-end library keeps with a device: made on first use, destroyed with the device. */
+typedef struct {
+    void *state;
+    void (*destroy)(void *state); /* NULL while state is NULL */
+} bt_device_slot;
+
+struct bt_device {
+    bt_device_kind kind;
+    int n_thread; /* threads that one operation may use */
+    /* The CPU queue is the calling thread: an operation is done when its call returns. */
+    bt_device_slot layers;  /* convolution and inner product primitives, packed weights */
+    bt_device_slot scratch; /* grow-only work memory, see bt_scratch */
+};
+
+struct bt_buffer {
+    bt_device *device; /* borrowed */
+    bt_dtype type;
+    size_t count;
+    void *data; /* 64-byte aligned for owners; a view points into its owner's */
+    bool is_view;
+};
+
+#endif
