@@ -1,0 +1,29 @@
+/* What is this file? Signatures, git-annex stubs, git-lfs stubs. */
+#ifndef BT_IO_FOREIGN_H
+#define BT_IO_FOREIGN_H
+
+#include "base/status.h"
+
+typedef enum {
+    BT_FILE_UNKNOWN,
+    BT_FILE_ANNEX_STUB, /* an annex pointer (text "/annex/objects/..." or a link to .git/annex/objects that dangles), or a git-lfs pointer */
+    BT_FILE_HDF5,
+    BT_FILE_NPY,
+    BT_FILE_NIFTI,
+    BT_FILE_AUDIO,
+    BT_FILE_TEXTGRID,
+    BT_FILE_TR_REPORT,
+    BT_FILE_SAFETENSORS,
+    BT_FILE_JSON,
+    BT_FILE_YAML,
+    BT_FILE_CSV
+} bt_file_kind;
+
+const char *bt_file_kind_name(bt_file_kind kind);
+bt_status bt_file_recognise(const char *path, bt_file_kind *kind) BT_MUST_CHECK; /* by content first, then by name */
+
+/* Every reader calls this first. BT_ERR_INPUT with the fix: a missing file (names the key's path), a directory, an empty file,
+ * an annex stub ("...: its content was never fetched; run: datalad get PATH"), a git-lfs stub ("git lfs pull"). */
+bt_status bt_file_check(const char *path) BT_MUST_CHECK;
+
+#endif

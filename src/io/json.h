@@ -1,0 +1,31 @@
+/* JSON through jansson, with errors that name file, line and key. */
+#ifndef BT_IO_JSON_H
+#define BT_IO_JSON_H
+
+#include "base/status.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct bt_json bt_json; /* one parsed document */
+
+bt_status bt_json_read(const char *path, bt_json **out) BT_MUST_CHECK; /* bt_file_check first; must be an object */
+bt_status bt_json_parse(const char *text, const char *name, bt_json **out) BT_MUST_CHECK;
+void bt_json_close(bt_json **json);
+
+/* Members of the root object; dotted paths reach nested objects. Missing or of another type: BT_ERR_INPUT naming both. */
+bool bt_json_has(const bt_json *json, const char *key);
+bt_status bt_json_keys(const bt_json *json, const char *key, bt_names *names) BT_MUST_CHECK; /* key "" = root */
+bt_status bt_json_int(const bt_json *json, const char *key, int64_t *value) BT_MUST_CHECK;
+bt_status bt_json_real(const bt_json *json, const char *key, double *value) BT_MUST_CHECK;
+bt_status bt_json_bool(const bt_json *json, const char *key, bool *value) BT_MUST_CHECK;
+bt_status bt_json_text(const bt_json *json, const char *key, char **value) BT_MUST_CHECK; /* allocated */
+bt_status bt_json_ints(const bt_json *json, const char *key, int64_t *values, size_t capacity, size_t *n) BT_MUST_CHECK;
+bt_status bt_json_texts(const bt_json *json, const char *key, bt_names *values) BT_MUST_CHECK;
+
+/* Quotes and escapes a text into `out`, for writers. */
+bt_status bt_json_quote(bt_text *out, const char *text) BT_MUST_CHECK;
+
+#endif

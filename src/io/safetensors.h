@@ -1,0 +1,41 @@
+/* safetensors, one file or sharded by model.safetensors.index.json: memory-mapped, validated (header length, offsets in
+ * range, no overlap, shape times element size equal to the span, duplicate names). f32, f16, bf16, f64 read as f32. */
+#ifndef BT_IO_SAFETENSORS_H
+#define BT_IO_SAFETENSORS_H
+
+#include "base/status.h"
+#include "device/device.h"
+
+#include <stddef.h>
+
+enum { BT_TENSOR_RANK = 6 };
+
+typedef struct bt_checkpoint bt_checkpoint; /* the tensors of a model folder */
+
+typedef struct {
+    const char *name;
+    int rank;
+    size_t shape[BT_TENSOR_RANK];
+    const char *type; /* "F32", "BF16", ... as in the file */
+} bt_tensor_info;
+
+/* `folder` holds model.safetensors or model.safetensors.index.json (symlinks of a hub cache are followed). */
+bt_status bt_checkpoint_open(const char *folder, bt_checkpoint **out) BT_MUST_CHECK;
+void bt_checkpoint_close(bt_checkpoint **checkpoint);
+size_t bt_checkpoint_count(const bt_checkpoint *checkpoint);
+bt_tensor_info bt_checkpoint_info(const bt_checkpoint *checkpoint, size_t index);
+/* Index of a tensor, or SIZE_MAX. */
+size_t bt_checkpoint_find(const bt_checkpoint *checkpoint, const char *name);
+/* count elements as float32. Non-finite values are BT_ERR_INPUT with tensor and index. */
+bt_status bt_checkpoint_read(const bt_checkpoint *checkpoint, size_t index, float *out) BT_MUST_CHECK;
+
+/* One file, F32, tensors in the given order, metadata {"format": "pt"}. */
+typedef struct {
+    const char *name;
+    int rank;
+    size_t shape[BT_TENSOR_RANK];
+    const float *data;
+} bt_tensor;
+bt_status bt_safetensors_write(const char *path, const bt_tensor *tensors, size_t n) BT_MUST_CHECK;
+
+#endif
