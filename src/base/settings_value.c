@@ -236,7 +236,7 @@ bt_status bt_setting_parse_empty(const bt_setting *setting, void *value)
 static bt_status print_real(double value, bt_text *out)
 {
     if (isnan(value)) return BT_OK;
-    for (int digits = 1; digits <= 17; ++digits) {
+    for (int digits = 15; digits <= 17; ++digits) {
         char text[40];
         (void)snprintf(text, sizeof text, "%.*g", digits, value);
         if (digits == 17 || strtod(text, NULL) == value) return bt_text_add(out, "%s", text);

@@ -1,0 +1,52 @@
+#include "cli/command.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+void bt_help_print(FILE *stream)
+{
+    (void)fprintf(stream, "usage: braintune COMMAND [settings.yaml ...] [key=value ...]\n\n"
+                          "stages (each makes one artefact; mpirun -n N braintune ... shares the work):\n");
+    for (size_t i = 0; i < bt_stages_count; ++i)
+        (void)fprintf(stream, "  %-10s %s\n", bt_stages[i]->name, bt_stages[i]->summary);
+    (void)fprintf(stream, "\ncommands:\n");
+    for (size_t i = 0; i < bt_commands_count; ++i)
+        (void)fprintf(stream, "  %-10s %s\n", bt_commands[i].name, bt_commands[i].summary);
+    (void)fprintf(stream,
+                  "\nbraintune COMMAND --help lists every key with type, unit, default and range.\n\nexit codes:");
+#define HELP_CODE(name, code, text) (void)fprintf(stream, " %d %s;", code, text);
+    BT_STATUS_LIST(HELP_CODE)
+#undef HELP_CODE
+    (void)fprintf(stream, " 137 killed from outside\n");
+}
+
+bt_status bt_stage_help(const bt_stage *stage, bt_text *out)
+{
+    bt_status status = BT_OK;
+    bt_settings settings = {0};
+    bt_settings_add(&settings, stage->table, stage->n_setting, NULL);
+    bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, NULL);
+    BT_TRY(bt_text_add(out, "braintune %s: %s\n\nexample: %s\n\nkeys:\n", stage->name, stage->summary, stage->example));
+    BT_TRY(bt_settings_help(&settings, out));
+cleanup:
+    return status;
+}
+
+int bt_help_command(int n_word, char **words)
+{
+    if (n_word == 0) {
+        bt_help_print(stdout);
+        return BT_OK;
+    }
+    const bt_stage *const stage = bt_stage_find(words[0]);
+    if (!stage) {
+        bt_help_print(stdout);
+        return BT_ERR_USAGE;
+    }
+    bt_text text = {0};
+    const bt_status status = bt_stage_help(stage, &text);
+    if (status == BT_OK) (void)fputs(text.data, stdout);
+    bt_text_clear(&text);
+    return bt_exit_code(status);
+}

@@ -1,0 +1,121 @@
+/* Runs one stage under MPI, or alone: settings, threads, the stage, one message, one exit code. */
+#include "cli/command.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "device/threads.h"
+
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GRACE_SECONDS = 5 }; /* how long a failed rank waits for the others before it ends them all */
+
+static bool asks_help(int n_word, char **words)
+{
+    for (int i = 0; i < n_word; ++i)
+        if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) return true;
+    return false;
+}
+
+static int print_help(const bt_stage *stage)
+{
+    bt_text text = {0};
+    const bt_status status = bt_stage_help(stage, &text);
+    if (status == BT_OK) (void)fputs(text.data, stdout);
+    bt_text_clear(&text);
+    return bt_exit_code(status);
+}
+
+/* Cores for this rank: what it is bound to, or a fair share when all ranks of the node may run anywhere. */
+static int choose_threads(int64_t wanted)
+{
+    if (wanted > 0) return (int)wanted;
+    if (getenv("OMP_NUM_THREADS")) return bt_threads_get();
+    MPI_Comm node;
+    int ranks = 1, size = 1;
+    (void)MPI_Comm_size(MPI_COMM_WORLD, &size);
+    (void)MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    (void)MPI_Comm_size(node, &ranks);
+    (void)MPI_Comm_free(&node);
+    const int allowed = bt_threads_allowed(), online = bt_threads_online();
+    if (allowed == 1 && online > 1 && size == 1 && !getenv("SLURM_JOB_ID"))
+        bt_log_warn("this process may use one of %d CPUs only; start it with mpirun --map-by slot:PE=%d --bind-to core",
+                    online, online);
+    const int share = allowed == online ? online / ranks : allowed;
+    return share > 0 ? share : 1;
+}
+
+/* All ranks agree on the outcome over a communicator of their own, so that a rank stuck in the stage's collectives
+ * cannot be mistaken for one that agrees; who waits too long ends the job with its own code. */
+static void meet(MPI_Comm door, bt_status status)
+{
+    int mine = status != BT_OK, any = 0, done = 0;
+    MPI_Request request;
+    (void)MPI_Iallreduce(&mine, &any, 1, MPI_INT, MPI_MAX, door, &request);
+    const double start = bt_seconds();
+    for (;;) {
+        (void)MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (done) return;
+        if (status != BT_OK && bt_seconds() - start > GRACE_SECONDS) {
+            (void)fprintf(stderr, "braintune: error: %s\n", bt_error_message());
+            (void)MPI_Abort(MPI_COMM_WORLD, (int)status);
+        }
+        bt_sleep(0.0005);
+    }
+}
+
+static bt_status parse(bt_settings *settings, const bt_comm *comm, int n_word, char **words)
+{
+    return bt_agree(comm, bt_settings_parse(settings, n_word, words));
+}
+
+static bt_status run(const bt_stage *stage, const bt_comm *comm, int n_word, char **words)
+{
+    bt_status status = BT_OK;
+    bt_settings settings = {0};
+    bt_common common = {0};
+    bt_text result = {0};
+    void *options = NULL;
+    BT_ALLOC(options, stage->options_size);
+    bt_settings_add(&settings, stage->table, stage->n_setting, options);
+    bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, &common);
+    BT_TRY(parse(&settings, comm, n_word, words));
+    bt_threads_set(choose_threads(common.threads));
+    const bt_stage_call call = {
+        .options = options, .settings = &settings, .common = &common, .comm = comm, .result = &result};
+    BT_TRY(stage->run(&call));
+    if (bt_comm_rank(comm) == 0 && result.data) (void)fputs(result.data, stdout);
+cleanup:
+    bt_text_clear(&result);
+    if (options) bt_settings_clear(&settings);
+    bt_free(options);
+    return status;
+}
+
+int bt_stage_command(const bt_stage *stage, int n_word, char **words)
+{
+    if (asks_help(n_word, words)) return print_help(stage);
+    int provided = 0, rank = 0;
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+        (void)fprintf(stderr, "braintune: error: MPI does not start\n");
+        return BT_ERR_INTERNAL;
+    }
+    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    bt_log_speak(rank == 0);
+    bt_fault_rank(rank);
+    MPI_Comm door;
+    (void)MPI_Comm_dup(MPI_COMM_WORLD, &door);
+    bt_comm *comm = NULL;
+    bt_status status = bt_comm_create(MPI_COMM_WORLD, &comm);
+    if (status == BT_OK) status = run(stage, comm, n_word, words);
+    meet(door, status);
+    bt_comm_destroy(&comm);
+    (void)MPI_Comm_free(&door);
+    (void)MPI_Finalize();
+    if (getenv("BRAINTUNE_LEAKS") && bt_memory_live() != 0)
+        (void)fprintf(stderr, "braintune: rank %d leaked %zu blocks\n", rank, bt_memory_live());
+    return rank == 0 ? bt_exit_code(status) : (int)status;
+}

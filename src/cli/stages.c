@@ -1,0 +1,20 @@
+#include "cli/command.h"
+#include "encoding/ceiling.h"
+#include "encoding/encode.h"
+#include "extraction/features.h"
+#include "extraction/lowlevel.h"
+#include "simulate/simulate.h"
+
+#include <string.h>
+
+const bt_stage *const bt_stages[] = {
+    &bt_simulate_stage, &bt_features_stage, &bt_lowlevel_stage, &bt_ceiling_stage, &bt_encode_stage,
+};
+const size_t bt_stages_count = sizeof bt_stages / sizeof *bt_stages;
+
+const bt_stage *bt_stage_find(const char *name)
+{
+    for (size_t i = 0; i < bt_stages_count; ++i)
+        if (!strcmp(bt_stages[i]->name, name)) return bt_stages[i];
+    return NULL;
+}
