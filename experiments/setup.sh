@@ -1,0 +1,55 @@
+# Sourced by experiments/quickstart and tests/check: what both need before they can run.
+# bt_install PACKAGE... installs what is missing (root or sudo); bt_build PRESET configures and builds.
+
+BT_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+BT_BUILD_PACKAGES=(
+    gcc libc6-dev make cmake ninja-build pkg-config
+    openmpi-bin libopenmpi-dev libscalapack-openmpi-dev libhdf5-openmpi-dev
+    libopenblas-openmp-dev libdnnl-dev libyaml-dev libsndfile1-dev libsoxr-dev libkissfft-dev
+    libjansson-dev libxxhash-dev zlib1g-dev flite1-dev libasound2-dev gnuplot-nox fonts-dejavu-core)
+
+bt_install()
+{
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    local as=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+            echo "These packages are missing and neither root nor sudo is at hand. Ask your administrator for:" >&2
+            echo "    apt-get install --no-install-recommends ${missing[*]}" >&2
+            return 4
+        fi
+        as=(sudo)
+    fi
+    echo "installing: ${missing[*]}" >&2
+    local options=(-y -q --no-install-recommends -o DPkg::Lock::Timeout=600)
+    "${as[@]}" apt-get update -q >&2 || true
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${missing[@]}" >&2
+}
+
+bt_build()
+{
+    local log="$BT_SOURCE/.build/$1.log"
+    mkdir -p "$BT_SOURCE/.build"
+    echo "building ($1)" >&2
+    if ! (cd "$BT_SOURCE" && cmake --preset "$1" && cmake --build --preset "$1") >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        echo "the build failed; all of it: $log" >&2
+        return 4
+    fi
+}
+
+# Runs braintune on as many ranks as there are cores here (8 at most), one thread each, bound where the machine lets us.
+bt_mpirun()
+{
+    local cores
+    cores=$(nproc)
+    [ "$cores" -gt 8 ] && cores=8
+    if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+    export OMPI_MCA_btl_vader_single_copy_mechanism=none
+    mpirun --quiet -n "$cores" --map-by slot:PE=1 --bind-to "${BRAINTUNE_BIND:-core:overload-allowed}" "$@"
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# help, --help of every stage, version, unknown commands.
+set -euo pipefail
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+"$BRAINTUNE" help | grep -q '^usage: braintune' || fail help
+"$BRAINTUNE" --version | grep -q '^braintune [0-9]' || fail version
+"$BRAINTUNE" version | grep -qi 'openblas' || fail "version names the BLAS kernel"
+for stage in $("$BRAINTUNE" help | awk '/^stages/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'); do
+    help=$("$BRAINTUNE" "$stage" --help) || fail "$stage --help"
+    grep -q 'store  ' <<<"$help" || fail "$stage --help does not list store="
+    grep -q 'default' <<<"$help" || fail "$stage --help has no defaults"
+done
+set +e
+message=$("$BRAINTUNE" encod 2>&1); code=$?
+[ $code -eq 2 ] || fail "unknown command: exit $code"
+grep -q 'did you mean encode' <<<"$message" || fail "$message"
+"$BRAINTUNE" >/dev/null 2>&1; [ $? -eq 2 ] || fail "no command"
+out=$("$BRAINTUNE" encode nonsense=1 2>/dev/null); code=$?
+[ $code -eq 2 ] && [ -z "$out" ] || fail "messages belong on standard error"
+echo ok
