@@ -33,6 +33,8 @@ bt_status bt_h5_fail(bt_status code, const bt_h5 *file, const char *object, cons
     reason why = {.text = "HDF5 gives no reason"};
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_reason, &why);
     (void)H5Eclear2(H5E_DEFAULT);
+    if (file->error) why.from_system = true;
+    if (file->error) (void)snprintf(why.text, sizeof why.text, "%s", strerror(file->error));
     const bool names_object = object && strcmp(object, "/") != 0;
     return bt_fail(why.from_system ? BT_ERR_FILE : code, "%s%s%s: %s: %s", file->path, names_object ? ":" : "",
                    names_object ? object : "", what, why.text);
@@ -77,6 +79,7 @@ bt_status bt_h5_create(const char *path, bt_h5 **out)
     *out = NULL;
     BT_TRY(new_handle(path, true, &file));
     BT_TRY(access_list(file, NULL, &access));
+    BT_TRY(bt_h5_use_driver(file, access));
     creation = H5Pcreate(H5P_FILE_CREATE);
     BT_H5_CHECK(creation >= 0 && H5Pset_obj_track_times(creation, false) >= 0, BT_ERR_INTERNAL, file, NULL,
                 "HDF5 creation properties");
@@ -140,11 +143,10 @@ bt_status bt_h5_close(bt_h5 **handle)
     bt_status status = BT_OK;
     bt_h5 *const file = *handle;
     if (!file) return BT_OK;
-    if (file->written)
-        BT_H5_CHECK(H5Fflush(file->id, H5F_SCOPE_GLOBAL) >= 0, BT_ERR_FILE, file, NULL, "cannot be written");
     const herr_t closed = H5Fclose(file->id);
     if (closed >= 0) file->id = H5I_INVALID_HID;
-    BT_H5_CHECK(closed >= 0, BT_ERR_FILE, file, NULL, "cannot be closed");
+    BT_H5_CHECK(closed >= 0 && !file->error, BT_ERR_FILE, file, NULL,
+                file->written ? "cannot be written" : "cannot be closed");
 cleanup:
     bt_h5_abandon(handle);
     return status;

@@ -333,6 +333,7 @@ bt_status bt_h5_write_rows(bt_h5 *file, const char *path, bt_dtype type, size_t 
                         .limit = PIECE,
                         .piece = write_piece};
     BT_TRY(move(&t, from, part, (char *)(uintptr_t)data));
+    BT_H5_CHECK(!file->error, BT_ERR_FILE, file, path, "cannot be written");
 cleanup:
     close_set(&set);
     return status;

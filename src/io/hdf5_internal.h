@@ -10,6 +10,7 @@ struct bt_h5 {
     hid_t id;
     char *path;
     bool written; /* made by bt_h5_create */
+    int error;    /* errno of the first write that failed, 0 */
 };
 
 /* Right after a failed HDF5 call (the next one clears HDF5's error stack): "FILE:OBJECT: WHAT: reason". The reason is
@@ -24,6 +25,9 @@ bt_status bt_h5_fail(bt_status code, const bt_h5 *file, const char *object, cons
             goto cleanup;                                                                                              \
         }                                                                                                              \
     } while (0)
+
+/* Makes `file` the one that writes through our driver (hdf5_driver.c), which reports failures in file->error. */
+bt_status bt_h5_use_driver(bt_h5 *file, hid_t access) BT_MUST_CHECK;
 
 /* BT_ERR_INPUT unless `path` is a link to an object that is there; names the nearest sibling. */
 bt_status bt_h5_need(const bt_h5 *file, const char *path) BT_MUST_CHECK;
