@@ -18,6 +18,11 @@ bt_status bt_grid_create(const bt_comm *comm, const size_t extents[BT_AXIS_COUNT
                          bt_grid **out) BT_MUST_CHECK;
 void bt_grid_destroy(bt_grid **grid);
 
+/* The extents that bt_grid_create takes for `size` ranks; pure. Automatic axes get, slowest first, the largest divisor
+ * of what is left that is not above their work; the rest goes to the last automatic axis, else to the last used one. */
+bt_status bt_grid_plan(size_t size, const size_t extents[BT_AXIS_COUNT], const size_t work[BT_AXIS_COUNT],
+                       size_t plan[BT_AXIS_COUNT]) BT_MUST_CHECK;
+
 const bt_comm *bt_grid_axis(const bt_grid *grid, bt_axis axis); /* the ranks that differ from me along `axis` only */
 size_t bt_grid_extent(const bt_grid *grid, bt_axis axis);
 size_t bt_grid_place(const bt_grid *grid, bt_axis axis); /* my coordinate */
