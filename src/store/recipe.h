@@ -6,6 +6,8 @@
 #include "base/status.h"
 #include "base/text.h"
 
+#include <stdbool.h>
+
 typedef struct bt_recipe bt_recipe;
 
 /* `version` is the stage's science version: raise it when the same settings give other numbers. */
@@ -20,6 +22,8 @@ bt_status bt_recipe_settings(bt_recipe *recipe, const bt_settings *settings) BT_
 bt_status bt_recipe_input(bt_recipe *recipe, const char *name, const char *path, const char *store) BT_MUST_CHECK;
 bt_status bt_recipe_json(const bt_recipe *recipe, bt_text *out) BT_MUST_CHECK; /* canonical: sorted keys, one line */
 bt_status bt_recipe_digest(const bt_recipe *recipe, char digest[33]) BT_MUST_CHECK;
+const char *bt_recipe_stage(const bt_recipe *recipe);
+bool bt_recipe_is_one(const char *text); /* JSON with a stage, version, settings and inputs */
 /* The keys that differ between two recipes' JSON, "a (1 here, 2 there), b (...)"; empty when equal. */
 bt_status bt_recipe_difference(const char *here, const char *there, bt_text *out) BT_MUST_CHECK;
 

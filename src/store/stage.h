@@ -45,14 +45,18 @@ typedef struct {
 extern const bt_setting bt_common_settings[];
 extern const size_t bt_common_settings_count;
 
+/* Collective. Bytes of big arrays that this rank may take: memory=, or 80 % of what the machine has left over its
+ * ranks. */
+double bt_memory_per_rank(const bt_stage_call *call);
+
 /* The estimate behind --dry-run, printed in one form by every stage. */
 typedef struct {
     double work;                                           /* units below */
     const char *work_unit;                                 /* "windows" */
     double flops, read_bytes, written_bytes, memory_bytes; /* memory per rank */
 } bt_estimate;
-/* Adds lines to call->result: work, FLOPs, bytes, memory per rank, and seconds at a rate measured on the spot by a
- * short product. Then BT_ERR_USAGE when memory_bytes passes common->memory or the machine, naming memory=. */
+/* Collective. Adds lines to call->result: work, FLOPs, bytes, memory per rank, and seconds at a rate measured on the
+ * spot by a short product. Then BT_ERR_USAGE when memory_bytes passes common->memory or the machine, naming memory=. */
 bt_status bt_estimate_report(const bt_stage_call *call, const bt_estimate *estimate) BT_MUST_CHECK;
 
 #endif

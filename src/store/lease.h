@@ -1,0 +1,36 @@
+/* The lease on a target: who computes it now. Leases save work only; publication is safe without them.
+ *
+ * On disk: a folder PARENT/.NAME.lease with one empty file whose name says who holds it (store/holder.h) and whose
+ * mtime is touched every 5 s. It appears by renaming a private folder onto it, which fails when one with a file in it
+ * is there (an empty one counts as none). A dead holder's is taken by renaming the file inside: the name that is given
+ * up is unique, so of two takers one finds it gone. Both hold on local and shared file systems. */
+#ifndef BT_STORE_LEASE_H
+#define BT_STORE_LEASE_H
+
+#include "base/status.h"
+#include "store/holder.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+typedef struct bt_lease bt_lease;
+
+/* What a waiting process remembers between two tries: a holder on another machine is dead when its heartbeat stood
+ * still for `patience` seconds of the watcher's own clock (so that clocks need not agree), or is 10 minutes old at
+ * first sight. */
+typedef struct {
+    double patience;
+    char holder[BT_HOLDER_SIZE];
+    struct timespec beat;
+    double since;
+} bt_lease_watch;
+
+bt_lease_watch bt_lease_watch_start(void); /* patience 60 s */
+
+/* Tries once. *out is NULL when another one holds it: *holder says who (pid 0: it has just changed hands). Errors,
+ * BT_ERR_FILE: the folder cannot be written, with the system's reason. */
+bt_status bt_lease_try(const char *target, bt_lease_watch *watch, bt_lease **out, bt_holder *holder) BT_MUST_CHECK;
+const char *bt_lease_holder(const bt_lease *lease); /* my bt_holder_text */
+void bt_lease_release(bt_lease **lease);            /* takes NULL; stops the heartbeat, removes the lease */
+
+#endif
