@@ -1,0 +1,57 @@
+/* BLACS process grids and ScaLAPACK's block-cyclic layout. No other room includes this. */
+#ifndef BT_DIST_BLACS_H
+#define BT_DIST_BLACS_H
+
+#include "base/status.h"
+#include "dist/comm.h"
+
+#include <stddef.h>
+
+/* Ranks beyond rows * columns have no place: context = -1. Row-major: place (p, q) is rank p * columns + q. */
+typedef struct {
+    int handle, context;
+    int rows, columns;
+    int row, column; /* mine; -1 without a place */
+} bt_blacs_grid;
+
+/* Rows and columns of a grid on `size` ranks, neither above `most`: as many ranks as columns <= 3 rows allows, and of
+ * equal numbers the squarer one. */
+void bt_blacs_shape(size_t size, size_t most, int *rows, int *columns);
+
+/* Collective over comm, which must have MPI. Combines are set to be repeatable. */
+bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid) BT_MUST_CHECK;
+void bt_blacs_close(bt_blacs_grid *grid); /* collective; a zeroed grid is let alone */
+
+/* Of n rows (columns) in blocks, dealt to `extent` places in turn: how many place `place` has, and the global number of
+ * its `local`-th. */
+size_t bt_blacs_count(size_t n, size_t block, int place, int extent);
+size_t bt_blacs_global(size_t local, size_t block, int place, int extent);
+
+/* A block-cyclic matrix, column-major on each rank. Errors: BT_ERR_INPUT when a size passes ScaLAPACK's 32-bit numbers.
+ */
+typedef struct {
+    size_t rows, columns, block;
+    size_t local_rows, local_columns; /* 0 on ranks without a place */
+    int descriptor[9];
+    double *data; /* (local_columns, local_rows) */
+} bt_blacs_matrix;
+
+bt_status bt_blacs_matrix_create(const bt_blacs_grid *grid, size_t rows, size_t columns, size_t block,
+                                 bt_blacs_matrix *out) BT_MUST_CHECK;
+void bt_blacs_matrix_clear(bt_blacs_matrix *matrix);
+
+/* Between a matrix and `whole`, all of it in column-major order: (columns, rows) in our words. put writes my part of
+ * `whole` and leaves the rest. */
+void bt_blacs_take(const bt_blacs_grid *grid, bt_blacs_matrix *matrix, const double *whole);
+void bt_blacs_put(const bt_blacs_grid *grid, const bt_blacs_matrix *matrix, double *whole);
+
+/* C = A A' (transposed = 0) or A'A, the lower triangle. Collective over the ranks with a place. */
+void bt_blacs_rank_update(int transposed, const bt_blacs_matrix *a, bt_blacs_matrix *c);
+
+/* Eigenpairs of the lower triangle of a: values (n) ascending, vectors in the columns of z; a is lost. *info is
+ * PDSYEVD's. Collective over the ranks with a place; comm agrees on failures before PDSYEVD starts, so ranks without a
+ * place call it too. */
+bt_status bt_blacs_eigen(const bt_comm *comm, const bt_blacs_grid *grid, bt_blacs_matrix *a, double *values,
+                         bt_blacs_matrix *z, int *info) BT_MUST_CHECK;
+
+#endif
