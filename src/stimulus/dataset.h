@@ -22,6 +22,8 @@ const bt_names *bt_dataset_subjects(const bt_dataset *dataset); /* folders under
 /* Scanner TRs of a story by respdict; stored rows are 20 fewer, triggers 5 fewer. BT_ERR_INPUT with the nearest name.
  */
 bt_status bt_dataset_scanner_trs(const bt_dataset *dataset, const char *story, size_t *n) BT_MUST_CHECK;
+size_t bt_dataset_stored_rows(size_t scanner_trs); /* scanner_trs - 20 */
+/* A file is listed there; an annex stub counts, so that reading it names the command that fetches it. */
 bool bt_dataset_has_responses(const bt_dataset *dataset, const char *subject, const char *story);
 /* New strings. */
 char *bt_dataset_audio_path(const bt_dataset *dataset, const char *story);

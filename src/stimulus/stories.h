@@ -20,43 +20,19 @@ typedef struct {
 } bt_timing;
 
 /* The rows of a stage's table for its member `timing`. */
+// clang-format off
 #define BT_TIMING_SETTINGS(options)                                                                                    \
-    {"timing.source",                                                                                                  \
-     BT_SET_CHOICE,                                                                                                    \
-     offsetof(options, timing.source),                                                                                 \
-     BT_SCIENCE,                                                                                                       \
-     "respdict",                                                                                                       \
-     "respdict|trfile",                                                                                                \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     NULL,                                                                                                             \
-     "TR times of a data set: from respdict.json's counts, or from TR reports"},                                       \
-        {"timing.tr",                                                                                                  \
-         BT_SET_REAL,                                                                                                  \
-         offsetof(options, timing.tr),                                                                                 \
-         BT_SCIENCE,                                                                                                   \
-         "2.0045",                                                                                                     \
-         NULL,                                                                                                         \
-         0.01,                                                                                                         \
-         100,                                                                                                          \
-         "s",                                                                                                          \
-         "repetition time, for timing.source=respdict"},                                                               \
-        {"timing.sound_start",                                                                                         \
-         BT_SET_REAL,                                                                                                  \
-         offsetof(options, timing.sound_start),                                                                        \
-         BT_SCIENCE,                                                                                                   \
-         "10.0235",                                                                                                    \
-         NULL,                                                                                                         \
-         -1000,                                                                                                        \
-         1000,                                                                                                         \
-         "s",                                                                                                          \
-         "the sound's start after the first trigger, for timing.source=respdict"},                                     \
-        {"timing.at", BT_SET_CHOICE, offsetof(options, timing.at),        BT_SCIENCE, "middle", "middle|start", 0,     \
-         0,           NULL,          "point of a volume that is its time"},                                            \
-    {                                                                                                                  \
-        "timing.reports", BT_SET_TEXT, offsetof(options, timing.reports), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0,    \
-            NULL, "folder of STORY.report files, for timing.source=trfile"                                             \
-    }
+    {"timing.source", BT_SET_CHOICE, offsetof(options, timing.source), BT_SCIENCE, "respdict", "respdict|trfile",      \
+     0, 0, NULL, "TR times of a data set: from respdict.json's counts, or from TR reports"},                           \
+    {"timing.tr", BT_SET_REAL, offsetof(options, timing.tr), BT_SCIENCE, "2.0045", NULL, 0.01, 100, "s",               \
+     "repetition time, for timing.source=respdict"},                                                                   \
+    {"timing.sound_start", BT_SET_REAL, offsetof(options, timing.sound_start), BT_SCIENCE, "10.0235", NULL,            \
+     -1000, 1000, "s", "the sound's start after the first trigger, for timing.source=respdict"},                       \
+    {"timing.at", BT_SET_CHOICE, offsetof(options, timing.at), BT_SCIENCE, "middle", "middle|start", 0, 0, NULL,       \
+     "which point of a volume is its time"},                                                                           \
+    {"timing.reports", BT_SET_TEXT, offsetof(options, timing.reports), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL, \
+     "folder of STORY.report files, for timing.source=trfile"}
+// clang-format on
 
 /* *times (n), seconds from the start of the sound: one per trigger, n = respdict - 5. With TR reports a missed trigger
  * has been put in; their count must agree with respdict's (BT_ERR_INPUT naming both files). */

@@ -1,0 +1,98 @@
+#include "base/memory.h"
+#include "extraction/internal.h"
+#include "stimulus/timing.h"
+
+#include <math.h>
+#include <string.h>
+
+double bt_states_bytes(const bt_extraction *extraction, size_t n_sample)
+{
+    /* The convolutional stack of base-sized models: 512 channels every 5 samples, twice, and its smaller successors. */
+    const double front_end = 1536.0 * (double)n_sample;
+    const double frames = (double)bt_model_frames(extraction->model, n_sample);
+    const double states = (double)extraction->n_layer * frames * (double)extraction->facts.n_hidden * sizeof(float);
+    return front_end + states;
+}
+
+size_t bt_states_window(const bt_extraction *extraction)
+{
+    return (size_t)ceil((extraction->context + extraction->stride) * extraction->facts.rate) + 1;
+}
+
+size_t bt_states_count(const bt_extraction *extraction, size_t n_sample)
+{
+    return bt_window_count(n_sample, extraction->facts.rate, extraction->stride);
+}
+
+static bt_status check_sound(const bt_sound *sound, double shortest, const char *what)
+{
+    if (sound->seconds >= shortest - 1e-9) return BT_OK;
+    return bt_fail(BT_ERR_INPUT, "%s: %g s of sound are shorter than %s, %g s; leave it out or give a longer one",
+                   sound->audio, sound->seconds, what, shortest);
+}
+
+bt_status bt_states_check(const bt_extraction *extraction, const bt_sounds *sounds, bool whole)
+{
+    const double shortest = (double)extraction->facts.minimum_samples / extraction->facts.rate;
+    bt_status status = BT_OK;
+    size_t low = 0, high = 0;
+    bt_window_samples(0, extraction->facts.rate, extraction->context, extraction->stride, &low, &high);
+    BT_CHECK(whole || high >= extraction->facts.minimum_samples, BT_ERR_USAGE,
+             "window.stride: the first window holds %g s, %zu samples, and model %s needs %zu; use at least %g",
+             extraction->stride, high, extraction->facts.name, extraction->facts.minimum_samples, shortest);
+    for (size_t i = 0; i < sounds->n; ++i)
+        BT_TRY(whole ? check_sound(&sounds->items[i], shortest, "the model's shortest input")
+                     : check_sound(&sounds->items[i], extraction->stride, "one window (window.stride)"));
+cleanup:
+    return status;
+}
+
+bt_status bt_batch_create(const bt_extraction *extraction, bt_batch *batch)
+{
+    bt_status status = BT_OK;
+    BT_ALLOC(batch->samples, extraction->batch * bt_states_window(extraction));
+    BT_ALLOC(batch->offsets, extraction->batch + 1);
+    BT_ALLOC(batch->states, extraction->n_layer * extraction->batch * extraction->facts.n_hidden);
+cleanup:
+    return status;
+}
+
+void bt_batch_clear(bt_batch *batch)
+{
+    bt_free(batch->samples);
+    bt_free(batch->offsets);
+    bt_free(batch->states);
+    *batch = (bt_batch){0};
+}
+
+bt_status bt_states_finite(const bt_extraction *extraction, const char *name, double seconds, size_t n,
+                           const float *states)
+{
+    const size_t n_value = n * extraction->facts.n_hidden;
+    for (size_t l = 0; l < extraction->n_layer; ++l)
+        for (size_t i = 0; i < n_value; ++i)
+            if (!isfinite(states[l * n_value + i]))
+                return bt_fail(
+                    BT_ERR_NUMERICS,
+                    "%s, input that starts or ends near %.2f s: hidden state of layer %zu is not finite (unit "
+                    "%zu); look for infinite weights in model %s",
+                    name, seconds, extraction->layers[l], i % extraction->facts.n_hidden, extraction->facts.name);
+    return BT_OK;
+}
+
+bt_status bt_window_states(const bt_extraction *extraction, const char *name, const float *sound, size_t first,
+                           size_t n, bt_batch *batch)
+{
+    bt_status status = BT_OK;
+    for (size_t w = 0; w < n; ++w) {
+        size_t low = 0, high = 0;
+        bt_window_samples(first + w, extraction->facts.rate, extraction->context, extraction->stride, &low, &high);
+        memcpy(batch->samples + batch->offsets[w], sound + low, (high - low) * sizeof *sound);
+        batch->offsets[w + 1] = batch->offsets[w] + (high - low);
+    }
+    BT_TRY(bt_model_states(extraction->model, batch->samples, batch->offsets, n, extraction->layers,
+                           extraction->n_layer, extraction->pool, batch->states));
+    BT_TRY(bt_states_finite(extraction, name, bt_window_end(first, extraction->stride), n, batch->states));
+cleanup:
+    return status;
+}

@@ -1,0 +1,134 @@
+#include "stimulus/stories.h"
+
+#include "base/memory.h"
+#include "base/settings_yaml.h"
+#include "io/tr_report.h"
+#include "stimulus/timing.h"
+
+#include <string.h>
+
+char *bt_story_report_path(const bt_timing *timing, const char *story)
+{
+    bt_text name = {0};
+    char *path = NULL;
+    if (bt_text_add(&name, "%s.report", story) == BT_OK) path = bt_path_join(timing->reports, name.data);
+    bt_text_clear(&name);
+    return path;
+}
+
+/* Trigger times after the start of the sound, and the repetition time, from STORY.report. */
+static bt_status read_report(const bt_dataset *dataset, const char *story, const bt_timing *timing, size_t n_expected,
+                             double **times, double *tr)
+{
+    bt_status status = BT_OK;
+    size_t n = 0, n_inserted = 0;
+    char *const path = bt_story_report_path(timing, story);
+    if (!path) return BT_ERR_MEMORY;
+    BT_TRY(bt_tr_report_read(path, times, &n, tr, &n_inserted));
+    BT_CHECK(n == n_expected, BT_ERR_INPUT,
+             "%s: expected %zu triggers (%s/derivative/respdict.json minus %d), found %zu of which %zu put in for "
+             "missed ones",
+             path, n_expected, bt_dataset_root(dataset), BT_PAD_TRS, n, n_inserted);
+cleanup:
+    bt_free(path);
+    if (status != BT_OK) {
+        bt_free(*times);
+        *times = NULL;
+    }
+    return status;
+}
+
+bt_status bt_story_times(const bt_dataset *dataset, const char *story, const bt_timing *timing, double **times,
+                         size_t *n)
+{
+    bt_status status = BT_OK;
+    size_t scanner_trs = 0;
+    double tr = 0;
+    *times = NULL;
+    BT_TRY(bt_dataset_scanner_trs(dataset, story, &scanner_trs));
+    const size_t n_trigger = scanner_trs - BT_PAD_TRS;
+    if (timing->source == BT_TIMES_RESPDICT) {
+        BT_ALLOC(*times, n_trigger);
+        bt_tr_times(n_trigger, timing->tr, timing->sound_start, timing->at == BT_TIMES_MIDDLE, *times);
+    } else {
+        BT_CHECK(timing->reports, BT_ERR_USAGE,
+                 "timing.reports: timing.source=trfile needs the folder that holds %s.report", story);
+        BT_TRY(read_report(dataset, story, timing, n_trigger, times, &tr));
+        for (size_t k = 0; k < n_trigger && timing->at == BT_TIMES_MIDDLE; ++k) (*times)[k] += tr / 2;
+    }
+    *n = n_trigger;
+cleanup:
+    return status;
+}
+
+/* Roles of SCIENCE annex B that a data set's stories.yaml may define. */
+typedef struct {
+    bt_names all, test, validate, tune, encode, lowlevel;
+} roles;
+
+// clang-format off
+#define ROLE(key, member) {key, BT_SET_TEXTS, offsetof(roles, member), BT_OPTIONAL, NULL, NULL, 0, 0, NULL, "story names"}
+// clang-format on
+
+static const bt_setting ROLES[] = {ROLE("stories.all", all),           ROLE("stories.test", test),
+                                   ROLE("stories.validate", validate), ROLE("stories.tune", tune),
+                                   ROLE("stories.encode", encode),     ROLE("stories.lowlevel", lowlevel)};
+enum { N_ROLE = sizeof ROLES / sizeof *ROLES };
+
+static bt_status add_once(bt_names *stories, const char *story)
+{
+    return bt_names_have(stories, story) ? BT_OK : bt_names_add(stories, story);
+}
+
+/* Adds the stories of a role; *found says whether the data set defines it. */
+static bt_status add_role(const bt_dataset *dataset, const char *role, bt_names *stories, bool *found)
+{
+    bt_status status = BT_OK;
+    roles values = {0};
+    bt_settings settings = {0};
+    char *const path = bt_path_join(bt_dataset_root(dataset), "stories.yaml");
+    if (!path) return BT_ERR_MEMORY;
+    *found = false;
+    bt_settings_add(&settings, ROLES, N_ROLE, &values);
+    if (!bt_path_exists(path)) goto cleanup;
+    BT_TRY(bt_settings_parse(&settings, 0, NULL));
+    BT_TRY(bt_settings_yaml(&settings, path));
+    for (size_t i = 0; i < N_ROLE; ++i) {
+        const bt_names *const members = (const bt_names *)((const char *)&values + ROLES[i].offset);
+        if (strcmp(ROLES[i].key + strlen("stories."), role) != 0 || members->n == 0) continue;
+        *found = true;
+        for (size_t s = 0; s < members->n; ++s) {
+            size_t n = 0;
+            status = bt_dataset_scanner_trs(dataset, members->items[s], &n);
+            if (status != BT_OK) {
+                bt_fail_prefix(status, "%s: %s", path, ROLES[i].key);
+                goto cleanup;
+            }
+            BT_TRY(add_once(stories, members->items[s]));
+        }
+    }
+cleanup:
+    bt_settings_clear(&settings);
+    bt_free(path);
+    return status;
+}
+
+bt_status bt_stories_resolve(const bt_dataset *dataset, const bt_names *list, bt_names *stories)
+{
+    bt_status status = BT_OK;
+    const bt_names *const known = bt_dataset_stories(dataset);
+    if (list->n == 0) return bt_names_copy(known, stories);
+    for (size_t i = 0; i < list->n; ++i) {
+        bool found = false;
+        size_t n = 0;
+        if (bt_names_have(known, list->items[i])) {
+            BT_TRY(add_once(stories, list->items[i]));
+            continue;
+        }
+        BT_TRY(add_role(dataset, list->items[i], stories, &found));
+        if (!found) BT_TRY(bt_dataset_scanner_trs(dataset, list->items[i], &n)); /* says what is wrong with the name */
+    }
+    bt_names_sort(stories);
+cleanup:
+    return status;
+}
