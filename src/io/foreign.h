@@ -6,7 +6,8 @@
 
 typedef enum {
     BT_FILE_UNKNOWN,
-    BT_FILE_ANNEX_STUB, /* an annex pointer (text "/annex/objects/..." or a link to .git/annex/objects that dangles), or a git-lfs pointer */
+    BT_FILE_ANNEX_STUB, /* an annex pointer (text "/annex/objects/..." or a link to .git/annex/objects that dangles), or
+                           a git-lfs pointer */
     BT_FILE_HDF5,
     BT_FILE_NPY,
     BT_FILE_NIFTI,
@@ -16,14 +17,17 @@ typedef enum {
     BT_FILE_SAFETENSORS,
     BT_FILE_JSON,
     BT_FILE_YAML,
-    BT_FILE_CSV
+    BT_FILE_CSV /* also tab-separated */
 } bt_file_kind;
 
 const char *bt_file_kind_name(bt_file_kind kind);
-bt_status bt_file_recognise(const char *path, bt_file_kind *kind) BT_MUST_CHECK; /* by content first, then by name */
 
-/* Every reader calls this first. BT_ERR_INPUT with the fix: a missing file (names the key's path), a directory, an empty file,
- * an annex stub ("...: its content was never fetched; run: datalad get PATH"), a git-lfs stub ("git lfs pull"). */
+/* By content first, then by name. A stub is BT_OK here; a missing file, a folder and an empty file fail as below. */
+bt_status bt_file_recognise(const char *path, bt_file_kind *kind) BT_MUST_CHECK;
+
+/* Every reader calls this first. BT_ERR_INPUT with the fix: a missing file (names the uppermost missing folder), a link
+ * that dangles, a directory, an empty file, an annex stub ("...: its content was never fetched; run: datalad get
+ * PATH"), a git-lfs stub ("git lfs pull"). */
 bt_status bt_file_check(const char *path) BT_MUST_CHECK;
 
 #endif
