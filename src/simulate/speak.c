@@ -46,17 +46,26 @@ static const voice_kind *find_kind(const char *name)
     return NULL;
 }
 
+bt_status bt_voice_check(const char *name)
+{
+    const char *names[KINDS];
+    if (find_kind(name)) return BT_OK;
+    for (size_t i = 0; i < KINDS; ++i) names[i] = kinds[i].name;
+    const char *const nearest = bt_nearest(name, names, KINDS);
+    return bt_fail(BT_ERR_USAGE, "voices: no voice is called \"%s\"%s%s%s; flite brings %s", name,
+                   nearest ? ", did you mean " : "", nearest ? nearest : "", nearest ? "?" : "", BT_VOICES);
+}
+
 bt_status bt_voice_open(const char *name, bt_voice **out)
 {
     bt_status status = BT_OK;
     bt_voice *voice = NULL;
     *out = NULL;
-    const voice_kind *const kind = find_kind(name);
-    BT_CHECK(kind, BT_ERR_USAGE, "voices: no voice is called \"%s\"; flite brings %s", name, BT_VOICES);
+    BT_TRY(bt_voice_check(name));
     BT_ALLOC(voice, 1);
     flite_init();
-    voice->kind = kind;
-    voice->flite = kind->open(NULL);
+    voice->kind = find_kind(name);
+    voice->flite = voice->kind->open(NULL);
     BT_CHECK(voice->flite, BT_ERR_INPUT, "voices: flite cannot load its voice %s; reinstall libflite1", name);
     voice->stretch = flite_get_param_float(voice->flite->features, "duration_stretch", 1.0f);
     *out = voice;

@@ -14,7 +14,8 @@
 
 typedef struct bt_voice bt_voice;
 
-/* `name` is one of BT_VOICES; else BT_ERR_USAGE naming the nearest. */
+/* BT_ERR_USAGE, with the nearest, unless `name` is one of BT_VOICES. */
+bt_status bt_voice_check(const char *name) BT_MUST_CHECK;
 bt_status bt_voice_open(const char *name, bt_voice **out) BT_MUST_CHECK;
 void bt_voice_close(bt_voice **voice); /* takes NULL */
 
