@@ -19,17 +19,21 @@ typedef struct {
     const char *type; /* "F32", "BF16", ... as in the file */
 } bt_tensor_info;
 
-/* `folder` holds model.safetensors or model.safetensors.index.json (symlinks of a hub cache are followed). */
+/* `folder` holds model.safetensors or, without it, model.safetensors.index.json (symlinks of a hub cache are followed);
+ * a path that ends in .safetensors is that one file. Errors, BT_ERR_INPUT: neither is there (says what is), and every
+ * way in which a file can contradict itself or the index. Tensors are sorted by name. */
 bt_status bt_checkpoint_open(const char *folder, bt_checkpoint **out) BT_MUST_CHECK;
 void bt_checkpoint_close(bt_checkpoint **checkpoint);
 size_t bt_checkpoint_count(const bt_checkpoint *checkpoint);
 bt_tensor_info bt_checkpoint_info(const bt_checkpoint *checkpoint, size_t index);
 /* Index of a tensor, or SIZE_MAX. */
 size_t bt_checkpoint_find(const bt_checkpoint *checkpoint, const char *name);
-/* count elements as float32. Non-finite values are BT_ERR_INPUT with tensor and index. */
+/* All elements as float32; integers, bool and float8 are BT_ERR_INPUT. Non-finite values are BT_ERR_INPUT with tensor
+ * and index. */
 bt_status bt_checkpoint_read(const bt_checkpoint *checkpoint, size_t index, float *out) BT_MUST_CHECK;
 
-/* One file, F32, tensors in the given order, metadata {"format": "pt"}. */
+/* One file, F32, tensors in the given order, metadata {"format": "pt"}; names differ. On failure the file is removed.
+ */
 typedef struct {
     const char *name;
     int rank;
