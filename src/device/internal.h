@@ -29,4 +29,13 @@ struct bt_buffer {
     bool is_view;
 };
 
+/* Work memory of at least `bytes`, 64-byte aligned, unspecified content, valid until the next call with this device. */
+bt_status bt_scratch(bt_device *device, size_t bytes, void **out) BT_MUST_CHECK;
+
+/* The float32 elements of a matrix; BT_ERR_INTERNAL, naming `call`, when it is not float32 or leaves its buffer. */
+bt_status bt_floats(bt_matrix matrix, const char *call, float **out) BT_MUST_CHECK;
+
+/* As bt_floats; *out = NULL when the matrix has no buffer. */
+bt_status bt_floats_or_none(bt_matrix matrix, const char *call, float **out) BT_MUST_CHECK;
+
 #endif

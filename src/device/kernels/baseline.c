@@ -1,0 +1,10 @@
+/* The kernels for whatever CPU the compiler's default is for. */
+#include "device/kernels/body.h"
+
+const bt_kernels bt_kernels_baseline = {.name = "baseline",
+                                        .attend = kernel_attend,
+                                        .norm_rows = kernel_norm_rows,
+                                        .panel_rows = kernel_panel_rows,
+                                        .gelu = kernel_gelu,
+                                        .centred_sums = kernel_centred_sums,
+                                        .moments = kernel_moments};

@@ -1,0 +1,82 @@
+/* Our own compute kernels, compiled once per instruction set (baseline.c, v3.c, v4.c) and picked when first used. They
+ * work on raw memory, on one thread; the callers in this room split the work. */
+#ifndef BT_DEVICE_KERNELS_KERNELS_H
+#define BT_DEVICE_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    BT_LANES = 32,        /* columns of one packed panel, queries of one attention tile */
+    BT_ATTEND_KEYS = 128, /* keys whose scores are held at a time */
+    BT_MOMENT_FRAMES = 512
+};
+
+/* Up to BT_LANES queries of one head against all its keys. */
+typedef struct {
+    const float *query, *key, *value; /* first element of the head in the first row */
+    float *out;
+    size_t query_stride, key_stride, value_stride, out_stride; /* elements between rows */
+    size_t n_query, n_key, width;                              /* width: elements per head */
+    bool causal;
+    ptrdiff_t shift; /* causal: query i sees keys 0 .. i + shift */
+    float scale;
+    float *work; /* bt_attend_work(width) floats, 64-byte aligned */
+} bt_attend;
+
+static inline size_t bt_attend_work(size_t width)
+{
+    return (2 * width + BT_ATTEND_KEYS) * BT_LANES;
+}
+
+/* out[i] = (x[i] + residual[i] - mean) / sqrt(variance + epsilon) * scale + shift, per row; residual may be NULL, out
+ * may be x or residual. */
+typedef struct {
+    const float *x, *residual;
+    float *out;
+    size_t x_stride, residual_stride, out_stride;
+    size_t columns;
+    const float *scale, *shift; /* (columns) */
+    float epsilon;
+} bt_norm_rows;
+
+/* Rows of a product with one packed panel: out[i, lane] = f(bias[lane] + sum_k a[i * a_step + k] panel[k, lane]) for
+ * lane < n_lane. Overlapping rows (a_step < depth) make it a convolution over channels-last rows. */
+typedef struct {
+    const float *a;
+    size_t a_step, depth;
+    const float *panel; /* (depth, BT_LANES) */
+    const float *bias;  /* (BT_LANES) */
+    float *out;
+    size_t out_stride, n_lane;
+    bool gelu;
+} bt_panel_rows;
+
+typedef struct {
+    const char *name;
+    void (*attend)(const bt_attend *task);
+    void (*norm_rows)(const bt_norm_rows *task, size_t first, size_t last);
+    void (*panel_rows)(const bt_panel_rows *task, size_t n_row);
+    void (*gelu)(const float *x, float *out, size_t n);
+    /* sums[0], [1] = sum of x - centre, and of its squares. */
+    void (*centred_sums)(const float *x, size_t n, double centre, double *sums);
+    /* sums (kernel + 1, kernel) += over n_frame <= BT_MOMENT_FRAMES frames f of x[f stride + i] x[f stride + j], the
+     * last row of x[f stride + j]. work: bt_moment_work(kernel, stride) doubles. */
+    void (*moments)(const float *x, size_t n_frame, size_t kernel, size_t stride, double *work, double *sums);
+} bt_kernels;
+
+enum { BT_MOMENT_PAD = 32 };
+
+static inline size_t bt_moment_work(size_t kernel, size_t stride)
+{
+    return BT_MOMENT_FRAMES * stride + kernel + BT_MOMENT_PAD;
+}
+
+extern const bt_kernels bt_kernels_baseline;
+extern const bt_kernels bt_kernels_v3; /* AVX2 and FMA */
+extern const bt_kernels bt_kernels_v4; /* AVX-512 */
+
+const bt_kernels *bt_kernels_best(void);       /* for this CPU */
+const bt_kernels *bt_kernels_at(size_t index); /* those that this CPU can run, for tests; NULL behind the last */
+
+#endif

@@ -1,0 +1,14 @@
+/* The kernels for x86-64-v4 (AVX-512). */
+#if defined __x86_64__ && defined __GNUC__
+#pragma GCC target("arch=x86-64-v4")
+#pragma GCC optimize("fp-contract=fast")
+#endif
+#include "device/kernels/body.h"
+
+const bt_kernels bt_kernels_v4 = {.name = "x86-64-v4",
+                                  .attend = kernel_attend,
+                                  .norm_rows = kernel_norm_rows,
+                                  .panel_rows = kernel_panel_rows,
+                                  .gelu = kernel_gelu,
+                                  .centred_sums = kernel_centred_sums,
+                                  .moments = kernel_moments};

@@ -1,0 +1,102 @@
+/* What a speech model's layers need of a device, forward. Rows are frames, columns are channels (channels last); the
+ * sequences of a batch are joined without padding. All data are float32. Vectors are matrices of one row. */
+#ifndef BT_DEVICE_LAYERS_H
+#define BT_DEVICE_LAYERS_H
+
+#include "base/status.h"
+#include "device/device.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Sequence s is rows offsets[s] .. offsets[s+1] of a matrix. Borrowed host memory. */
+typedef struct {
+    size_t n;
+    const size_t *offsets; /* (n + 1) */
+    const size_t *lengths; /* (n) real rows of each, the rest of its rows is padding; NULL: all are real */
+} bt_sequences;
+
+typedef enum { BT_ACTIVATION_NONE, BT_ACTIVATION_GELU } bt_activation; /* GELU: the exact one, with erf */
+
+/* y = f(x W' + b). The weights are packed when the layer is created (and may change or go afterwards); what depends on
+ * the number of rows is made at first use and kept for the latest shapes. x and y are dense (stride = columns). */
+typedef struct bt_linear bt_linear;
+
+/* weight (out, in) dense, bias (1, out) or without buffer for none. */
+bt_status bt_linear_create(bt_device *device, bt_matrix weight, bt_matrix bias, bt_activation activation,
+                           bt_linear **out) BT_MUST_CHECK;
+void bt_linear_destroy(bt_linear **linear);
+/* x (n, in), y (n, out). */
+bt_status bt_linear_apply(bt_linear *linear, bt_matrix x, bt_matrix y) BT_MUST_CHECK;
+
+/* y[t] = f(b + sum_k W[:, :, k] x[t stride + k - before]), in groups; rows outside x are zero. Packed like bt_linear.
+ */
+typedef struct {
+    size_t in, out, groups;
+    size_t kernel, stride;
+    size_t before, after; /* zero rows around x */
+    bt_activation activation;
+} bt_convolution_spec;
+
+typedef struct bt_convolution bt_convolution;
+
+/* Rows that n rows give; 0 when the kernel is longer than the padded input. */
+size_t bt_convolution_rows(const bt_convolution_spec *spec, size_t n);
+
+/* weight (out, in / groups * kernel) dense, in the order (out, in / groups, kernel) of checkpoints; bias as above. */
+bt_status bt_convolution_create(bt_device *device, const bt_convolution_spec *spec, bt_matrix weight, bt_matrix bias,
+                                bt_convolution **out) BT_MUST_CHECK;
+void bt_convolution_destroy(bt_convolution **convolution);
+/* One sequence: x (n, in), y (bt_convolution_rows(n), out), dense. */
+bt_status bt_convolution_apply(bt_convolution *convolution, bt_matrix x, bt_matrix y) BT_MUST_CHECK;
+
+/* x - mean, over sqrt(variance + epsilon), of the whole vector, in place. */
+bt_status bt_signal_normalise(bt_device *device, bt_matrix signal, double epsilon) BT_MUST_CHECK;
+
+/* The first layer of a wav2vec2 front end: convolution of one signal to many channels, then every channel normalised
+ * over all frames of the sequence (group norm with one channel per group), GELU. Mean and variance of a channel follow
+ * from the mean and covariance of the signal's windows, m and S: w.m and w'Sw (double precision), so the norm folds
+ * into the filters of this sequence, and any part of the output can be computed alone. */
+typedef struct {
+    size_t channels, kernel, stride;
+    double epsilon;
+} bt_signal_spec;
+
+size_t bt_signal_filter_count(const bt_signal_spec *spec); /* elements of `filter` */
+/* signal (1, n); weight (channels, kernel); scale, shift (1, channels); filter: filled, its layout is the device's own.
+ * A bias of the convolution is without effect and not asked for. */
+bt_status bt_signal_filter(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix weight,
+                           bt_matrix scale, bt_matrix shift, bt_matrix filter) BT_MUST_CHECK;
+/* out (frames, channels) dense, frame f from signal[f stride ..]. */
+bt_status bt_signal_convolve(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix filter,
+                             bt_matrix out) BT_MUST_CHECK;
+
+/* out = layer norm of x + residual over each row; scale, shift (1, columns). residual without buffer: none. out may be
+ * x or residual. */
+bt_status bt_layer_norm(bt_device *device, bt_matrix x, bt_matrix residual, bt_matrix scale, bt_matrix shift,
+                        double epsilon, bt_matrix out) BT_MUST_CHECK;
+
+typedef enum {
+    BT_MASK_NONE,
+    BT_MASK_CAUSAL, /* query i of n_query sees keys 0 .. i + n_key - n_query */
+    BT_MASK_PADDING /* keys behind lengths[s] are not seen */
+} bt_mask;
+
+typedef struct {
+    size_t heads;
+    bt_mask mask;
+    double scale; /* of query . key, 1 / sqrt(columns / heads) usually */
+} bt_attention_spec;
+
+/* Per sequence and head: out = softmax(scale q k') v. query, out (n_query, columns); key, value (n_key, columns),
+ * columns a multiple of heads; any strides. Sequence s of the queries attends to sequence s of the keys, whose number
+ * of rows may differ. A query that sees no key gives zeros. Memory: scores of 32 queries and 128 keys per thread. */
+bt_status bt_attention(bt_device *device, const bt_attention_spec *spec, bt_matrix query, bt_sequences queries,
+                       bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix out) BT_MUST_CHECK;
+
+/* out[i] = x[rows[i]]; out (n, columns). */
+bt_status bt_rows_gather(bt_device *device, bt_matrix x, const size_t *rows, bt_matrix out) BT_MUST_CHECK;
+/* out[s] = mean over the rows of sequence s; an empty one gives zeros. */
+bt_status bt_rows_mean(bt_device *device, bt_matrix x, bt_sequences sequences, bt_matrix out) BT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,361 @@
+/* oneDNN 2.x: one layer keeps its weights packed, and a primitive for each of the latest numbers of rows. */
+#include "device/onednn.h"
+
+#include "base/memory.h"
+#include "device/internal.h"
+
+#include <oneapi/dnnl/dnnl.h>
+
+enum { MOST_SHAPES = 32, MOST_PACKINGS = 4, USUAL_ROWS = 1024 };
+
+typedef struct {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+} context;
+
+/* Weights in one memory layout. */
+typedef struct {
+    dnnl_memory_t memory;
+    void *block;
+} packing;
+
+/* What belongs to one number of rows. */
+typedef struct {
+    size_t rows;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t x, y, scratch;
+    size_t scratch_bytes;
+    size_t packing; /* index */
+} shape;
+
+struct bt_onednn_layer {
+    bt_device *device;
+    bt_convolution_spec spec;
+    context *context;
+    dnnl_primitive_attr_t attributes;
+    dnnl_memory_t bias;
+    float *bias_block;
+    packing packings[MOST_PACKINGS];
+    size_t n_packing;
+    shape shapes[MOST_SHAPES];
+    size_t n_shape, next_shape; /* the oldest is replaced */
+};
+
+static bt_status check(dnnl_status_t result, const char *what)
+{
+    if (result == dnnl_success) return BT_OK;
+    if (result == dnnl_out_of_memory) return bt_fail(BT_ERR_MEMORY, "oneDNN %s: out of memory", what);
+    return bt_fail(BT_ERR_INTERNAL, "oneDNN %s: status %d", what, (int)result);
+}
+
+/* --- engine and stream of a device ----------------------------------------------------------------------------------
+ */
+
+static void context_destroy(void *state)
+{
+    context *const c = state;
+    if (c->stream) (void)dnnl_stream_destroy(c->stream);
+    if (c->engine) (void)dnnl_engine_destroy(c->engine);
+    bt_free(c);
+}
+
+static bt_status context_get(bt_device *device, context **out)
+{
+    bt_status status = BT_OK;
+    bt_device_slot *const slot = &device->layers;
+    context *made = NULL;
+    *out = slot->state;
+    if (*out) return BT_OK;
+    BT_ALLOC(made, 1);
+    BT_TRY(check(dnnl_engine_create(&made->engine, dnnl_cpu, 0), "engine"));
+    BT_TRY(check(dnnl_stream_create(&made->stream, made->engine, dnnl_stream_default_flags), "stream"));
+    *slot = (bt_device_slot){.state = made, .destroy = context_destroy};
+    *out = made;
+    made = NULL;
+cleanup:
+    if (made) context_destroy(made);
+    return status;
+}
+
+/* --- descriptors ----------------------------------------------------------------------------------------------------
+ */
+
+static bool is_product(const bt_onednn_layer *layer)
+{
+    return layer->spec.kernel == 0;
+}
+
+static size_t rows_of(const bt_onednn_layer *layer, size_t n)
+{
+    return is_product(layer) ? n : bt_convolution_rows(&layer->spec, n);
+}
+
+static bt_status describe(dnnl_memory_desc_t *out, int rank, const dnnl_dims_t sizes, dnnl_format_tag_t tag)
+{
+    return check(dnnl_memory_desc_init_by_tag(out, rank, sizes, dnnl_f32, tag), "memory description");
+}
+
+/* The weights, in any layout or as checkpoints have them. */
+static bt_status describe_weights(const bt_onednn_layer *layer, bool any, dnnl_memory_desc_t *out)
+{
+    const dnnl_dim_t in = (dnnl_dim_t)layer->spec.in, n = (dnnl_dim_t)layer->spec.out;
+    const dnnl_dim_t g = (dnnl_dim_t)layer->spec.groups, k = (dnnl_dim_t)layer->spec.kernel;
+    if (is_product(layer)) return describe(out, 2, (dnnl_dims_t){n, in}, any ? dnnl_format_tag_any : dnnl_ab);
+    if (g == 1) return describe(out, 3, (dnnl_dims_t){n, in, k}, any ? dnnl_format_tag_any : dnnl_abc);
+    return describe(out, 4, (dnnl_dims_t){g, n / g, in / g, k}, any ? dnnl_format_tag_any : dnnl_abcd);
+}
+
+/* Frames (n, columns): two dimensions for a product, channels last for a convolution. */
+static bt_status describe_frames(const bt_onednn_layer *layer, size_t n, size_t columns, dnnl_memory_desc_t *out)
+{
+    const dnnl_dim_t rows = (dnnl_dim_t)n, width = (dnnl_dim_t)columns;
+    if (is_product(layer)) return describe(out, 2, (dnnl_dims_t){rows, width}, dnnl_ab);
+    return describe(out, 3, (dnnl_dims_t){1, width, rows}, dnnl_acb);
+}
+
+static bt_status describe_primitive(const bt_onednn_layer *layer, size_t n, dnnl_primitive_desc_t *out)
+{
+    bt_status status = BT_OK;
+    dnnl_memory_desc_t x, w, b, y;
+    dnnl_inner_product_desc_t product;
+    dnnl_convolution_desc_t convolution;
+    const bt_convolution_spec *const spec = &layer->spec;
+    BT_TRY(describe_frames(layer, n, spec->in, &x));
+    BT_TRY(describe_frames(layer, rows_of(layer, n), spec->out, &y));
+    BT_TRY(describe_weights(layer, true, &w));
+    BT_TRY(describe(&b, 1, (dnnl_dims_t){(dnnl_dim_t)spec->out}, dnnl_a));
+    const dnnl_memory_desc_t *const bias = layer->bias_block ? &b : NULL;
+    if (is_product(layer)) {
+        BT_TRY(check(dnnl_inner_product_forward_desc_init(&product, dnnl_forward_inference, &x, &w, bias, &y),
+                     "inner product description"));
+    } else {
+        const dnnl_dims_t stride = {(dnnl_dim_t)spec->stride}, before = {(dnnl_dim_t)spec->before},
+                          after = {(dnnl_dim_t)spec->after};
+        BT_TRY(check(dnnl_convolution_forward_desc_init(&convolution, dnnl_forward_inference, dnnl_convolution_direct,
+                                                        &x, &w, bias, &y, stride, before, after),
+                     "convolution description"));
+    }
+    const_dnnl_op_desc_t operation = is_product(layer) ? (const void *)&product : (const void *)&convolution;
+    BT_TRY(check(dnnl_primitive_desc_create(out, operation, layer->attributes, layer->context->engine, NULL),
+                 "primitive description"));
+cleanup:
+    return status;
+}
+
+/* GELU in the same pass; work memory is the device's. */
+static bt_status make_attributes(bt_onednn_layer *layer)
+{
+    bt_status status = BT_OK;
+    dnnl_post_ops_t after = NULL;
+    BT_TRY(check(dnnl_primitive_attr_create(&layer->attributes), "attributes"));
+    BT_TRY(check(dnnl_primitive_attr_set_scratchpad_mode(layer->attributes, dnnl_scratchpad_mode_user), "scratchpad"));
+    if (layer->spec.activation == BT_ACTIVATION_GELU) {
+        BT_TRY(check(dnnl_post_ops_create(&after), "post-operations"));
+        BT_TRY(check(dnnl_post_ops_append_eltwise(after, 1.0f, dnnl_eltwise_gelu_erf, 0.0f, 0.0f), "GELU"));
+        BT_TRY(check(dnnl_primitive_attr_set_post_ops(layer->attributes, after), "post-operations"));
+    }
+cleanup:
+    if (after) (void)dnnl_post_ops_destroy(after);
+    return status;
+}
+
+/* --- weights --------------------------------------------------------------------------------------------------------
+ */
+
+static void packing_clear(packing *p)
+{
+    if (p->memory) (void)dnnl_memory_destroy(p->memory);
+    bt_free(p->block);
+    *p = (packing){0};
+}
+
+static bt_status reorder(context *c, dnnl_memory_t from, dnnl_memory_t to)
+{
+    bt_status status = BT_OK;
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_primitive_t primitive = NULL;
+    const dnnl_memory_desc_t *from_description, *to_description;
+    BT_TRY(check(dnnl_memory_get_memory_desc(from, &from_description), "memory description"));
+    BT_TRY(check(dnnl_memory_get_memory_desc(to, &to_description), "memory description"));
+    BT_TRY(check(
+        dnnl_reorder_primitive_desc_create(&description, from_description, c->engine, to_description, c->engine, NULL),
+        "reorder description"));
+    BT_TRY(check(dnnl_primitive_create(&primitive, description), "reorder"));
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    BT_TRY(check(dnnl_primitive_execute(primitive, c->stream, 2, arguments), "reorder"));
+    BT_TRY(check(dnnl_stream_wait(c->stream), "reorder"));
+cleanup:
+    if (primitive) (void)dnnl_primitive_destroy(primitive);
+    if (description) (void)dnnl_primitive_desc_destroy(description);
+    return status;
+}
+
+static bt_status pack(bt_onednn_layer *layer, dnnl_memory_t from, const dnnl_memory_desc_t *as)
+{
+    bt_status status = BT_OK;
+    packing made = {0};
+    BT_CHECK(layer->n_packing < MOST_PACKINGS, BT_ERR_INTERNAL, "oneDNN: more than %d weight layouts for one layer",
+             (int)MOST_PACKINGS);
+    made.block = bt_calloc(dnnl_memory_desc_get_size(as), 1);
+    BT_CHECK(made.block, BT_ERR_MEMORY, "out of memory for packed weights");
+    BT_TRY(check(dnnl_memory_create(&made.memory, as, layer->context->engine, made.block), "weights"));
+    BT_TRY(reorder(layer->context, from, made.memory));
+    layer->packings[layer->n_packing++] = made;
+    made = (packing){0};
+cleanup:
+    packing_clear(&made);
+    return status;
+}
+
+/* Index of the weights in the layout that a primitive wants; made from another layout when it is new. */
+static bt_status find_packing(bt_onednn_layer *layer, const_dnnl_primitive_desc_t description, size_t *index)
+{
+    bt_status status = BT_OK;
+    const dnnl_memory_desc_t *const wanted = dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
+    for (*index = 0; *index < layer->n_packing; ++*index) {
+        const dnnl_memory_desc_t *present;
+        BT_TRY(check(dnnl_memory_get_memory_desc(layer->packings[*index].memory, &present), "memory description"));
+        if (dnnl_memory_desc_equal(present, wanted)) return BT_OK;
+    }
+    BT_TRY(pack(layer, layer->packings[0].memory, wanted));
+cleanup:
+    return status;
+}
+
+static bt_status pack_first(bt_onednn_layer *layer, const float *weight)
+{
+    bt_status status = BT_OK;
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_memory_t plain = NULL;
+    dnnl_memory_desc_t as_given;
+    BT_TRY(describe_weights(layer, false, &as_given));
+    BT_TRY(check(dnnl_memory_create(&plain, &as_given, layer->context->engine, (void *)(uintptr_t)weight), "weights"));
+    BT_TRY(describe_primitive(layer, USUAL_ROWS * (layer->spec.stride + 1) + layer->spec.kernel, &description));
+    BT_TRY(pack(layer, plain, dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0)));
+cleanup:
+    if (plain) (void)dnnl_memory_destroy(plain);
+    if (description) (void)dnnl_primitive_desc_destroy(description);
+    return status;
+}
+
+static bt_status keep_bias(bt_onednn_layer *layer, const float *bias)
+{
+    bt_status status = BT_OK;
+    dnnl_memory_desc_t description;
+    BT_ALLOC(layer->bias_block, layer->spec.out);
+    for (size_t i = 0; i < layer->spec.out; ++i) layer->bias_block[i] = bias[i];
+    BT_TRY(describe(&description, 1, (dnnl_dims_t){(dnnl_dim_t)layer->spec.out}, dnnl_a));
+    BT_TRY(check(dnnl_memory_create(&layer->bias, &description, layer->context->engine, layer->bias_block), "bias"));
+cleanup:
+    return status;
+}
+
+/* --- primitives -----------------------------------------------------------------------------------------------------
+ */
+
+static void shape_clear(shape *s)
+{
+    if (s->primitive) (void)dnnl_primitive_destroy(s->primitive);
+    if (s->x) (void)dnnl_memory_destroy(s->x);
+    if (s->y) (void)dnnl_memory_destroy(s->y);
+    if (s->scratch) (void)dnnl_memory_destroy(s->scratch);
+    *s = (shape){0};
+}
+
+static bt_status shape_make(bt_onednn_layer *layer, size_t n, shape *out)
+{
+    bt_status status = BT_OK;
+    dnnl_primitive_desc_t description = NULL;
+    const dnnl_engine_t engine = layer->context->engine;
+    *out = (shape){.rows = n};
+    BT_TRY(describe_primitive(layer, n, &description));
+    BT_TRY(find_packing(layer, description, &out->packing));
+    BT_TRY(check(dnnl_primitive_create(&out->primitive, description), "primitive"));
+    const dnnl_memory_desc_t *const x = dnnl_primitive_desc_query_md(description, dnnl_query_src_md, 0);
+    const dnnl_memory_desc_t *const y = dnnl_primitive_desc_query_md(description, dnnl_query_dst_md, 0);
+    const dnnl_memory_desc_t *const work = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    BT_TRY(check(dnnl_memory_create(&out->x, x, engine, DNNL_MEMORY_NONE), "input"));
+    BT_TRY(check(dnnl_memory_create(&out->y, y, engine, DNNL_MEMORY_NONE), "output"));
+    BT_TRY(check(dnnl_memory_create(&out->scratch, work, engine, DNNL_MEMORY_NONE), "work memory"));
+    out->scratch_bytes = dnnl_memory_desc_get_size(work);
+cleanup:
+    if (description) (void)dnnl_primitive_desc_destroy(description);
+    if (status != BT_OK) shape_clear(out);
+    return status;
+}
+
+static bt_status find_shape(bt_onednn_layer *layer, size_t n, shape **out)
+{
+    for (size_t i = 0; i < layer->n_shape; ++i)
+        if (layer->shapes[i].rows == n) {
+            *out = &layer->shapes[i];
+            return BT_OK;
+        }
+    shape made;
+    const bt_status status = shape_make(layer, n, &made);
+    if (status != BT_OK) return status;
+    *out = &layer->shapes[layer->next_shape];
+    shape_clear(*out);
+    **out = made;
+    layer->next_shape = (layer->next_shape + 1) % MOST_SHAPES;
+    if (layer->n_shape < MOST_SHAPES) ++layer->n_shape;
+    return BT_OK;
+}
+
+/* --- the layer ------------------------------------------------------------------------------------------------------
+ */
+
+bt_status bt_onednn_layer_create(bt_device *device, const bt_convolution_spec *spec, const float *weight,
+                                 const float *bias, bt_onednn_layer **out)
+{
+    bt_status status = BT_OK;
+    bt_onednn_layer *layer = NULL;
+    *out = NULL;
+    BT_ALLOC(layer, 1);
+    layer->device = device;
+    layer->spec = *spec;
+    BT_TRY(context_get(device, &layer->context));
+    BT_TRY(make_attributes(layer));
+    if (bias) BT_TRY(keep_bias(layer, bias));
+    BT_TRY(pack_first(layer, weight));
+    *out = layer;
+    layer = NULL;
+cleanup:
+    bt_onednn_layer_destroy(&layer);
+    return status;
+}
+
+void bt_onednn_layer_destroy(bt_onednn_layer **layer)
+{
+    bt_onednn_layer *const l = *layer;
+    if (!l) return;
+    for (size_t i = 0; i < l->n_shape; ++i) shape_clear(&l->shapes[i]);
+    for (size_t i = 0; i < l->n_packing; ++i) packing_clear(&l->packings[i]);
+    if (l->bias) (void)dnnl_memory_destroy(l->bias);
+    if (l->attributes) (void)dnnl_primitive_attr_destroy(l->attributes);
+    bt_free(l->bias_block);
+    bt_free(l);
+    *layer = NULL;
+}
+
+bt_status bt_onednn_layer_apply(bt_onednn_layer *layer, size_t n, float *x, float *y)
+{
+    bt_status status = BT_OK;
+    shape *s = NULL;
+    void *work = NULL;
+    BT_TRY(find_shape(layer, n, &s));
+    if (s->scratch_bytes) BT_TRY(bt_scratch(layer->device, s->scratch_bytes, &work));
+    BT_TRY(check(dnnl_memory_set_data_handle(s->x, x), "input"));
+    BT_TRY(check(dnnl_memory_set_data_handle(s->y, y), "output"));
+    BT_TRY(check(dnnl_memory_set_data_handle(s->scratch, work), "work memory"));
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, s->x},
+                                         {DNNL_ARG_WEIGHTS, layer->packings[s->packing].memory},
+                                         {DNNL_ARG_DST, s->y},
+                                         {DNNL_ARG_SCRATCHPAD, s->scratch},
+                                         {DNNL_ARG_BIAS, layer->bias}};
+    BT_TRY(check(dnnl_primitive_execute(s->primitive, layer->context->stream, layer->bias ? 5 : 4, arguments),
+                 "primitive"));
+    BT_TRY(check(dnnl_stream_wait(layer->context->stream), "primitive"));
+cleanup:
+    return status;
+}

@@ -1,0 +1,48 @@
+/* Picking and averaging rows. */
+#include "device/internal.h"
+#include "device/layers.h"
+
+#include <string.h>
+
+bt_status bt_rows_gather(bt_device *device, bt_matrix x, const size_t *rows, bt_matrix out)
+{
+    bt_status status = BT_OK;
+    (void)device;
+    float *from = NULL, *to = NULL;
+    BT_TRY(bt_floats(x, "bt_rows_gather", &from));
+    BT_TRY(bt_floats(out, "bt_rows_gather", &to));
+    BT_CHECK(x.columns == out.columns, BT_ERR_INTERNAL, "bt_rows_gather: %zu columns into %zu", x.columns, out.columns);
+    for (size_t i = 0; i < out.rows; ++i) {
+        BT_CHECK(rows[i] < x.rows, BT_ERR_INTERNAL, "bt_rows_gather: row %zu of %zu", rows[i], x.rows);
+        memcpy(to + i * out.stride, from + rows[i] * x.stride, x.columns * sizeof *to);
+    }
+cleanup:
+    return status;
+}
+
+static void mean_of_rows(const float *x, size_t n, size_t stride, size_t columns, float *out)
+{
+    memset(out, 0, columns * sizeof *out);
+    for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < columns; ++j) out[j] += x[i * stride + j];
+    for (size_t j = 0; j < columns && n > 0; ++j) out[j] /= (float)n;
+}
+
+bt_status bt_rows_mean(bt_device *device, bt_matrix x, bt_sequences sequences, bt_matrix out)
+{
+    bt_status status = BT_OK;
+    float *from = NULL, *to = NULL;
+    BT_TRY(bt_floats(x, "bt_rows_mean", &from));
+    BT_TRY(bt_floats(out, "bt_rows_mean", &to));
+    BT_CHECK(x.columns == out.columns && out.rows == sequences.n && x.rows >= sequences.offsets[sequences.n],
+             BT_ERR_INTERNAL, "bt_rows_mean: (%zu, %zu) of %zu sequences into (%zu, %zu)", x.rows, x.columns,
+             sequences.n, out.rows, out.columns);
+#pragma omp parallel for num_threads(device->n_thread) schedule(static)
+    for (size_t s = 0; s < sequences.n; ++s) {
+        const size_t first = sequences.offsets[s];
+        const size_t n = sequences.lengths ? sequences.lengths[s] : sequences.offsets[s + 1] - first;
+        mean_of_rows(from + first * x.stride, n, x.stride, x.columns, to + s * out.stride);
+    }
+cleanup:
+    return status;
+}
