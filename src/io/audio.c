@@ -164,7 +164,8 @@ static bt_status decode(const source *from, float *block, sink *into, int64_t *f
     for (;;) {
         const sf_count_t n = sf_readf_float(from->file, block, BLOCK);
         BT_CHECK(n >= 0 && sf_error(from->file) == SF_ERR_NO_ERROR, BT_ERR_INPUT,
-                 "%s: cannot be decoded behind frame %" PRId64 ": %s", from->path, *frames, sf_strerror(from->file));
+                 "%s: cannot be decoded behind frame %" PRId64 " (%s); is it damaged or truncated?", from->path,
+                 *frames, sf_strerror(from->file));
         if (n == 0) break;
         if (into) {
             BT_TRY(mix(from, block, (size_t)n, *frames, block));
@@ -182,6 +183,8 @@ static bt_status find_length(source *from, float *block, int64_t *frames)
     bt_status status = BT_OK;
     *frames = from->info.frames;
     if (has_open_length(from)) {
+        BT_CHECK((from->info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_OGG, BT_ERR_INPUT,
+                 "%s: truncated: its last page is missing; copy or download it again", from->path);
         BT_TRY(decode(from, block, NULL, frames));
         BT_CHECK(sf_seek(from->file, 0, SEEK_SET) == 0, BT_ERR_INPUT, "%s: cannot be read twice: %s", from->path,
                  sf_strerror(from->file));
