@@ -1,0 +1,286 @@
+/* collect: numbers against numpy, one deterministic table, incremental, refusals. */
+#include "support.h"
+
+#include "io/hdf5.h"
+#include "reporting/collect.h"
+#include "reporting/roi_score.h"
+#include "reporting/table.h"
+
+#include <sys/stat.h>
+
+static bt_text result;
+
+static bt_status collect(int n, char **words)
+{
+    bt_status status = BT_OK;
+    bt_common common = {0};
+    bt_settings settings = {0};
+    bt_comm *comm = NULL;
+    void *options = NULL;
+    options = bt_calloc(1, bt_collect_stage.options_size);
+    assert_non_null(options);
+    bt_settings_add(&settings, bt_collect_stage.table, bt_collect_stage.n_setting, options);
+    bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, &common);
+    BT_TRY(bt_settings_parse(&settings, n, words));
+    BT_TRY(bt_comm_create(MPI_COMM_NULL, &comm));
+    bt_text_clear(&result);
+    const bt_stage_call call = {
+        .options = options, .settings = &settings, .common = &common, .comm = comm, .result = &result};
+    BT_TRY(bt_collect_stage.run(&call));
+cleanup:
+    bt_settings_clear(&settings);
+    bt_comm_destroy(&comm);
+    bt_free(options);
+    return status;
+}
+
+/* collect artefacts=... out=SCRATCH/out ceiling.above=0.1 */
+static bt_status collect_to(const char *out, const char *artefacts)
+{
+    char first[4096], second[512], third[] = "ceiling.above=0.1";
+    (void)snprintf(first, sizeof first, "artefacts=%s", artefacts);
+    (void)snprintf(second, sizeof second, "out=%s", test_path(test_scratch(), out));
+    char *words[] = {first, second, third};
+    return collect(3, words);
+}
+
+static const char *golden(const char *names)
+{
+    static char list[4096];
+    list[0] = '\0';
+    char copy[256];
+    (void)snprintf(copy, sizeof copy, "%s", names);
+    for (char *at = strtok(copy, " "); at; at = strtok(NULL, " ")) {
+        (void)strcat(list, *list ? "," : "");
+        (void)strcat(list, test_file(test_path("golden/reporting", at)));
+    }
+    return list;
+}
+
+#define ALL "scores_S01.h5 scores_S02.h5 control_S01.h5 control_S02.h5"
+
+static char *table_of(const char *out)
+{
+    char *text = NULL;
+    size_t size = 0;
+    expect_ok(bt_path_read(test_path(test_path(test_scratch(), out), "table.csv"), &text, &size));
+    return text;
+}
+
+static bool same_cell(const bt_table *a, size_t row, const bt_table *b, size_t other, const char *column)
+{
+    return !strcmp(bt_table_cell(a, row, column), bt_table_cell(b, other, column));
+}
+
+static void numbers_are_numpys(void **state)
+{
+    (void)state;
+    bt_table table, wanted;
+    static const char *const keys[] = {"model", "subject", "layer", "roi", "metric", "n", "n_dropped"};
+    expect_ok(collect_to("numbers", golden(ALL)));
+    assert_non_null(strstr(result.data, "4 artefacts (4 read anew)"));
+    expect_ok(bt_table_read(test_path(test_scratch(), "numbers/table.csv"), &table));
+    expect_ok(bt_table_check(&table, "table"));
+    expect_ok(bt_table_read(test_file("golden/reporting/expected.csv"), &wanted));
+    assert_int_equal(table.n_row, wanted.n_row);
+    for (size_t row = 0; row < wanted.n_row; ++row) {
+        size_t found = 0;
+        for (; found < table.n_row; ++found) {
+            bool same = true;
+            for (size_t k = 0; k < sizeof keys / sizeof *keys; ++k)
+                same = same && same_cell(&table, found, &wanted, row, keys[k]);
+            if (same) break;
+        }
+        assert_true(found < table.n_row);
+        const double value = bt_table_number(&wanted, row, "value"), se = bt_table_number(&wanted, row, "se");
+        expect_near(bt_table_number(&table, found, "value"), value, 1e-6 * (1 + fabs(value)));
+        expect_near(bt_table_number(&table, found, "se"), se, 1e-6);
+        expect_near(bt_table_number(&table, found, "ci_low"), value - 1.96 * se, 3e-6);
+        expect_near(bt_table_number(&table, found, "ci_high"), value + 1.96 * se, 3e-6);
+    }
+    bt_table_clear(&table);
+    bt_table_clear(&wanted);
+}
+
+static void heads_define_what_occurs(void **state)
+{
+    (void)state;
+    expect_ok(collect_to("head", golden("scores_S01.h5")));
+    char *const text = table_of("head");
+    static const char *const wanted[] = {"# r: ",
+                                         "# r_norm: ",
+                                         "# r_norm_ratio: ",
+                                         "# r2: ",
+                                         "# cc_max: ",
+                                         "# spe: ",
+                                         "# roi: ",
+                                         "cc_max > 0.1",
+                                         "# score: Pearson r against the mean of the test",
+                                         "penalty alpha_squared"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; ++i) {
+        if (!strstr(text, wanted[i])) print_error("no %s in the head\n", wanted[i]);
+        assert_non_null(strstr(text, wanted[i]));
+    }
+    bt_free(text);
+}
+
+static void tables_do_not_depend_on_order(void **state)
+{
+    (void)state;
+    expect_ok(collect_to("a", golden(ALL)));
+    expect_ok(collect_to("b", golden("control_S02.h5 scores_S02.h5 scores_S01.h5 control_S01.h5 scores_S01.h5")));
+    expect_ok(collect_to("c", test_file("golden/reporting")));
+    char *const a = table_of("a"), *const b = table_of("b"), *const c = table_of("c");
+    assert_string_equal(a, b);
+    assert_string_equal(a, c);
+    bt_free(a);
+    bt_free(b);
+    bt_free(c);
+}
+
+static void only_new_artefacts_are_read(void **state)
+{
+    (void)state;
+    expect_ok(collect_to("grow", golden("scores_S01.h5 control_S02.h5")));
+    assert_non_null(strstr(result.data, "2 artefacts (2 read anew)"));
+    expect_ok(collect_to("grow", golden(ALL)));
+    assert_non_null(strstr(result.data, "4 artefacts (2 read anew)"));
+    expect_ok(collect_to("grow", golden(ALL)));
+    assert_non_null(strstr(result.data, "4 artefacts (0 read anew)"));
+    expect_ok(collect_to("whole", golden(ALL)));
+    char *const grown = table_of("grow"), *const whole = table_of("whole");
+    assert_string_equal(grown, whole);
+    bt_free(grown);
+    bt_free(whole);
+    /* other settings: nothing is taken over; fewer artefacts: their rows go */
+    char first[4096], second[256], third[] = "ceiling.above=0.4";
+    (void)snprintf(first, sizeof first, "artefacts=%s", golden("scores_S01.h5"));
+    (void)snprintf(second, sizeof second, "out=%s", test_path(test_scratch(), "grow"));
+    char *words[] = {first, second, third};
+    expect_ok(collect(3, words));
+    assert_non_null(strstr(result.data, "1 artefact (1 read anew)"));
+    char *const other = table_of("grow");
+    assert_null(strstr(other, "S02"));
+    bt_free(other);
+}
+
+static void voxel_files_hold_the_maps(void **state)
+{
+    (void)state;
+    bt_names names = {0};
+    bt_h5 *from = NULL, *to = NULL;
+    void *a = NULL, *b = NULL;
+    bt_h5_shape shape;
+    expect_ok(collect_to("voxel", golden("scores_S01.h5")));
+    const char *const folder = test_path(test_scratch(), "voxel/voxels");
+    expect_ok(bt_path_list(folder, &names));
+    assert_int_equal(names.n, 1);
+    assert_true(bt_starts_with(names.items[0], "tiny-wav2vec2_untrained_S01_"));
+    expect_ok(bt_h5_open(test_path(folder, names.items[0]), NULL, &to));
+    expect_ok(bt_h5_open(test_file("golden/reporting/scores_S01.h5"), NULL, &from));
+    static const char *const maps[] = {"/layer_03/r", "/layer_00/r2", "/layer_04/alpha", "/cc_max", "/roi_label"};
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; ++i) {
+        expect_ok(bt_h5_read_all(from, maps[i], BT_F32, &shape, &a));
+        expect_ok(bt_h5_read_all(to, maps[i], BT_F32, &shape, &b));
+        assert_memory_equal(a, b, shape.shape[0] * (shape.rank == 2 ? shape.shape[1] : 1) * sizeof(float));
+        bt_free(a);
+        bt_free(b);
+    }
+    expect_ok(bt_h5_read_all(from, "/layer_02/cv_score", BT_F32, &shape, &a));
+    expect_ok(bt_h5_read_all(to, "/layer_02/cv_score_best", BT_F32, &shape, &b));
+    const float *const all = a, *const best = b;
+    for (size_t v = 0; v < 60; ++v) assert_true(best[v] == fmaxf(fmaxf(all[v], all[60 + v]), all[120 + v]));
+    assert_true(bt_h5_has_attribute(to, "/", "artefact"));
+    bt_free(a);
+    bt_free(b);
+    bt_names_clear(&names);
+    expect_ok(bt_h5_close(&from));
+    expect_ok(bt_h5_close(&to));
+}
+
+static void one_voxel_has_no_interval(void **state)
+{
+    (void)state;
+    const float r[3] = {0.5F, NAN, 0.25F}, ceiling[3] = {0.8F, 0.9F, 0.05F};
+    const uint8_t member[3] = {1, 1, 1}, none[3] = {0};
+    uint8_t kept[3];
+    bt_voxels_keep(r, ceiling, 0.1, 3, kept);
+    const bt_roi_score score = bt_roi_mean(member, kept, r, 3), ratio = bt_roi_ratio(member, kept, r, ceiling, 3);
+    assert_true(score.value == 0.5 && isnan(score.se) && score.n == 1 && score.n_dropped == 2);
+    expect_near(ratio.value, 0.625, 1e-7);
+    const bt_roi_score empty = bt_roi_mean(none, kept, r, 3);
+    assert_true(isnan(empty.value) && empty.n == 0);
+}
+
+static void strange_inputs_are_named(void **state)
+{
+    (void)state;
+    bt_h5 *file = NULL;
+    const char *const other = test_path(test_scratch(), "other.h5");
+    expect_ok(bt_h5_create(other, &file));
+    expect_ok(bt_h5_set_text(file, "/", "stage", "features"));
+    expect_ok(bt_h5_close(&file));
+    expect_failure(collect_to("bad", other), BT_ERR_INPUT, "other.h5: expected a score file");
+    expect_failure(collect_to("bad", test_path(test_scratch(), "nothing.h5")), BT_ERR_INPUT, "nothing.h5");
+    expect_failure(collect_to("bad", test_file("audio")), BT_ERR_INPUT, "no score file there");
+    expect_failure(collect_to("bad", test_write_text("notes.txt", "hello")), BT_ERR_INPUT, "notes.txt");
+    assert_false(bt_path_exists(test_path(test_scratch(), "bad/table.csv")));
+}
+
+static void labels_must_fit(void **state)
+{
+    (void)state;
+    bt_h5 *file = NULL;
+    const char *const path = test_path(test_scratch(), "unfit.h5");
+    const float r[4] = {0};
+    const int32_t label[3] = {1, 1, 0};
+    const size_t n = 4, shape[2] = {1, 3};
+    expect_ok(bt_h5_create(path, &file));
+    expect_ok(bt_h5_set_text(file, "/", "recipe",
+                             "{\"inputs\": {}, \"settings\": {}, \"stage\": \"encode\", \"version\": 1}"));
+    expect_ok(bt_h5_write(file, "/layer_00/r", BT_F32, 1, &n, r));
+    expect_ok(bt_h5_write(file, "/roi_label", BT_I32, 2, shape, label));
+    expect_ok(bt_h5_set_text(file, "/roi_label", "names", "A"));
+    expect_ok(bt_h5_close(&file));
+    expect_failure(collect_to("unfit", path), BT_ERR_INPUT,
+                   "expected (1 ROIs of its attribute names, 4 voxels), found (1, 3)");
+}
+
+static void tables_say_where_they_break(void **state)
+{
+    (void)state;
+    bt_table table;
+    expect_failure(bt_table_read(test_write_text("t1.csv", "# x\n"), &table), BT_ERR_INPUT, "no line of column names");
+    expect_failure(bt_table_read(test_write_text("t2.csv", "a,b\n1,2\n3\n"), &table), BT_ERR_INPUT, "t2.csv:3");
+    expect_failure(bt_table_read(test_write_text("t3.csv", "a\n\"1\n"), &table), BT_ERR_INPUT, "never closed");
+    expect_ok(bt_table_read(test_write_text("t4.csv", "a,b\r\n\"x,\"\"y\",\r\n"), &table));
+    assert_string_equal(bt_table_cell(&table, 0, "a"), "x,\"y");
+    assert_string_equal(bt_table_cell(&table, 0, "b"), "");
+    bt_text line = {0};
+    expect_ok(bt_table_add_row(&line, (const char *const *)table.cells.items, 2));
+    assert_string_equal(line.data, "\"x,\"\"y\",\n");
+    bt_text_clear(&line);
+    bt_table_clear(&table);
+}
+
+static int end(void **state)
+{
+    bt_text_clear(&result);
+    return test_no_leak(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_numpys),
+        cmocka_unit_test(heads_define_what_occurs),
+        cmocka_unit_test(tables_do_not_depend_on_order),
+        cmocka_unit_test(only_new_artefacts_are_read),
+        cmocka_unit_test(voxel_files_hold_the_maps),
+        cmocka_unit_test(one_voxel_has_no_interval),
+        cmocka_unit_test(strange_inputs_are_named),
+        cmocka_unit_test(labels_must_fit),
+        cmocka_unit_test(tables_say_where_they_break),
+    };
+    return cmocka_run_group_tests(tests, NULL, end);
+}
