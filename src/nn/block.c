@@ -1,0 +1,84 @@
+#include "nn/block.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+
+struct bt_block {
+    bt_device *device;
+    bt_block_spec spec;
+    bt_linear *query, *key_value, *out, *up, *down;
+    bt_matrix norm_scale, norm_shift, final_scale, final_shift;
+};
+
+static bt_status make_linear(bt_block *block, const bt_parameters *p, size_t weight, size_t bias, size_t joined,
+                             bt_activation activation, bt_linear **out)
+{
+    return bt_linear_create(block->device, bt_parameter_join(p, weight, joined), bt_parameter_join(p, bias, joined),
+                            activation, out);
+}
+
+bt_status bt_block_create(bt_device *device, const bt_block_spec *spec, const bt_parameters *p,
+                          const bt_block_rows *rows, bt_block **out)
+{
+    bt_status status = BT_OK;
+    bt_block *b = NULL;
+    *out = NULL;
+    BT_ALLOC(b, 1);
+    b->device = device;
+    b->spec = *spec;
+    b->norm_scale = bt_parameter_matrix(p, rows->norm_scale);
+    b->norm_shift = bt_parameter_matrix(p, rows->norm_shift);
+    b->final_scale = bt_parameter_matrix(p, rows->final_scale);
+    b->final_shift = bt_parameter_matrix(p, rows->final_shift);
+    BT_TRY(make_linear(b, p, rows->query_weight, rows->query_bias, 1, BT_ACTIVATION_NONE, &b->query));
+    BT_TRY(make_linear(b, p, rows->key_weight, rows->key_bias, 2, BT_ACTIVATION_NONE, &b->key_value));
+    BT_TRY(make_linear(b, p, rows->out_weight, rows->out_bias, 1, BT_ACTIVATION_NONE, &b->out));
+    BT_TRY(make_linear(b, p, rows->up_weight, rows->up_bias, 1, BT_ACTIVATION_GELU, &b->up));
+    BT_TRY(make_linear(b, p, rows->down_weight, rows->down_bias, 1, BT_ACTIVATION_NONE, &b->down));
+    *out = b;
+    b = NULL;
+cleanup:
+    bt_block_destroy(&b);
+    return status;
+}
+
+void bt_block_destroy(bt_block **block)
+{
+    if (!*block) return;
+    bt_linear_destroy(&(*block)->query);
+    bt_linear_destroy(&(*block)->key_value);
+    bt_linear_destroy(&(*block)->out);
+    bt_linear_destroy(&(*block)->up);
+    bt_linear_destroy(&(*block)->down);
+    bt_free(*block);
+    *block = NULL;
+}
+
+bt_status bt_block_apply(bt_block *block, bt_matrix from, bt_sequences keys, bt_matrix x, bt_sequences queries,
+                         const bt_block_work *work)
+{
+    bt_status status = BT_OK;
+    const bt_block_spec *const spec = &block->spec;
+    const bt_attention_spec attention = {
+        .heads = spec->heads, .mask = spec->mask, .scale = 1.0 / sqrt((double)(spec->hidden / spec->heads))};
+    const bt_matrix key = bt_matrix_part(work->key_value, 0, 0, from.rows, spec->hidden);
+    const bt_matrix value = bt_matrix_part(work->key_value, 0, spec->hidden, from.rows, spec->hidden);
+    BT_TRY(bt_linear_apply(block->query, x, work->query));
+    BT_TRY(bt_linear_apply(block->key_value, from, work->key_value));
+    BT_TRY(bt_attention(block->device, &attention, work->query, queries, key, value, keys, work->context));
+    BT_TRY(bt_linear_apply(block->out, work->context, work->query));
+    BT_TRY(bt_layer_norm(block->device, x, work->query, block->norm_scale, block->norm_shift, spec->epsilon, x));
+    BT_TRY(bt_linear_apply(block->up, x, work->intermediate));
+    BT_TRY(bt_linear_apply(block->down, work->intermediate, work->query));
+    BT_TRY(bt_layer_norm(block->device, x, work->query, block->final_scale, block->final_shift, spec->epsilon, x));
+cleanup:
+    return status;
+}
+
+double bt_block_flops(const bt_block_spec *spec, size_t n_query, size_t n_key)
+{
+    const double hidden = (double)spec->hidden, queries = (double)n_query, keys = (double)n_key;
+    const double linear = 2 * hidden * (queries * (2 * hidden + 2 * (double)spec->intermediate) + keys * 2 * hidden);
+    return linear + 4 * hidden * queries * keys;
+}
