@@ -181,11 +181,17 @@ size_t bt_dataset_stored_rows(size_t scanner_trs)
     return scanner_trs - CUT_TRS;
 }
 
-bool bt_dataset_has_responses(const bt_dataset *dataset, const char *subject, const char *story)
+const bt_names *bt_dataset_heard(const bt_dataset *dataset, const char *subject)
 {
     for (size_t i = 0; i < dataset->subjects.n; ++i)
-        if (strcmp(dataset->subjects.items[i], subject) == 0) return bt_names_have(&dataset->responses[i], story);
-    return false;
+        if (strcmp(dataset->subjects.items[i], subject) == 0) return &dataset->responses[i];
+    return NULL;
+}
+
+bool bt_dataset_has_responses(const bt_dataset *dataset, const char *subject, const char *story)
+{
+    const bt_names *const heard = bt_dataset_heard(dataset, subject);
+    return heard && bt_names_have(heard, story);
 }
 
 char *bt_dataset_audio_path(const bt_dataset *dataset, const char *story)

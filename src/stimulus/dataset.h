@@ -25,6 +25,8 @@ bt_status bt_dataset_scanner_trs(const bt_dataset *dataset, const char *story, s
 size_t bt_dataset_stored_rows(size_t scanner_trs); /* scanner_trs - 20 */
 /* A file is listed there; an annex stub counts, so that reading it names the command that fetches it. */
 bool bt_dataset_has_responses(const bt_dataset *dataset, const char *subject, const char *story);
+/* The stories that a subject has a file for, sorted; NULL for an unknown subject. */
+const bt_names *bt_dataset_heard(const bt_dataset *dataset, const char *subject);
 /* New strings. */
 char *bt_dataset_audio_path(const bt_dataset *dataset, const char *story);
 char *bt_dataset_textgrid_path(const bt_dataset *dataset, const char *story);

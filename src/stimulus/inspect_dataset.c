@@ -87,13 +87,14 @@ typedef struct {
     size_t n_voxel;
     char *voxel_source; /* the file that n_voxel came from */
     size_t n_story;
-    bt_text missing, repeats;
+    bt_text missing, uncounted, repeats; /* names of stories, joined by ", " */
 } subject_facts;
 
 static void subject_clear(subject_facts *facts)
 {
     bt_free(facts->voxel_source);
     bt_text_clear(&facts->missing);
+    bt_text_clear(&facts->uncounted);
     bt_text_clear(&facts->repeats);
 }
 
@@ -195,25 +196,45 @@ cleanup:
     return status;
 }
 
-static bt_status inspect_subject(inspection *in, const char *subject)
+static bt_status join(bt_text *list, const char *name)
+{
+    return bt_text_add(list, "%s%s", list->length ? ", " : "", name);
+}
+
+static bt_status inspect_responses(inspection *in, subject_facts *facts)
 {
     bt_status status = BT_OK;
     const bt_names *const stories = bt_dataset_stories(in->dataset);
-    subject_facts facts = {.name = subject};
-    const char *ceiling = NULL, *rois = NULL;
+    const bt_names *const heard = bt_dataset_heard(in->dataset, facts->name);
     for (size_t i = 0; i < stories->n; ++i) {
-        if (!bt_dataset_has_responses(in->dataset, subject, stories->items[i])) {
-            BT_TRY(bt_text_add(&facts.missing, "%s%s", facts.missing.length ? ", " : "", stories->items[i]));
+        if (!bt_names_have(heard, stories->items[i])) {
+            BT_TRY(join(&facts->missing, stories->items[i]));
             continue;
         }
-        ++facts.n_story;
-        BT_TRY(note_fault(in, check_responses(in->dataset, stories->items[i], &facts)));
+        ++facts->n_story;
+        BT_TRY(note_fault(in, check_responses(in->dataset, stories->items[i], facts)));
     }
+    for (size_t i = 0; i < heard->n; ++i)
+        if (!bt_names_have(stories, heard->items[i])) BT_TRY(join(&facts->uncounted, heard->items[i]));
+cleanup:
+    return status;
+}
+
+static bt_status inspect_subject(inspection *in, const char *subject)
+{
+    bt_status status = BT_OK;
+    subject_facts facts = {.name = subject};
+    const char *ceiling = NULL, *rois = NULL;
+    BT_TRY(inspect_responses(in, &facts));
     BT_TRY(inspect_maps(in, &facts, &ceiling, &rois));
     BT_TRY(bt_text_add(in->report, "  subject %s: %zu of %zu stories, %zu voxels%s, %s, %s\n", subject, facts.n_story,
-                       stories->n, facts.n_voxel, facts.repeats.data ? facts.repeats.data : "", ceiling, rois));
+                       bt_dataset_stories(in->dataset)->n, facts.n_voxel, facts.repeats.data ? facts.repeats.data : "",
+                       ceiling, rois));
     if (facts.missing.length)
         BT_TRY(bt_text_add(in->report, "    has no responses to (stated, no fault): %s\n", facts.missing.data));
+    if (facts.uncounted.length)
+        BT_TRY(bt_text_add(in->report, "    has responses to stories that respdict.json does not count (unused): %s\n",
+                           facts.uncounted.data));
 cleanup:
     subject_clear(&facts);
     return status;

@@ -212,7 +212,9 @@ static void test_inspect_story_of_some_subjects(void **state)
     (void)state;
     const char *const root = made_up_dataset("some");
     assert_int_equal(unlink(made_up_path(root, "derivative/preprocessed_data/S2/apple.hf5")), 0);
-    EXPECT_SAID(root, true, "subject S2: 1 of 2 stories", "has no responses to (stated, no fault): apple");
+    made_up_responses(root, "S1", "extra", 10, 7, 0);
+    EXPECT_SAID(root, true, "subject S2: 1 of 2 stories", "has no responses to (stated, no fault): apple",
+                "does not count (unused): extra");
 }
 
 static void test_inspect_story_of_no_subject(void **state)
