@@ -1,0 +1,154 @@
+#include "encoding/design.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+bt_status bt_story_rows_create(size_t n_story, const size_t *length, bt_story_rows *out)
+{
+    bt_status status = BT_OK;
+    *out = (bt_story_rows){0};
+    BT_ALLOC(out->start, n_story + 1);
+    out->n_story = n_story;
+    for (size_t s = 0; s < n_story; ++s) out->start[s + 1] = out->start[s] + length[s];
+cleanup:
+    return status;
+}
+
+/* Whether an id that begins at `row` was already used before. */
+static bool used_before(const double *id, size_t row)
+{
+    for (size_t i = 0; i + 1 < row; ++i)
+        if (id[i] == id[row]) return true;
+    return false;
+}
+
+bt_status bt_story_rows_from_ids(const char *name, const double *id, size_t n_row, bt_story_rows *out)
+{
+    bt_status status = BT_OK;
+    size_t n_story = 0;
+    *out = (bt_story_rows){0};
+    BT_CHECK(n_row > 0, BT_ERR_INPUT, "%s: expected a story id per row, found no rows", name);
+    BT_ALLOC(out->start, n_row + 1);
+    for (size_t i = 0; i < n_row; ++i) {
+        if (i > 0 && id[i] == id[i - 1]) continue;
+        BT_CHECK(!used_before(id, i), BT_ERR_INPUT,
+                 "%s: story %g comes back at row %zu; expected the rows of a story to lie together", name, id[i], i);
+        out->start[n_story++] = i;
+    }
+    out->start[n_story] = n_row;
+    out->n_story = n_story;
+cleanup:
+    if (status != BT_OK) bt_story_rows_clear(out);
+    return status;
+}
+
+void bt_story_rows_clear(bt_story_rows *rows)
+{
+    bt_free(rows->start);
+    *rows = (bt_story_rows){0};
+}
+
+size_t bt_story_rows_count(const bt_story_rows *rows)
+{
+    return rows->n_story ? rows->start[rows->n_story] : 0;
+}
+
+static void zscore_column(double *x, size_t n_row, size_t stride)
+{
+    double low = x[0], high = x[0], sum = 0, square = 0;
+    for (size_t i = 0; i < n_row; ++i) {
+        const double value = x[i * stride];
+        if (value < low) low = value;
+        if (value > high) high = value;
+        sum += value;
+    }
+    const double mean = sum / (double)n_row;
+    for (size_t i = 0; i < n_row; ++i) square += (x[i * stride] - mean) * (x[i * stride] - mean);
+    const double deviation = sqrt(square / (double)n_row);
+    const bool constant = !(low < high) || !(deviation > 0);
+    for (size_t i = 0; i < n_row; ++i) x[i * stride] = constant ? 0 : (x[i * stride] - mean) / deviation;
+}
+
+void bt_zscore(double *x, size_t n_row, size_t n_feature)
+{
+    if (n_row == 0) return;
+    for (size_t f = 0; f < n_feature; ++f) zscore_column(x + f, n_row, n_feature);
+}
+
+void bt_delay(const double *x, size_t n_row, size_t n_feature, const bt_ints *delays, double *delayed, size_t n_all)
+{
+    for (size_t d = 0; d < delays->n; ++d)
+        for (size_t i = 0; i < n_row; ++i) {
+            const int64_t from = (int64_t)i - delays->v[d];
+            if (from < 0 || from >= (int64_t)n_row) continue;
+            memcpy(delayed + i * n_all + d * n_feature, x + (size_t)from * n_feature, n_feature * sizeof *x);
+        }
+}
+
+/* Leaves out the first `drop` rows of every story, in place; `rows` then counts what is left. */
+static bt_status drop_rows(double *x, bt_story_rows *rows, size_t width, size_t drop)
+{
+    size_t kept = 0;
+    for (size_t s = 0; s < rows->n_story; ++s) {
+        const size_t low = rows->start[s], n = rows->start[s + 1] - low;
+        if (n <= drop)
+            return bt_fail(BT_ERR_USAGE, "test.drop: expected fewer than the %zu rows of test story %zu, found %zu", n,
+                           s, drop);
+        memmove(x + kept * width, x + (low + drop) * width, (n - drop) * width * sizeof *x);
+        rows->start[s] = kept;
+        kept += n - drop;
+    }
+    rows->start[rows->n_story] = kept;
+    return BT_OK;
+}
+
+static bt_status copy_rows(const bt_story_rows *from, bt_story_rows *to)
+{
+    bt_status status = BT_OK;
+    BT_ALLOC(to->start, from->n_story + 1);
+    to->n_story = from->n_story;
+    memcpy(to->start, from->start, (from->n_story + 1) * sizeof *to->start);
+cleanup:
+    return status;
+}
+
+static void delay_stories(const double *x, const bt_story_rows *rows, size_t n_feature,
+                          const bt_design_options *options, double *design)
+{
+    const size_t width = n_feature * options->delays.n;
+    if (options->stacked) {
+        bt_delay(x, bt_story_rows_count(rows), n_feature, &options->delays, design, width);
+        return;
+    }
+    for (size_t s = 0; s < rows->n_story; ++s) {
+        const size_t low = rows->start[s], n = rows->start[s + 1] - low;
+        bt_delay(x + low * n_feature, n, n_feature, &options->delays, design + low * width, width);
+    }
+}
+
+bt_status bt_design_create(double *x, const bt_story_rows *rows, size_t n_feature, const bt_design_options *options,
+                           double **design, size_t *n_design_row)
+{
+    bt_status status = BT_OK;
+    bt_story_rows left = {0};
+    double *delayed = NULL;
+    const size_t width = n_feature * options->delays.n;
+    *design = NULL;
+    BT_TRY(copy_rows(rows, &left));
+    if (options->drop_first) BT_TRY(drop_rows(x, &left, n_feature, options->drop));
+    if (options->zscore)
+        for (size_t s = 0; s < left.n_story; ++s)
+            bt_zscore(x + left.start[s] * n_feature, left.start[s + 1] - left.start[s], n_feature);
+    BT_ALLOC(delayed, bt_story_rows_count(&left) * width);
+    delay_stories(x, &left, n_feature, options, delayed);
+    if (!options->drop_first) BT_TRY(drop_rows(delayed, &left, width, options->drop));
+    *n_design_row = bt_story_rows_count(&left);
+    *design = delayed;
+    delayed = NULL;
+cleanup:
+    bt_free(delayed);
+    bt_story_rows_clear(&left);
+    return status;
+}

@@ -1,0 +1,84 @@
+#include "encoding/encode.h"
+
+#include "base/memory.h"
+#include "encoding/summary.h"
+#include "encoding/work.h"
+
+typedef struct {
+    bt_inputs in;
+    bt_encode_plan plan;
+    bt_folds folds;
+} everything;
+
+/* By each rank alone: open, check, resolve. */
+static bt_status prepare(const bt_stage_call *call, everything *all)
+{
+    bt_status status = BT_OK;
+    const bt_encode_options *const options = call->options;
+    BT_TRY(bt_inputs_open(options, &all->in));
+    BT_TRY(bt_encode_plan_create(options, call->settings, all->in.has_stories, &all->plan));
+    BT_TRY(bt_folds_create(&all->plan.cv, &all->in.train_rows, &all->folds));
+cleanup:
+    return status;
+}
+
+static bt_status make_recipe(const bt_stage_call *call, const everything *all, bt_recipe **recipe)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_recipe_create("encode", bt_encode_stage.version, recipe));
+    BT_TRY(bt_encode_plan_record(&all->plan, call->settings, *recipe));
+    BT_TRY(bt_inputs_record(&all->in, call->options, call->common->store, *recipe));
+cleanup:
+    return status;
+}
+
+static bt_status encode(const bt_stage_call *call, const bt_work_problem *work, const everything *all)
+{
+    bt_status status = BT_OK;
+    bt_recipe *recipe = NULL;
+    bt_artefact *artefact = NULL;
+    const bool root = bt_comm_rank(call->comm) == 0;
+    const bt_artefact_place place = {
+        .store = call->common->store, .out = call->common->out, .suffix = ".h5", .overwrite = call->common->overwrite};
+    BT_TRY(bt_agree(call->comm, root ? make_recipe(call, all, &recipe) : BT_OK));
+    BT_TRY(bt_artefact_begin(&place, recipe, call->comm, &artefact));
+    if (!bt_artefact_is_done(artefact)) {
+        BT_TRY(bt_work_run(work, artefact));
+        BT_TRY(bt_artefact_publish(artefact));
+    }
+    if (root) status = bt_summary_print(bt_artefact_path(artefact), work->options->ceiling_threshold, call->result);
+    status = bt_agree(call->comm, status);
+cleanup:
+    bt_artefact_end(&artefact);
+    bt_recipe_destroy(&recipe);
+    return status;
+}
+
+static bt_status run(const bt_stage_call *call)
+{
+    bt_status status = BT_OK;
+    everything all = {0};
+    const bt_work_problem work = {
+        .call = call, .options = call->options, .in = &all.in, .plan = &all.plan, .folds = &all.folds};
+    BT_TRY(bt_agree(call->comm, prepare(call, &all)));
+    if (call->common->dry_run)
+        BT_TRY(bt_work_estimate(&work));
+    else
+        BT_TRY(encode(call, &work, &all));
+cleanup:
+    bt_folds_clear(&all.folds);
+    bt_encode_plan_clear(&all.plan);
+    bt_inputs_close(&all.in);
+    return status;
+}
+
+const bt_stage bt_encode_stage = {
+    .name = "encode",
+    .version = 1,
+    .summary = "cross-validated ridge from features to responses: r, r2, alpha per voxel on test rows",
+    .example = "braintune encode features=h.h5 dataset=DIR subject=S layers=0,6,12 out=scores.h5",
+    .table = bt_encode_settings,
+    .n_setting = BT_ENCODE_SETTINGS,
+    .options_size = sizeof(bt_encode_options),
+    .run = run,
+};

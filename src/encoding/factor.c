@@ -1,0 +1,169 @@
+#include "encoding/factor.h"
+
+#include "base/memory.h"
+#include "dist/dense.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+void bt_factor_clear(bt_factor *factor)
+{
+    bt_free(factor->singular);
+    bt_free(factor->left);
+    bt_free(factor->apply);
+    bt_free(factor->right);
+    *factor = (bt_factor){0};
+}
+
+typedef struct {
+    bt_transpose op;
+    const double *values; /* (rows, columns) */
+    size_t rows, columns;
+} host_matrix;
+
+static bt_status put(bt_device *device, const host_matrix *host, bt_buffer **out)
+{
+    const bt_status status = bt_buffer_create(device, BT_F64, host->rows * host->columns, out);
+    return status == BT_OK ? bt_buffer_write(*out, 0, host->values, host->rows * host->columns) : status;
+}
+
+/* c = op(a) op(b), host to host, float64. */
+static bt_status multiply(bt_device *device, host_matrix a, host_matrix b, double *c)
+{
+    bt_status status = BT_OK;
+    bt_buffer *left = NULL, *right = NULL, *product = NULL;
+    const size_t m = a.op == BT_PLAIN ? a.rows : a.columns, n = b.op == BT_PLAIN ? b.columns : b.rows;
+    BT_TRY(put(device, &a, &left));
+    BT_TRY(put(device, &b, &right));
+    BT_TRY(bt_buffer_create(device, BT_F64, m * n, &product));
+    BT_TRY(bt_product(device, a.op, b.op, 1, bt_matrix_of(left, a.rows, a.columns),
+                      bt_matrix_of(right, b.rows, b.columns), 0, bt_matrix_of(product, m, n)));
+    BT_TRY(bt_buffer_read(product, 0, c, m * n));
+cleanup:
+    bt_buffer_destroy(&product);
+    bt_buffer_destroy(&right);
+    bt_buffer_destroy(&left);
+    return status;
+}
+
+/* Keeps the eigenpairs that carry something, largest first; vectors (n, n) are reordered in place to (rank, n). */
+static bt_status keep(const double *values, double *vectors, size_t n, bt_factor *factor)
+{
+    bt_status status = BT_OK;
+    double *row = NULL;
+    const double bound = 10.0 * (double)n * DBL_EPSILON * fmax(values[n - 1], 0);
+    size_t rank = 0;
+    while (rank < n && values[n - 1 - rank] > bound) ++rank;
+    BT_ALLOC(factor->singular, rank);
+    BT_ALLOC(row, n);
+    for (size_t k = 0; k < rank; ++k) factor->singular[k] = sqrt(values[n - 1 - k]);
+    for (size_t low = 0, high = n - 1; low < high; ++low, --high) {
+        memcpy(row, vectors + low * n, n * sizeof *row);
+        memcpy(vectors + low * n, vectors + high * n, n * sizeof *row);
+        memcpy(vectors + high * n, row, n * sizeof *row);
+    }
+    factor->rank = rank;
+cleanup:
+    bt_free(row);
+    return status;
+}
+
+/* Eigenpairs of X'X or X X': vectors (n, n), rows of the largest values first. Collective. */
+static bt_status decompose(const bt_comm *comm, bt_device *device, const bt_ridge_problem *p, bool dual,
+                           double *vectors, bt_factor *factor)
+{
+    bt_status status = BT_OK;
+    const size_t n = dual ? p->n_train : p->n_feature;
+    double *gram = bt_calloc(n * n, sizeof *gram), *values = bt_calloc(n, sizeof *values);
+    BT_TRY(bt_agree(comm, gram && values && vectors ? BT_OK : BT_ERR_MEMORY));
+    BT_TRY(bt_dense_gram(comm, device, p->train, p->n_train, p->n_feature, dual, gram));
+    BT_TRY(bt_dense_eigen(comm, device, gram, n, values, vectors));
+    BT_TRY(bt_agree(comm, keep(values, vectors, n, factor)));
+cleanup:
+    bt_free(gram);
+    bt_free(values);
+    return status;
+}
+
+static void divide_rows(double *x, const double *by, size_t rows, size_t columns)
+{
+    for (size_t k = 0; k < rows; ++k)
+        for (size_t i = 0; i < columns; ++i) x[k * columns + i] /= by[k];
+}
+
+static void divide_columns(double *x, const double *by, size_t rows, size_t columns)
+{
+    for (size_t i = 0; i < rows; ++i)
+        for (size_t k = 0; k < columns; ++k) x[i * columns + k] /= by[k];
+}
+
+/* Eigenvectors are V': U' = diag(1/s) V'X', P = X_apply V. */
+static bt_status finish_primal(bt_device *device, const bt_ridge_problem *p, double *vectors, bt_factor *factor)
+{
+    bt_status status = BT_OK;
+    const size_t r = factor->rank;
+    const host_matrix right = {BT_PLAIN, vectors, r, p->n_feature};
+    const host_matrix right_transposed = {BT_TRANSPOSED, vectors, r, p->n_feature};
+    BT_TRY(multiply(device, right, (host_matrix){BT_TRANSPOSED, p->train, p->n_train, p->n_feature}, factor->left));
+    divide_rows(factor->left, factor->singular, r, p->n_train);
+    BT_TRY(
+        multiply(device, (host_matrix){BT_PLAIN, p->apply, p->n_apply, p->n_feature}, right_transposed, factor->apply));
+    if (p->weights) memcpy(factor->right, vectors, r * p->n_feature * sizeof *vectors);
+cleanup:
+    return status;
+}
+
+/* Eigenvectors are U': P = (X_apply X') U diag(1/s), V' = diag(1/s) U'X. */
+static bt_status finish_dual(bt_device *device, const bt_ridge_problem *p, const double *vectors, bt_factor *factor)
+{
+    bt_status status = BT_OK;
+    double *kernel = NULL;
+    const size_t r = factor->rank;
+    BT_ALLOC(kernel, p->n_apply * p->n_train);
+    memcpy(factor->left, vectors, r * p->n_train * sizeof *vectors);
+    BT_TRY(multiply(device, (host_matrix){BT_PLAIN, p->apply, p->n_apply, p->n_feature},
+                    (host_matrix){BT_TRANSPOSED, p->train, p->n_train, p->n_feature}, kernel));
+    BT_TRY(multiply(device, (host_matrix){BT_PLAIN, kernel, p->n_apply, p->n_train},
+                    (host_matrix){BT_TRANSPOSED, vectors, r, p->n_train}, factor->apply));
+    divide_columns(factor->apply, factor->singular, p->n_apply, r);
+    if (p->weights) {
+        BT_TRY(multiply(device, (host_matrix){BT_PLAIN, vectors, r, p->n_train},
+                        (host_matrix){BT_PLAIN, p->train, p->n_train, p->n_feature}, factor->right));
+        divide_rows(factor->right, factor->singular, r, p->n_feature);
+    }
+cleanup:
+    bt_free(kernel);
+    return status;
+}
+
+static bt_status finish(bt_device *device, const bt_ridge_problem *p, bool dual, double *vectors, bt_factor *factor)
+{
+    bt_status status = BT_OK;
+    const size_t r = factor->rank;
+    if (r == 0) return BT_OK;
+    BT_ALLOC(factor->left, r * p->n_train);
+    BT_ALLOC(factor->apply, p->n_apply * r);
+    if (p->weights) BT_ALLOC(factor->right, r * p->n_feature);
+    if (dual)
+        BT_TRY(finish_dual(device, p, vectors, factor));
+    else
+        BT_TRY(finish_primal(device, p, vectors, factor));
+cleanup:
+    return status;
+}
+
+bt_status bt_factor_create(const bt_comm *comm, bt_device *device, const bt_ridge_problem *problem, bt_factor *out)
+{
+    bt_status status = BT_OK;
+    const bool dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
+    const size_t n = dual ? problem->n_train : problem->n_feature;
+    double *const vectors = bt_calloc(n * n, sizeof *vectors);
+    *out = (bt_factor){0};
+    BT_TRY(decompose(comm, device, problem, dual, vectors, out));
+    BT_TRY(bt_agree(comm, finish(device, problem, dual, vectors, out)));
+cleanup:
+    bt_free(vectors);
+    if (status != BT_OK) bt_factor_clear(out);
+    return status;
+}

@@ -1,0 +1,181 @@
+#include "encoding/folds.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "dist/partition.h"
+#include "io/array.h"
+
+#include <math.h>
+#include <string.h>
+
+static bt_status make_room(bt_folds *folds, size_t n_split, size_t n_row)
+{
+    bt_status status = BT_OK;
+    BT_ALLOC(folds->held_out, n_split * n_row);
+    folds->n_split = n_split;
+    folds->n_row = n_row;
+cleanup:
+    return status;
+}
+
+static bt_status fold_stories(const bt_cv_options *options, const bt_story_rows *rows, bt_folds *folds)
+{
+    bt_status status = BT_OK;
+    const size_t n_row = bt_story_rows_count(rows);
+    const size_t n_fold = rows->n_story < options->n_fold ? rows->n_story : options->n_fold;
+    BT_CHECK(n_fold >= 2, BT_ERR_USAGE,
+             "cv.scheme=stories: expected at least 2 stories and cv.n_fold of 2 or more, found %zu stories and "
+             "cv.n_fold=%zu, which would hold out everything; give more stories, stories=, or cv.scheme=chunks",
+             rows->n_story, options->n_fold);
+    BT_TRY(make_room(folds, n_fold, n_row));
+    for (size_t k = 0; k < n_fold; ++k) {
+        const bt_range held = bt_partition(k, n_fold, rows->n_story);
+        memset(folds->held_out + k * n_row + rows->start[held.low], 1, rows->start[held.high] - rows->start[held.low]);
+    }
+cleanup:
+    return status;
+}
+
+static bt_status fold_chunks(const bt_cv_options *options, size_t n_row, bt_folds *folds)
+{
+    bt_status status = BT_OK;
+    size_t *order = NULL;
+    const size_t n_chunk = n_row / options->chunk;
+    const size_t n_held = (size_t)floor(options->held_out * (double)n_row / (double)options->chunk);
+    BT_CHECK(n_held > 0, BT_ERR_USAGE,
+             "cv.chunk=%zu, cv.held_out=%g: %zu rows hold out no whole chunk; take a smaller cv.chunk or a larger "
+             "cv.held_out",
+             options->chunk, options->held_out, n_row);
+    BT_CHECK(n_held <= n_chunk && n_held * options->chunk < n_row, BT_ERR_USAGE,
+             "cv.chunk=%zu, cv.held_out=%g: all %zu rows would be held out; take a smaller cv.held_out", options->chunk,
+             options->held_out, n_row);
+    BT_TRY(make_room(folds, options->n_repeat, n_row));
+    BT_ALLOC(order, n_chunk);
+    for (size_t k = 0; k < options->n_repeat; ++k) {
+        bt_random random = bt_random_start(options->seed, bt_random_stream("cv.chunks", k));
+        bt_random_permutation(&random, n_chunk, order);
+        for (size_t c = 0; c < n_held; ++c)
+            memset(folds->held_out + k * n_row + order[c] * options->chunk, 1, options->chunk);
+    }
+cleanup:
+    bt_free(order);
+    return status;
+}
+
+static bt_status fold_blocks(const bt_cv_options *options, size_t n_row, bt_folds *folds)
+{
+    bt_status status = BT_OK;
+    BT_CHECK(options->n_fold >= 2 && options->n_fold <= n_row, BT_ERR_USAGE,
+             "cv.n_fold: expected 2 to %zu (the rows), found %zu; one fold would hold out everything", n_row,
+             options->n_fold);
+    BT_TRY(make_room(folds, options->n_fold, n_row));
+    for (size_t k = 0; k < options->n_fold; ++k) {
+        const bt_range held = bt_partition(k, options->n_fold, n_row);
+        memset(folds->held_out + k * n_row + held.low, 1, held.high - held.low);
+    }
+cleanup:
+    return status;
+}
+
+/* One split per distinct id, ascending; negative ids always train. */
+static bt_status fold_ids(const double *id, size_t n_row, bt_folds *folds)
+{
+    bt_status status = BT_OK;
+    double *distinct = NULL;
+    size_t n = 0;
+    BT_ALLOC(distinct, n_row);
+    for (double last = -1;; last = distinct[n++]) {
+        double next = INFINITY;
+        for (size_t i = 0; i < n_row; ++i)
+            if (id[i] > last && id[i] >= 0 && id[i] < next) next = id[i];
+        if (isinf(next)) break;
+        distinct[n] = next;
+    }
+    BT_TRY(make_room(folds, n, n_row));
+    for (size_t k = 0; k < n; ++k)
+        for (size_t i = 0; i < n_row; ++i) folds->held_out[k * n_row + i] = id[i] == distinct[k];
+cleanup:
+    bt_free(distinct);
+    return status;
+}
+
+static bt_status fold_masks(const char *file, const double *mask, size_t n_split, size_t n_row, bt_folds *folds)
+{
+    bt_status status = BT_OK;
+    BT_TRY(make_room(folds, n_split, n_row));
+    for (size_t i = 0; i < n_split * n_row; ++i) {
+        BT_CHECK(mask[i] == 0 || mask[i] == 1, BT_ERR_INPUT,
+                 "%s: split %zu, row %zu: expected 0 (trains) or 1 (held out), found %g", file, i / n_row, i % n_row,
+                 mask[i]);
+        folds->held_out[i] = mask[i] == 1;
+    }
+cleanup:
+    return status;
+}
+
+static bt_status fold_file(const bt_cv_options *options, size_t n_row, bt_folds *folds)
+{
+    bt_status status = BT_OK;
+    double *values = NULL;
+    int rank = 0;
+    size_t shape[BT_ARRAY_RANK] = {0};
+    BT_CHECK(options->file, BT_ERR_USAGE, "cv.folds: expected a file with cv.scheme=given, found nothing");
+    BT_TRY(bt_array_read_all(options->file, &rank, shape, &values));
+    BT_CHECK(rank == 1 || rank == 2, BT_ERR_INPUT,
+             "%s: cv.folds: expected a fold id per row or a (n_split, n_row) mask, found %d dimensions", options->file,
+             rank);
+    BT_CHECK(shape[rank - 1] == n_row, BT_ERR_INPUT, "%s: cv.folds: expected %zu rows as the responses, found %zu",
+             options->file, n_row, shape[rank - 1]);
+    if (rank == 1)
+        BT_TRY(fold_ids(values, n_row, folds));
+    else
+        BT_TRY(fold_masks(options->file, values, shape[0], n_row, folds));
+    BT_CHECK(folds->n_split > 0, BT_ERR_INPUT, "%s: cv.folds: expected at least one split, found none", options->file);
+    for (size_t k = 0; k < folds->n_split; ++k) {
+        const size_t held = bt_folds_held_out(folds, k);
+        BT_CHECK(held > 0 && held < n_row, BT_ERR_INPUT,
+                 "%s: cv.folds: split %zu holds out %s (%zu of %zu rows); a split needs rows to train and to validate",
+                 options->file, k, held ? "everything" : "nothing", held, n_row);
+    }
+cleanup:
+    bt_free(values);
+    return status;
+}
+
+bt_status bt_folds_create(const bt_cv_options *options, const bt_story_rows *rows, bt_folds *out)
+{
+    bt_status status = BT_OK;
+    const size_t n_row = bt_story_rows_count(rows);
+    *out = (bt_folds){0};
+    switch (options->scheme) {
+    case BT_CV_STORIES: BT_TRY(fold_stories(options, rows, out)); break;
+    case BT_CV_CHUNKS: BT_TRY(fold_chunks(options, n_row, out)); break;
+    case BT_CV_KFOLD: BT_TRY(fold_blocks(options, n_row, out)); break;
+    case BT_CV_GIVEN: BT_TRY(fold_file(options, n_row, out)); break;
+    }
+cleanup:
+    if (status != BT_OK) bt_folds_clear(out);
+    return status;
+}
+
+void bt_folds_clear(bt_folds *folds)
+{
+    bt_free(folds->held_out);
+    *folds = (bt_folds){0};
+}
+
+size_t bt_folds_held_out(const bt_folds *folds, size_t split)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < folds->n_row; ++i) n += folds->held_out[split * folds->n_row + i];
+    return n;
+}
+
+void bt_folds_rows(const bt_folds *folds, size_t split, size_t *train, size_t *validate)
+{
+    for (size_t i = 0; i < folds->n_row; ++i)
+        if (folds->held_out[split * folds->n_row + i])
+            *validate++ = i;
+        else
+            *train++ = i;
+}

@@ -1,0 +1,149 @@
+#include "encoding/inputs_dataset.h"
+
+#include "base/memory.h"
+#include "io/hdf5.h"
+#include "stimulus/stories.h"
+
+#include <string.h>
+
+bt_status bt_dataset_check_subject(const bt_dataset *dataset, const char *subject)
+{
+    const bt_names *const subjects = bt_dataset_subjects(dataset);
+    if (bt_names_have(subjects, subject)) return BT_OK;
+    const char *const nearest = bt_nearest(subject, (const char *const *)subjects->items, subjects->n);
+    return bt_fail(BT_ERR_INPUT, "%s: subject: no folder derivative/preprocessed_data/%s among its %zu%s%s%s",
+                   bt_dataset_root(dataset), subject, subjects->n, nearest ? "; did you mean " : "",
+                   nearest ? nearest : "", nearest ? "?" : "");
+}
+
+bt_status bt_dataset_responses(const bt_dataset *dataset, const char *subject, const bt_names *stories,
+                               const char *name, bt_names *specs)
+{
+    bt_status status = BT_OK;
+    bt_text spec = {0};
+    char *path = NULL;
+    for (size_t s = 0; s < stories->n; ++s) {
+        const char *const story = stories->items[s];
+        bt_text_clear(&spec);
+        bt_free(path);
+        path = bt_dataset_responses_path(dataset, subject, story);
+        BT_CHECK(path, BT_ERR_MEMORY, "%s: out of memory", story);
+        BT_CHECK(bt_dataset_has_responses(dataset, subject, story), BT_ERR_INPUT,
+                 "%s: not there; subject %s has no responses to story %s, leave it out of stories.encode or "
+                 "stories.test",
+                 path, subject, story);
+        BT_TRY(bt_text_add(&spec, "%s:/%s", path, name));
+        BT_TRY(bt_names_add(specs, spec.data));
+    }
+cleanup:
+    bt_free(path);
+    bt_text_clear(&spec);
+    return status;
+}
+
+bt_status bt_dataset_all_have(const bt_dataset *dataset, const char *subject, const bt_names *stories, const char *name,
+                              bool *all)
+{
+    bt_status status = BT_OK;
+    bt_h5 *file = NULL;
+    char *path = NULL;
+    *all = true;
+    for (size_t s = 0; s < stories->n && *all; ++s) {
+        bt_free(path);
+        path = bt_dataset_responses_path(dataset, subject, stories->items[s]);
+        BT_CHECK(path, BT_ERR_MEMORY, "%s: out of memory", stories->items[s]);
+        BT_TRY(bt_h5_open(path, NULL, &file));
+        *all = bt_h5_has(file, name);
+        bt_h5_abandon(&file);
+    }
+cleanup:
+    bt_free(path);
+    return status;
+}
+
+bt_status bt_dataset_story_rows(const bt_dataset *dataset, const bt_names *stories, const bt_responses *responses,
+                                bt_story_rows *rows)
+{
+    bt_status status = BT_OK;
+    size_t *length = NULL;
+    BT_ALLOC(length, stories->n);
+    for (size_t s = 0; s < stories->n; ++s) {
+        size_t n_tr = 0;
+        BT_TRY(bt_dataset_scanner_trs(dataset, stories->items[s], &n_tr));
+        length[s] = bt_responses_rows(responses, s);
+        BT_CHECK(length[s] == bt_dataset_stored_rows(n_tr), BT_ERR_INPUT,
+                 "%s has %zu rows, but %s/derivative/respdict.json has %zu scanner TRs for %s, which are %zu stored "
+                 "rows; both must be of one preprocessing",
+                 bt_responses_name(responses, s), length[s], bt_dataset_root(dataset), n_tr, stories->items[s],
+                 bt_dataset_stored_rows(n_tr));
+    }
+    BT_TRY(bt_story_rows_create(stories->n, length, rows));
+cleanup:
+    bt_free(length);
+    return status;
+}
+
+static bt_status resolve_stories(const bt_encode_options *options, bt_inputs *in)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_stories_resolve(in->dataset, &options->encode_roles, &in->train_stories));
+    BT_TRY(bt_stories_resolve(in->dataset, &options->test_roles, &in->test_stories));
+    for (size_t s = 0; s < in->test_stories.n; ++s)
+        BT_CHECK(!bt_names_have(&in->train_stories, in->test_stories.items[s]), BT_ERR_USAGE,
+                 "stories.encode, stories.test: story %s is in both; a test story must not train",
+                 in->test_stories.items[s]);
+cleanup:
+    return status;
+}
+
+/* Where the ceilings come from: the test repeats, the data set's file, or nowhere. */
+static bt_status find_ceiling(const bt_encode_options *options, bool have_repeats, bt_inputs *in)
+{
+    bt_status status = BT_OK;
+    const bool automatic = options->ceiling_from == BT_CEILING_AUTO;
+    BT_CHECK(have_repeats || options->ceiling_from != BT_CEILING_REPEATS, BT_ERR_INPUT,
+             "ceiling.from=repeats: %s has no individual_repeats for every test story; take ceiling.from=file or none",
+             options->subject);
+    if (have_repeats && (automatic || options->ceiling_from == BT_CEILING_REPEATS)) {
+        BT_TRY(
+            bt_dataset_responses(in->dataset, options->subject, &in->test_stories, "individual_repeats", &in->repeats));
+    } else if (automatic || options->ceiling_from == BT_CEILING_FILE) {
+        in->ceiling_file = bt_dataset_ceiling_path(in->dataset, options->subject);
+        BT_CHECK(in->ceiling_file || automatic, BT_ERR_INPUT,
+                 "ceiling.from=file: %s/derivative/ceilings/%s.npy is not there; take ceiling.from=repeats or none",
+                 options->dataset, options->subject);
+    }
+cleanup:
+    return status;
+}
+
+bt_status bt_inputs_open_dataset(const bt_encode_options *options, bt_inputs *in)
+{
+    bt_status status = BT_OK;
+    bool have_repeats = false;
+    const char *const target = options->test_target == BT_TARGET_MEAN ? "individual_repeats" : "data";
+    BT_TRY(bt_dataset_open(options->dataset, &in->dataset));
+    BT_TRY(bt_dataset_check_subject(in->dataset, options->subject));
+    BT_TRY(resolve_stories(options, in));
+    BT_TRY(bt_dataset_responses(in->dataset, options->subject, &in->train_stories, "data", &in->train_responses));
+    BT_TRY(bt_dataset_responses(in->dataset, options->subject, &in->test_stories, target, &in->test_responses));
+    BT_TRY(bt_dataset_all_have(in->dataset, options->subject, &in->test_stories, "/individual_repeats", &have_repeats));
+    BT_CHECK(have_repeats || options->test_target == BT_TARGET_DATA, BT_ERR_INPUT,
+             "%s: no data set individual_repeats, whose mean is the target; take test.target=data for the stored "
+             "response",
+             in->test_responses.items[0]);
+    BT_TRY(bt_responses_open(&in->train_responses, NULL, NULL, &in->train));
+    BT_TRY(bt_responses_open(&in->test_responses, NULL, NULL, &in->test));
+    BT_TRY(bt_dataset_story_rows(in->dataset, &in->train_stories, in->train, &in->train_rows));
+    BT_TRY(bt_dataset_story_rows(in->dataset, &in->test_stories, in->test, &in->test_rows));
+    in->has_stories = true;
+    BT_TRY(find_ceiling(options, have_repeats, in));
+    in->roi_file = bt_dataset_roi_path(in->dataset, options->subject);
+    if (in->roi_file) in->roi_names = bt_dataset_roi_names_path(in->dataset);
+    BT_CHECK(!in->roi_file || in->roi_names, BT_ERR_INPUT,
+             "%s: its names are missing; expected derivative/rois/names.json, for example {\"primary_auditory\": 1}",
+             in->roi_file);
+    BT_TRY(bt_spaces_open_files(&options->features, &options->layers, &options->spaces, &in->spaces));
+cleanup:
+    return status;
+}

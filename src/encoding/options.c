@@ -1,0 +1,237 @@
+#include "encoding/options.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AT(member) offsetof(bt_encode_options, member)
+
+const bt_setting bt_encode_settings[] = {
+    {"features", BT_SET_TEXTS, AT(features), BT_PATHS | BT_REQUIRED, NULL, NULL, 0, 0, NULL,
+     "X.npy or file.h5:/dataset (n_row, n_feature), or with dataset= feature files h.h5; several are joined"},
+    {"responses", BT_SET_TEXTS, AT(responses), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "Y.npy, file.h5:/dataset (n_row, n_voxel), or a.nii.gz,b.nii.gz with mask=; rows joined, one story a file"},
+    {"test.features", BT_SET_TEXTS, AT(test_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "as features, of the test rows"},
+    {"test.responses", BT_SET_TEXTS, AT(test_responses), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "as responses, of the test rows; (n_repeat, n_row, n_voxel) gives noise ceilings too"},
+    {"mask", BT_SET_TEXT, AT(mask), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "NIfTI mask whose non-zero voxels are meant, for NIfTI responses"},
+    {"stories", BT_SET_TEXT, AT(stories), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "S.npy: a story id per training row"},
+    {"test.stories", BT_SET_TEXT, AT(test_stories), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "S.npy: a story id per test row"},
+    {"dataset", BT_SET_TEXT, AT(dataset), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "data set in the layout of LeBel et al. 2023; features are feature files then"},
+    {"subject", BT_SET_TEXT, AT(subject), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL, "subject of the data set"},
+    {"layers", BT_SET_TEXTS, AT(layers), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "0,6,12 or all: layers of the feature file, each encoded by itself"},
+    {"spaces", BT_SET_TEXTS, AT(spaces), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "feature spaces by name; a+b joins two; without layers and spaces: all of the file"},
+    {"stories.encode", BT_SET_TEXTS, AT(encode_roles), BT_SCIENCE, "encode", NULL, 0, 0, NULL,
+     "training stories, or a role of the data set's stories.yaml"},
+    {"stories.test", BT_SET_TEXTS, AT(test_roles), BT_SCIENCE, "test", NULL, 0, 0, NULL,
+     "test stories, or a role of the data set's stories.yaml"},
+    {"test.target", BT_SET_CHOICE, AT(test_target), BT_SCIENCE, "mean", "mean|data", 0, 0, NULL,
+     "test responses of a data set: mean of individual_repeats, or the stored data"},
+    {"test.cut", BT_SET_CHOICE, AT(test_cut), BT_SCIENCE, "after_delay", "after_delay|before_delay", 0, 0, NULL,
+     "when test.drop rows are left out; before_delay (released code): zeros enter at the cut"},
+    {"test.drop", BT_SET_INT, AT(test_drop), BT_SCIENCE, "0", NULL, 0, 1e9, "rows",
+     "left out at the start of each test story"},
+    {"delays", BT_SET_INTS, AT(delays), BT_SCIENCE, "1,2,3,4", NULL, 0, 1e6, "TR",
+     "FIR delays, zeros entering; plain matrices: 0 unless given"},
+    {"delays.scope", BT_SET_CHOICE, AT(delay_scope), BT_SCIENCE, "story", "story|stacked", 0, 0, NULL,
+     "delays run per story, or over all rows as one (released code)"},
+    {"zscore", BT_SET_BOOL, AT(zscore), BT_SCIENCE, "true", NULL, 0, 0, NULL,
+     "z-score features per story before delays; plain matrices: false unless given"},
+    {"intercept", BT_SET_BOOL, AT(intercept), BT_SCIENCE, "false", NULL, 0, 0, NULL,
+     "only false: as the Huth lab, himalaya, and scikit-learn with fit_intercept=False"},
+    {"alphas", BT_SET_REALS, AT(alphas), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "the alphas to choose from, in this order; instead of alphas.logspace"},
+    {"alphas.logspace", BT_SET_REALS, AT(logspace), BT_SCIENCE, "1,4,15", NULL, 0, 0, NULL,
+     "low,high,n: n alphas from 10^low to 10^high"},
+    {"penalty", BT_SET_CHOICE, AT(penalty), BT_SCIENCE, "alpha_squared", "alpha_squared|alpha", 0, 0, NULL,
+     "the penalty is alpha^2 (Huth lab) or alpha (scikit-learn, himalaya)"},
+    {"cv.scheme", BT_SET_CHOICE, AT(cv_scheme), BT_SCIENCE, "stories", "stories|chunks|kfold|given", 0, 0, NULL,
+     "what a split holds out; rows without story ids: chunks unless given"},
+    {"cv.n_fold", BT_SET_INT, AT(cv_folds_wanted), BT_SCIENCE, "5", NULL, 1, 1e6, NULL,
+     "folds of stories (at most one a story) or of kfold"},
+    {"cv.repeats", BT_SET_INT, AT(cv_repeats), BT_SCIENCE, "3", NULL, 1, 1e6, NULL, "splits of cv.scheme=chunks"},
+    {"cv.chunk", BT_SET_INT, AT(cv_chunk), BT_SCIENCE, "20", NULL, 1, 1e9, "TR", "length of a chunk"},
+    {"cv.held_out", BT_SET_REAL, AT(cv_held_out), BT_SCIENCE, "0.25", NULL, 0, 1, NULL,
+     "fraction of the rows that a chunk split holds out"},
+    {"cv.seed", BT_SET_INT, AT(cv_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL, "of the chunks that are drawn"},
+    {"cv.folds", BT_SET_TEXT, AT(cv_folds), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "F.npy for cv.scheme=given: a fold id per row (below 0: always trains), or a (n_split, n_row) 0/1 mask"},
+    {"select", BT_SET_CHOICE, AT(select), BT_SCIENCE, "signed_root_r2", "r2|mse|signed_root_r2|correlation", 0, 0, NULL,
+     "validation score by which a voxel's alpha is chosen, mean over splits"},
+    {"select.variance", BT_SET_CHOICE, AT(select_variance), BT_SCIENCE, "data", "data|released", 0, 0, NULL,
+     "signed root: var y, or (1 + var y) / 2 (released code)"},
+    {"ties", BT_SET_CHOICE, AT(ties), BT_SCIENCE, "larger", "larger|first", 0, 0, NULL,
+     "of equal scores the larger penalty wins, or the first alpha in the order given"},
+    {"precision", BT_SET_CHOICE, AT(precision), BT_SCIENCE, "single", "single|double", 0, 0, NULL,
+     "of the products over voxels; Gram matrix and eigenproblem are always double"},
+    {"weights", BT_SET_BOOL, AT(weights), BT_SCIENCE, "false", NULL, 0, 0, NULL,
+     "write the weights (n_feature x n_delay, n_voxel) too"},
+    {"predictions", BT_SET_BOOL, AT(predictions), BT_SCIENCE, "false", NULL, 0, 0, NULL,
+     "write the predicted test responses (n_row, n_voxel) too"},
+    {"ceiling.from", BT_SET_CHOICE, AT(ceiling_from), BT_SCIENCE, "auto", "auto|repeats|file|none", 0, 0, NULL,
+     "noise ceilings: from the test repeats, from the data set's ceilings/SUBJECT.npy, or auto: the first that is "
+     "there"},
+    {"ceiling.total_power", BT_SET_CHOICE, AT(total_power), BT_SCIENCE, "data", "data|one", 0, 0, NULL,
+     "total power from the repeats, or 1 (released code)"},
+    {"ceiling.threshold", BT_SET_REAL, AT(ceiling_threshold), 0, "0.4", NULL, -1e9, 1, NULL,
+     "ROI means that are printed take voxels whose ceiling is above it"},
+    {"preset", BT_SET_TEXT, AT(preset), BT_SCIENCE, "clean", NULL, 0, 0, NULL,
+     "name of the settings that this run follows; kept with the result"},
+};
+_Static_assert(sizeof bt_encode_settings / sizeof *bt_encode_settings == BT_ENCODE_SETTINGS, "options.h says how many");
+
+static bt_status check_matrices(const bt_encode_options *options)
+{
+    bt_status status = BT_OK;
+    BT_CHECK(options->responses.n, BT_ERR_USAGE,
+             "responses: missing; give responses= beside features=, or dataset= and subject= with a feature file");
+    BT_CHECK(options->test_features.n && options->test_responses.n, BT_ERR_USAGE,
+             "%s: missing; scores are of test rows, give test.features= and test.responses=",
+             options->test_features.n ? "test.responses" : "test.features");
+    BT_CHECK(!options->subject && !options->layers.n && !options->spaces.n, BT_ERR_USAGE,
+             "%s: needs dataset=; plain matrices have no subject, layers or spaces",
+             options->subject    ? "subject"
+             : options->layers.n ? "layers"
+                                 : "spaces");
+cleanup:
+    return status;
+}
+
+static bt_status check_dataset(const bt_encode_options *options)
+{
+    bt_status status = BT_OK;
+    BT_CHECK(options->subject, BT_ERR_USAGE, "subject: missing; dataset=%s needs subject=NAME", options->dataset);
+    BT_CHECK(
+        !options->responses.n && !options->test_responses.n && !options->test_features.n && !options->mask &&
+            !options->stories && !options->test_stories,
+        BT_ERR_USAGE,
+        "responses, test.features, test.responses, mask, stories, test.stories: not with dataset=, which has them; "
+        "leave them out");
+cleanup:
+    return status;
+}
+
+bt_status bt_encode_options_check(const bt_encode_options *options)
+{
+    if (options->intercept)
+        return bt_fail(BT_ERR_USAGE, "intercept=true: expected false; centre features and responses beforehand to fit "
+                                     "an intercept");
+    return options->dataset ? check_dataset(options) : check_matrices(options);
+}
+
+static bt_status fill_alphas(const bt_encode_options *options, double *alpha)
+{
+    const double low = options->logspace.n ? options->logspace.v[0] : 0;
+    for (size_t i = 0; i < options->alphas.n; ++i) {
+        alpha[i] = options->alphas.v[i];
+        if (!(alpha[i] > 0))
+            return bt_fail(BT_ERR_USAGE, "alphas: expected numbers above 0, found %g at place %zu", alpha[i], i);
+    }
+    if (options->alphas.n) return BT_OK;
+    const double high = options->logspace.v[1];
+    const size_t n = (size_t)options->logspace.v[2];
+    for (size_t i = 0; i < n; ++i) alpha[i] = pow(10, n == 1 ? low : low + (high - low) * (double)i / (double)(n - 1));
+    return BT_OK;
+}
+
+static bt_status plan_alphas(const bt_encode_options *options, const bt_settings *settings, bt_encode_plan *plan)
+{
+    bt_status status = BT_OK;
+    const bt_reals *const space = &options->logspace;
+    BT_CHECK(!options->alphas.n || !bt_settings_given(settings, "alphas.logspace"), BT_ERR_USAGE,
+             "alphas, alphas.logspace: both are given; leave one out");
+    BT_CHECK(options->alphas.n ||
+                 (space->n == 3 && space->v[2] >= 1 && space->v[2] <= 1e5 && space->v[2] == floor(space->v[2]) &&
+                  fabs(space->v[0]) <= 100 && fabs(space->v[1]) <= 100),
+             BT_ERR_USAGE,
+             "alphas.logspace: expected low,high,n with exponents within +-100 and n of 1 or more, found "
+             "%zu numbers",
+             space->n);
+    plan->n_alpha = options->alphas.n ? options->alphas.n : (size_t)space->v[2];
+    BT_ALLOC(plan->alpha, plan->n_alpha);
+    BT_ALLOC(plan->penalty, plan->n_alpha);
+    BT_TRY(fill_alphas(options, plan->alpha));
+    for (size_t i = 0; i < plan->n_alpha; ++i)
+        plan->penalty[i] = options->penalty == BT_PENALTY_ALPHA ? plan->alpha[i] : plan->alpha[i] * plan->alpha[i];
+cleanup:
+    return status;
+}
+
+static bt_cv_options plan_cv(const bt_encode_options *options, const bt_settings *settings, bool has_stories)
+{
+    const bool given = bt_settings_given(settings, "cv.scheme");
+    return (bt_cv_options){.scheme = given || has_stories ? (bt_cv_scheme)options->cv_scheme : BT_CV_CHUNKS,
+                           .n_fold = (size_t)options->cv_folds_wanted,
+                           .n_repeat = (size_t)options->cv_repeats,
+                           .chunk = (size_t)options->cv_chunk,
+                           .held_out = options->cv_held_out,
+                           .seed = (uint64_t)options->cv_seed,
+                           .file = options->cv_folds};
+}
+
+bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_settings *settings, bool has_stories,
+                                bt_encode_plan *out)
+{
+    static int64_t none[] = {0};
+    bt_status status = BT_OK;
+    const bool plain = !options->dataset;
+    *out = (bt_encode_plan){.from_dataset = !plain,
+                            .test_drop = (size_t)options->test_drop,
+                            .test_drop_first = options->test_cut == BT_CUT_BEFORE_DELAY,
+                            .rule = {(bt_score_kind)options->select, options->select_variance == 1},
+                            .ties = (bt_ties)options->ties,
+                            .precision = options->precision == 1 ? BT_F64 : BT_F32,
+                            .cv = plan_cv(options, settings, has_stories)};
+    out->design.zscore = plain && !bt_settings_given(settings, "zscore") ? false : options->zscore;
+    out->design.delays = plain && !bt_settings_given(settings, "delays") ? (bt_ints){1, none} : options->delays;
+    out->design.stacked = options->delay_scope == BT_DELAYS_STACKED;
+    BT_CHECK(!options->cv_folds || out->cv.scheme == BT_CV_GIVEN, BT_ERR_USAGE,
+             "cv.folds: only with cv.scheme=given; add it, or leave cv.folds out");
+    BT_TRY(plan_alphas(options, settings, out));
+cleanup:
+    if (status != BT_OK) bt_encode_plan_clear(out);
+    return status;
+}
+
+void bt_encode_plan_clear(bt_encode_plan *plan)
+{
+    bt_free(plan->alpha);
+    bt_free(plan->penalty);
+    *plan = (bt_encode_plan){0};
+}
+
+bt_status bt_join_ints(const bt_ints *values, bt_text *out)
+{
+    bt_status status = BT_OK;
+    for (size_t i = 0; i < values->n; ++i) BT_TRY(bt_text_add(out, "%s%lld", i ? "," : "", (long long)values->v[i]));
+cleanup:
+    return status;
+}
+
+bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *settings, bt_recipe *recipe)
+{
+    static const char *const schemes[] = {"stories", "chunks", "kfold", "given"};
+    bt_status status = BT_OK;
+    bt_text text = {0};
+    BT_TRY(bt_recipe_settings(recipe, settings));
+    BT_TRY(bt_join_ints(&plan->design.delays, &text));
+    BT_TRY(bt_recipe_setting(recipe, "delays", text.data ? text.data : ""));
+    BT_TRY(bt_recipe_setting(recipe, "zscore", plan->design.zscore ? "true" : "false"));
+    BT_TRY(bt_recipe_setting(recipe, "cv.scheme", schemes[plan->cv.scheme]));
+    bt_text_clear(&text);
+    for (size_t i = 0; i < plan->n_alpha; ++i) BT_TRY(bt_text_add(&text, "%s%.17g", i ? "," : "", plan->alpha[i]));
+    BT_TRY(bt_recipe_setting(recipe, "alphas", text.data));
+    BT_TRY(bt_recipe_setting(recipe, "alphas.logspace", ""));
+cleanup:
+    bt_text_clear(&text);
+    return status;
+}

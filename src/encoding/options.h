@@ -1,0 +1,80 @@
+/* The settings of `braintune encode`, and what they mean once it is known whether features come as plain matrices or
+ * from artefacts and a data set. */
+#ifndef BT_ENCODING_OPTIONS_H
+#define BT_ENCODING_OPTIONS_H
+
+#include "base/settings.h"
+#include "device/device.h"
+#include "encoding/design.h"
+#include "encoding/folds.h"
+#include "encoding/scores.h"
+#include "store/recipe.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum { BT_TARGET_MEAN, BT_TARGET_DATA } bt_test_target;
+typedef enum { BT_CUT_AFTER_DELAY, BT_CUT_BEFORE_DELAY } bt_test_cut;
+typedef enum { BT_DELAYS_STORY, BT_DELAYS_STACKED } bt_delay_scope;
+typedef enum { BT_PENALTY_ALPHA_SQUARED, BT_PENALTY_ALPHA } bt_penalty;
+typedef enum { BT_TIES_LARGER, BT_TIES_FIRST } bt_ties;
+typedef enum { BT_CEILING_AUTO, BT_CEILING_REPEATS, BT_CEILING_FILE, BT_CEILING_NONE } bt_ceiling_source;
+
+typedef struct {
+    bt_names features, responses, test_features, test_responses; /* files */
+    char *mask, *stories, *test_stories;                         /* files, or NULL */
+    char *dataset, *subject;
+    bt_names layers, spaces;
+    bt_names encode_roles, test_roles; /* stories.encode, stories.test */
+    int test_target, test_cut;
+    int64_t test_drop;
+    bt_ints delays;
+    int delay_scope;
+    bool zscore, intercept;
+    bt_reals alphas, logspace;
+    int penalty;
+    int cv_scheme;
+    int64_t cv_repeats, cv_chunk, cv_folds_wanted, cv_seed;
+    double cv_held_out;
+    char *cv_folds;
+    int select, select_variance, ties, precision;
+    bool weights, predictions;
+    int ceiling_from, total_power;
+    double ceiling_threshold;
+    char *preset;
+} bt_encode_options;
+
+enum { BT_ENCODE_SETTINGS = 40 };
+extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
+
+/* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
+typedef struct {
+    bool from_dataset;
+    bt_design_options design; /* of the training rows */
+    size_t test_drop;
+    bool test_drop_first;
+    bt_cv_options cv;
+    size_t n_alpha;
+    double *alpha, *penalty; /* (n_alpha), in the order given */
+    bt_score_rule rule;
+    bt_ties ties;
+    bt_dtype precision;
+} bt_encode_plan;
+
+/* `has_stories`: the training rows have story ids. Errors: BT_ERR_USAGE naming the key. */
+bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_settings *settings, bool has_stories,
+                                bt_encode_plan *out) BT_MUST_CHECK;
+void bt_encode_plan_clear(bt_encode_plan *plan);
+
+/* Checks that need no file: which inputs go together. */
+bt_status bt_encode_options_check(const bt_encode_options *options) BT_MUST_CHECK;
+
+/* Science settings into the recipe, with those the plan resolved, so that equal work has one name. */
+bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *settings,
+                                bt_recipe *recipe) BT_MUST_CHECK;
+
+/* "1,2,3,4", added to `out`. */
+bt_status bt_join_ints(const bt_ints *values, bt_text *out) BT_MUST_CHECK;
+
+#endif

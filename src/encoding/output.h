@@ -1,0 +1,41 @@
+/* The score file. All calls are of one rank, root. */
+#ifndef BT_ENCODING_OUTPUT_H
+#define BT_ENCODING_OUTPUT_H
+
+#include "encoding/inputs.h"
+#include "io/hdf5.h"
+#include "store/artefact.h"
+
+#include <stdint.h>
+
+enum { BT_MAP_R, BT_MAP_R2, BT_MAP_ALPHA, BT_MAP_EXPLAINED, BT_MAP_CV_SCORE }; /* then n_alpha rows of cv_score */
+
+typedef struct {
+    const bt_inputs *in;
+    const bt_encode_options *options;
+    const bt_encode_plan *plan;
+    size_t n_voxel, n_row, n_test; /* rows of the fit and of the scores */
+    bt_h5 *file;
+    double *ceiling; /* (n_voxel) cc_max, NULL when none is known */
+} bt_output;
+
+/* Begins the file: attributes, ROI labels. `output` holds the borrowed members already. */
+bt_status bt_output_begin(const bt_artefact *artefact, bt_output *output) BT_MUST_CHECK;
+
+/* Ceilings from repeats: powers (n_voxel); or with NULL from the data set's file where that is the source. */
+bt_status bt_output_ceilings(const bt_power *powers, size_t n_repeat, bt_output *output) BT_MUST_CHECK;
+
+typedef struct {
+    const char *name; /* of the space; empty for plain matrices */
+    size_t n_feature; /* columns of the design */
+    size_t n_split;
+    const double *maps;    /* (BT_MAP_CV_SCORE + n_alpha, n_voxel) */
+    const int64_t *counts; /* (BT_COUNTS) of bt_fit */
+} bt_output_space;
+
+bt_status bt_output_add(const bt_output_space *space, bt_output *output) BT_MUST_CHECK;
+
+bt_status bt_output_finish(bt_output *output) BT_MUST_CHECK; /* closes the file */
+void bt_output_clear(bt_output *output);                     /* takes one that was not begun */
+
+#endif

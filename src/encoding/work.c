@@ -1,0 +1,390 @@
+#include "encoding/work.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "encoding/ceiling.h"
+#include "encoding/gather.h"
+#include "encoding/maps.h"
+#include "encoding/output.h"
+#include "encoding/ridge.h"
+
+#include <string.h>
+
+typedef struct {
+    const bt_work_problem *problem;
+    bt_grid *grid;
+    bt_work_cut cut;
+    const bt_comm *group; /* ranks that share the voxels of my spaces */
+    bt_device *device;
+    bt_responses *train, *test; /* opened with `group` */
+    bt_voxels *voxels;
+    size_t n_row, n_test, n_voxel;
+    bt_output output; /* on world rank 0 */
+    bt_progress progress;
+} worker;
+
+static bool is_root(const worker *w)
+{
+    return bt_comm_rank(w->problem->call->comm) == 0;
+}
+
+static bt_status agree(const worker *w, bt_status status)
+{
+    return bt_agree(w->problem->call->comm, status);
+}
+
+/* ---- responses ---- */
+
+static bt_status open_responses(worker *w)
+{
+    bt_status status = BT_OK;
+    const bt_inputs *const in = w->problem->in;
+    const char *const mask = w->problem->options->mask;
+    BT_TRY(bt_agree(w->group, bt_responses_open(&in->train_responses, mask, w->group, &w->train)));
+    BT_TRY(bt_agree(w->group, bt_responses_open(&in->test_responses, mask, w->group, &w->test)));
+    const bt_voxels_options options = {.train = w->train,
+                                       .test = w->test,
+                                       .test_rows = &in->test_rows,
+                                       .comm = w->group,
+                                       .drop = w->problem->plan->test_drop,
+                                       .total_power = (bt_total_power)w->problem->options->total_power,
+                                       .block = w->cut.block,
+                                       .held_bytes = w->cut.memory - w->cut.fit_bytes};
+    BT_TRY(bt_voxels_create(&options, &w->voxels));
+    w->n_row = bt_voxels_train_rows(w->voxels);
+    w->n_test = bt_voxels_test_rows(w->voxels);
+    bt_log_info("responses: %zu voxels, %zu rows to train, %zu to test; %s", w->n_voxel, w->n_row, w->n_test,
+                bt_voxels_are_held(w->voxels) ? "held in memory" : "read block by block, since memory= is small");
+cleanup:
+    return status;
+}
+
+/* Powers of this rank's voxels, from the test responses or from repeats beside them. */
+static bt_status read_powers(const worker *w, bt_power *powers)
+{
+    bt_status status = BT_OK;
+    bt_responses *repeats = NULL;
+    const bt_range mine = bt_voxels_range(w->voxels);
+    if (bt_responses_have_repeats(w->test)) {
+        for (size_t v = 0; v < mine.high - mine.low; ++v) powers[v] = bt_voxels_power(w->voxels, v);
+        return BT_OK;
+    }
+    BT_TRY(bt_responses_open(&w->problem->in->repeats, NULL, NULL, &repeats));
+    BT_CHECK(bt_responses_voxels(repeats) == w->n_voxel, BT_ERR_INPUT, "%s has %zu voxels, but %s has %zu",
+             bt_responses_name(repeats, 0), bt_responses_voxels(repeats), bt_responses_name(w->train, 0), w->n_voxel);
+    BT_TRY(bt_powers_read(repeats, &w->problem->in->test_rows, w->problem->plan->test_drop,
+                          (bt_total_power)w->problem->options->total_power, mine.low, mine.high - mine.low, powers));
+cleanup:
+    bt_responses_close(&repeats);
+    return status;
+}
+
+static size_t count_repeats(const worker *w)
+{
+    const bt_encode_options *const options = w->problem->options;
+    const bool wanted = options->ceiling_from == BT_CEILING_AUTO || options->ceiling_from == BT_CEILING_REPEATS;
+    if (bt_responses_have_repeats(w->test)) return wanted ? bt_responses_repeats(w->test) : 0;
+    return w->problem->in->repeats.n ? 2 : 0;
+}
+
+/* Ceilings into the file: my group's powers, if I am in the first group. Collective over the world. */
+static bt_status write_ceilings(worker *w)
+{
+    bt_status status = BT_OK;
+    bt_power *mine = NULL, *all = NULL;
+    const bool first_group = bt_grid_place(w->grid, BT_AXIS_LAYER) == 0;
+    const size_t n_repeat = count_repeats(w);
+    if (n_repeat && first_group) {
+        mine = bt_calloc(bt_voxels_count(w->voxels), sizeof *mine);
+        all = is_root(w) ? bt_calloc(w->n_voxel, sizeof *all) : NULL;
+        status = mine && (all || !is_root(w)) ? read_powers(w, mine) : BT_ERR_MEMORY;
+        status = bt_agree(w->group, status);
+        if (status == BT_OK) status = bt_gather_columns(w->group, mine, 1, w->n_voxel, sizeof *mine, all);
+    }
+    if (status == BT_OK && is_root(w)) status = bt_output_ceilings(all, n_repeat, &w->output);
+    status = agree(w, status);
+    bt_free(mine);
+    bt_free(all);
+    return status;
+}
+
+/* ---- designs ---- */
+
+/* One design, read and built by one rank. */
+static bt_status build_design(const worker *w, size_t space, bool test, double **design)
+{
+    bt_status status = BT_OK;
+    double *x = NULL;
+    size_t n_row = 0;
+    bt_design_options options = w->problem->plan->design;
+    if (test) {
+        options.drop = w->problem->plan->test_drop;
+        options.drop_first = w->problem->plan->test_drop_first;
+    }
+    const bt_spaces_rows rows = bt_inputs_rows(w->problem->in, test);
+    BT_TRY(bt_spaces_read(w->problem->in->spaces, space, &rows, &x));
+    BT_TRY(bt_design_create(x, rows.rows, bt_spaces_width(w->problem->in->spaces, space), &options, design, &n_row));
+cleanup:
+    bt_free(x);
+    return status;
+}
+
+/* The group's first rank reads, all get it. Collective over the group. */
+static bt_status share_design(const worker *w, size_t space, bool test, size_t n_value, double **design)
+{
+    bt_status status = BT_OK;
+    *design = NULL;
+    if (bt_comm_rank(w->group) == 0)
+        status = build_design(w, space, test, design);
+    else if (!(*design = bt_calloc(n_value, sizeof **design)))
+        status = BT_ERR_MEMORY;
+    BT_TRY(bt_agree(w->group, status));
+    BT_TRY(bt_comm_broadcast(w->group, 0, *design, n_value * sizeof **design));
+cleanup:
+    return status;
+}
+
+/* ---- one space ---- */
+
+typedef struct {
+    size_t n_feature;
+    double *maps; /* (BT_MAP_CV_SCORE + n_alpha, n_voxel) on the group's first rank */
+    int64_t counts[BT_COUNTS];
+    bt_fit fit;
+} space_result;
+
+static size_t map_rows(const worker *w)
+{
+    return BT_MAP_CV_SCORE + w->problem->plan->n_alpha;
+}
+
+static void clear_result(space_result *result)
+{
+    bt_free(result->maps);
+    bt_fit_clear(&result->fit);
+    *result = (space_result){0};
+}
+
+/* Collective over the group. */
+static bt_status fit_space(worker *w, size_t space, bt_fit *fit)
+{
+    bt_status status = BT_OK;
+    double *x = NULL, *x_test = NULL;
+    const bt_work_problem *const p = w->problem;
+    const size_t n_feature = bt_spaces_width(p->in->spaces, space) * p->plan->design.delays.n;
+    BT_TRY(share_design(w, space, false, w->n_row * n_feature, &x));
+    BT_TRY(share_design(w, space, true, w->n_test * n_feature, &x_test));
+    const bt_fit_problem problem = {.comm = w->group,
+                                    .device = w->device,
+                                    .x = x,
+                                    .x_test = x_test,
+                                    .n_row = w->n_row,
+                                    .n_test = w->n_test,
+                                    .n_feature = n_feature,
+                                    .folds = p->folds,
+                                    .plan = p->plan,
+                                    .voxels = w->voxels,
+                                    .block = w->cut.block,
+                                    .weights = p->options->weights,
+                                    .predictions = p->options->predictions,
+                                    .progress = &w->progress};
+    BT_TRY(bt_fit_create(&problem, fit));
+cleanup:
+    bt_free(x);
+    bt_free(x_test);
+    return status;
+}
+
+/* r, r2, alpha, explained, cv_score as rows of one matrix (map_rows, my voxels). */
+static bt_status pack(const worker *w, const bt_fit *fit, double **packed)
+{
+    bt_status status = BT_OK;
+    const size_t n = fit->n_voxel;
+    BT_ALLOC(*packed, map_rows(w) * n);
+    memcpy(*packed + BT_MAP_R * n, fit->r, n * sizeof **packed);
+    memcpy(*packed + BT_MAP_R2 * n, fit->r2, n * sizeof **packed);
+    memcpy(*packed + BT_MAP_ALPHA * n, fit->alpha, n * sizeof **packed);
+    memcpy(*packed + BT_MAP_EXPLAINED * n, fit->explained, n * sizeof **packed);
+    memcpy(*packed + BT_MAP_CV_SCORE * n, fit->cv_score, fit->n_alpha * n * sizeof **packed);
+cleanup:
+    return status;
+}
+
+/* Fit and bring together on the group's first rank. Collective over the group. */
+static bt_status compute_space(worker *w, size_t space, space_result *result)
+{
+    bt_status status = BT_OK;
+    double *packed = NULL;
+    const bool head = bt_comm_rank(w->group) == 0;
+    result->n_feature = bt_spaces_width(w->problem->in->spaces, space) * w->problem->plan->design.delays.n;
+    BT_TRY(fit_space(w, space, &result->fit));
+    memcpy(result->counts, result->fit.counts, sizeof result->counts);
+    status = pack(w, &result->fit, &packed);
+    if (status == BT_OK && head) {
+        result->maps = bt_calloc(map_rows(w) * w->n_voxel, sizeof *result->maps);
+        if (!result->maps) status = BT_ERR_MEMORY;
+    }
+    BT_TRY(bt_agree(w->group, status));
+    BT_TRY(bt_gather_columns(w->group, packed, map_rows(w), w->n_voxel, sizeof *packed, result->maps));
+cleanup:
+    bt_free(packed);
+    return status;
+}
+
+/* ---- results of all groups on world rank 0 ---- */
+
+/* (n_row, n_voxel) float32 of the only group into a data set, a few rows at a time. Collective over the world. */
+static bt_status write_parts(worker *w, const char *space, const char *name, const float *mine, size_t n_row)
+{
+    enum { BYTES = 64 << 20 };
+    bt_status status = BT_OK;
+    bt_text path = {0};
+    float *rows = NULL;
+    const size_t n_mine = bt_voxels_count(w->voxels), shape[2] = {n_row, w->n_voxel};
+    const size_t step = 1 + BYTES / (w->n_voxel * sizeof *mine);
+    status = bt_map_path(space, name, &path);
+    if (status == BT_OK && is_root(w)) {
+        status = bt_h5_reserve(w->output.file, path.data, BT_F32, 2, shape);
+        if (status == BT_OK && !(rows = bt_calloc(step * w->n_voxel, sizeof *rows))) status = BT_ERR_MEMORY;
+    }
+    BT_TRY(agree(w, status));
+    for (size_t low = 0; low < n_row; low += step) {
+        const size_t n = n_row - low < step ? n_row - low : step;
+        BT_TRY(bt_gather_columns(w->group, mine + low * n_mine, n, w->n_voxel, sizeof *mine, rows));
+        BT_TRY(agree(w, is_root(w) ? bt_h5_write_rows(w->output.file, path.data, BT_F32, low, n, rows) : BT_OK));
+    }
+cleanup:
+    bt_text_clear(&path);
+    bt_free(rows);
+    return status;
+}
+
+static bt_range spaces_of(const worker *w, size_t group)
+{
+    return bt_partition(group, w->cut.n_group, bt_spaces_count(w->problem->in->spaces));
+}
+
+/* World rank 0 writes what it has of group `group`. */
+static bt_status write_group(worker *w, size_t space, const double *maps, const int64_t *counts)
+{
+    const bt_output_space entry = {.name = bt_spaces_name(w->problem->in->spaces, space),
+                                   .n_feature = bt_spaces_width(w->problem->in->spaces, space) *
+                                                w->problem->plan->design.delays.n,
+                                   .n_split = w->problem->folds->n_split,
+                                   .maps = maps,
+                                   .counts = counts};
+    return bt_output_add(&entry, &w->output);
+}
+
+/* Sends one result per group along the layer axis to world rank 0, group after group, so that root holds one at a time
+ * beside its own. Collective over the first ranks of all groups. */
+static bt_status collect_groups(worker *w, size_t step, const space_result *result)
+{
+    bt_status status = BT_OK;
+    double *maps = NULL;
+    size_t *size = NULL;
+    const bt_comm *const axis = bt_grid_axis(w->grid, BT_AXIS_LAYER);
+    const size_t bytes = map_rows(w) * w->n_voxel * sizeof *maps, n_group = w->cut.n_group;
+    size = bt_calloc(n_group, sizeof *size);
+    maps = is_root(w) ? bt_calloc(bytes, 1) : NULL;
+    BT_TRY(bt_agree(axis, size && (maps || !is_root(w)) ? BT_OK : BT_ERR_MEMORY));
+    for (size_t g = 0; g < n_group; ++g) {
+        int64_t counts[BT_COUNTS] = {0};
+        const size_t space = spaces_of(w, g).low + step;
+        if (space >= spaces_of(w, g).high) continue;
+        memset(size, 0, n_group * sizeof *size);
+        size[g] = sizeof counts;
+        BT_TRY(bt_comm_gather(axis, 0, result->counts, size, counts));
+        size[g] = bytes;
+        BT_TRY(bt_comm_gather(axis, 0, result->maps, size, maps));
+        BT_TRY(bt_agree(axis, is_root(w) ? write_group(w, space, maps, counts) : BT_OK));
+    }
+cleanup:
+    bt_free(maps);
+    bt_free(size);
+    return status;
+}
+
+/* One space per group. Collective over the world. */
+static bt_status run_step(worker *w, size_t step)
+{
+    bt_status status = BT_OK;
+    space_result result = {0};
+    const bt_range mine = spaces_of(w, bt_grid_place(w->grid, BT_AXIS_LAYER));
+    const size_t space = mine.low + step;
+    if (space < mine.high) status = compute_space(w, space, &result);
+    BT_TRY(agree(w, status));
+    if (bt_comm_rank(w->group) == 0) status = collect_groups(w, step, &result);
+    BT_TRY(agree(w, status));
+    const char *const name = bt_spaces_name(w->problem->in->spaces, space < mine.high ? space : mine.low);
+    if (w->problem->options->weights) BT_TRY(write_parts(w, name, "weights", result.fit.weights, result.n_feature));
+    if (w->problem->options->predictions)
+        BT_TRY(write_parts(w, name, "predictions", result.fit.predictions, w->n_test));
+cleanup:
+    clear_result(&result);
+    return status;
+}
+
+/* ---- the run ---- */
+
+static void say_method(const worker *w)
+{
+    const bool dual = bt_ridge_takes_dual(w->n_row, w->cut.most_feature);
+    bt_log_info("ridge: %s (%zu rows, %zu features), %zu alphas, %zu splits, %zu group%s of %zu rank%s, %zu voxels at "
+                "once",
+                dual ? "dual, Gram matrix of rows" : "primal, Gram matrix of features", w->n_row, w->cut.most_feature,
+                w->problem->plan->n_alpha, w->problem->folds->n_split, w->cut.n_group, w->cut.n_group == 1 ? "" : "s",
+                bt_grid_extent(w->grid, BT_AXIS_VOXEL), bt_grid_extent(w->grid, BT_AXIS_VOXEL) == 1 ? "" : "s",
+                w->cut.block);
+}
+
+static bt_status prepare(worker *w)
+{
+    bt_status status = BT_OK;
+    w->n_voxel = bt_responses_voxels(w->problem->in->train);
+    BT_TRY(agree(w, bt_device_create(BT_DEVICE_CPU, &w->device)));
+    BT_TRY(bt_work_grid(w->problem, &w->grid));
+    BT_TRY(bt_work_plan(w->problem, w->grid, &w->cut));
+    w->group = bt_grid_axis(w->grid, BT_AXIS_VOXEL);
+    BT_TRY(agree(w, bt_fault_point("encode.read")));
+    BT_TRY(agree(w, open_responses(w)));
+    say_method(w);
+cleanup:
+    return status;
+}
+
+static bt_status begin_output(worker *w, const bt_artefact *artefact)
+{
+    w->output = (bt_output){.in = w->problem->in,
+                            .options = w->problem->options,
+                            .plan = w->problem->plan,
+                            .n_voxel = w->n_voxel,
+                            .n_row = w->n_row,
+                            .n_test = w->n_test};
+    return is_root(w) ? bt_output_begin(artefact, &w->output) : BT_OK;
+}
+
+bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefact)
+{
+    bt_status status = BT_OK;
+    worker w = {.problem = problem};
+    BT_TRY(prepare(&w));
+    BT_TRY(agree(&w, begin_output(&w, artefact)));
+    BT_TRY(write_ceilings(&w));
+    const bt_range mine = spaces_of(&w, bt_grid_place(w.grid, BT_AXIS_LAYER));
+    const bt_range most = spaces_of(&w, 0);
+    const size_t fits = (mine.high - mine.low) * (problem->folds->n_split + 1) * bt_voxels_count(w.voxels);
+    w.progress = bt_progress_start("encode: fits", "voxel fits", (int64_t)fits);
+    for (size_t step = 0; step < most.high - most.low; ++step) BT_TRY(run_step(&w, step));
+    bt_progress_end(&w.progress);
+    BT_TRY(agree(&w, is_root(&w) ? bt_output_finish(&w.output) : BT_OK));
+cleanup:
+    bt_output_clear(&w.output);
+    bt_voxels_destroy(&w.voxels);
+    bt_responses_close(&w.train);
+    bt_responses_close(&w.test);
+    bt_grid_destroy(&w.grid);
+    bt_device_destroy(&w.device);
+    return status;
+}

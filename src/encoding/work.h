@@ -1,0 +1,43 @@
+/* The work of one `encode` run over a grid of ranks: groups of ranks take layers (spaces) each, the ranks of a group
+ * share the voxels; world rank 0 writes. */
+#ifndef BT_ENCODING_WORK_H
+#define BT_ENCODING_WORK_H
+
+#include "device/device.h"
+#include "dist/grid.h"
+#include "encoding/fit.h"
+#include "encoding/inputs.h"
+#include "store/stage.h"
+
+typedef struct {
+    const bt_stage_call *call;
+    const bt_encode_options *options;
+    const bt_inputs *in;
+    const bt_encode_plan *plan;
+    const bt_folds *folds;
+} bt_work_problem;
+
+/* How the work is cut. The block of voxels is a fixed number, halved only where memory asks for it, so that two runs on
+ * as many ranks give the same bytes. */
+typedef struct {
+    size_t most_feature; /* columns of the widest design */
+    size_t n_group;      /* groups of ranks, each with spaces of its own */
+    size_t n_mine;       /* voxels of a rank, at most */
+    size_t block;
+    double fit_bytes, memory; /* per rank */
+} bt_work_cut;
+
+/* Collective over the call's comm. Errors: BT_ERR_USAGE when even the smallest block does not fit into memory=. */
+bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut) BT_MUST_CHECK;
+
+/* Collective. The grid of layer x voxel; with weights or predictions one group only, since root writes them in parts.
+ */
+bt_status bt_work_grid(const bt_work_problem *problem, bt_grid **out) BT_MUST_CHECK;
+
+/* Collective. Computes all spaces and writes the artefact's temporary. */
+bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefact) BT_MUST_CHECK;
+
+/* Collective. What the run would take, added to call->result. */
+bt_status bt_work_estimate(const bt_work_problem *problem) BT_MUST_CHECK;
+
+#endif
