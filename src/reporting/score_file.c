@@ -199,7 +199,6 @@ bt_status bt_score_file_load(bt_score_file *scores)
     BT_TRY(bt_names_add(&scores->rois, "all"));
     BT_TRY(read_members(scores));
     BT_TRY(read_vector(scores, "/cc_max", &scores->cc_max));
-    BT_TRY(read_vector(scores, "/spe", &scores->spe));
 cleanup:
     return status;
 }
@@ -214,7 +213,6 @@ void bt_score_file_close(bt_score_file *scores)
     bt_names_clear(&scores->rois);
     bt_free(scores->member);
     bt_free(scores->cc_max);
-    bt_free(scores->spe);
     bt_h5_abandon(&scores->file);
     *scores = (bt_score_file){0};
 }

@@ -19,7 +19,6 @@ typedef struct {
     bt_names rois;   /* the file's, then "all" */
     uint8_t *member; /* (rois.n, n_voxel) */
     float *cc_max;   /* (n_voxel), NULL when the file has none */
-    float *spe;      /* (n_voxel), NULL when the file has none */
 } bt_score_file;
 
 /* Attributes and names only, until bt_score_file_load. *is_score is false (and *out empty) for an HDF5 file that is no

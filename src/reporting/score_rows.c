@@ -64,101 +64,137 @@ static bt_status add_row(const maker *make, const subject_matter *about, const c
     return bt_table_add_row(make->out, cells, sizeof cells / sizeof *cells);
 }
 
-/* Rows of r (n_voxel) and, where there is one, r2 over all ROIs. */
-static bt_status add_map(const maker *make, const subject_matter *about, const float *r, const float *r2)
+/* What one space or mean of layers scored, (n_voxel) each; r2 and spe may be NULL. */
+enum { MAP_R, MAP_R2, MAP_SPE, N_MAP };
+static const char *const map_names[N_MAP] = {"r", "r2", "spe"};
+
+typedef struct {
+    float *map[N_MAP];
+} score_maps;
+
+static void clear_maps(score_maps *maps)
+{
+    for (size_t i = 0; i < N_MAP; ++i) bt_free(maps->map[i]);
+}
+
+static bt_status add_normalised(const maker *make, const subject_matter *about, const score_maps *maps,
+                                const float *norm, size_t roi)
+{
+    bt_status status = BT_OK;
+    const bt_score_file *const s = make->scores;
+    const uint8_t *const member = s->member + roi * s->n_voxel;
+    const bt_roi_score mean = bt_roi_mean(member, make->kept, norm, s->n_voxel);
+    const bt_roi_score ratio = bt_roi_ratio(member, make->kept, maps->map[MAP_R], s->cc_max, s->n_voxel);
+    BT_TRY(add_row(make, about, s->rois.items[roi], "r_norm", &mean));
+    BT_TRY(add_row(make, about, s->rois.items[roi], "r_norm_ratio", &ratio));
+cleanup:
+    return status;
+}
+
+/* Rows of the maps over all ROIs; one set of voxels for all of them, by r. */
+static bt_status add_maps(const maker *make, const subject_matter *about, const score_maps *maps)
 {
     bt_status status = BT_OK;
     const bt_score_file *const s = make->scores;
     const size_t n = s->n_voxel;
     float *norm = NULL;
     BT_ALLOC(norm, n);
-    bt_voxels_keep(r, s->cc_max, make->above, n, make->kept);
-    for (size_t v = 0; v < n; ++v) norm[v] = s->cc_max ? r[v] / s->cc_max[v] : NAN;
-    for (size_t i = 0; i < s->rois.n; ++i) {
-        const uint8_t *const member = s->member + i * n;
-        const bt_roi_score raw = bt_roi_mean(member, make->kept, r, n);
-        BT_TRY(add_row(make, about, s->rois.items[i], "r", &raw));
-        if (s->cc_max) {
-            const bt_roi_score mean = bt_roi_mean(member, make->kept, norm, n);
-            const bt_roi_score ratio = bt_roi_ratio(member, make->kept, r, s->cc_max, n);
-            BT_TRY(add_row(make, about, s->rois.items[i], "r_norm", &mean));
-            BT_TRY(add_row(make, about, s->rois.items[i], "r_norm_ratio", &ratio));
+    bt_voxels_keep(maps->map[MAP_R], s->cc_max, make->above, n, make->kept);
+    for (size_t v = 0; v < n; ++v) norm[v] = s->cc_max ? maps->map[MAP_R][v] / s->cc_max[v] : NAN;
+    for (size_t roi = 0; roi < s->rois.n; ++roi) {
+        for (size_t i = 0; i < N_MAP; ++i) {
+            if (!maps->map[i]) continue;
+            const bt_roi_score score = bt_roi_mean(s->member + roi * n, make->kept, maps->map[i], n);
+            BT_TRY(add_row(make, about, s->rois.items[roi], map_names[i], &score));
         }
-        if (r2) {
-            const bt_roi_score explained = bt_roi_mean(member, make->kept, r2, n);
-            BT_TRY(add_row(make, about, s->rois.items[i], "r2", &explained));
-        }
+        if (s->cc_max) BT_TRY(add_normalised(make, about, maps, norm, roi));
     }
 cleanup:
     bt_free(norm);
     return status;
 }
 
-/* Adds a layer's map to a running sum; NULL maps make the sum NAN, so that it is not mistaken for a mean. */
-static void accumulate(float *sum, const float *map, size_t n)
-{
-    for (size_t v = 0; v < n; ++v) sum[v] += map ? map[v] : NAN;
-}
-
+/* Sums over the upper half of the layers. A map that one layer lacks is left out of the mean. */
 typedef struct {
-    float *r, *r2; /* (n_voxel) sums over the upper layers */
+    score_maps sum;
+    bool lacks[N_MAP];
     int first, last;
     size_t count;
 } upper_layers;
 
-static bt_status add_layer(const maker *make, const char *space, upper_layers *upper, int deepest)
+static void accumulate(upper_layers *upper, const score_maps *maps, int layer, size_t n)
+{
+    if (!upper->count++) upper->first = layer;
+    upper->last = layer;
+    for (size_t i = 0; i < N_MAP; ++i) {
+        upper->lacks[i] = upper->lacks[i] || !maps->map[i];
+        for (size_t v = 0; v < n && maps->map[i]; ++v) upper->sum.map[i][v] += maps->map[i][v];
+    }
+}
+
+/* True for a joined space of features that `lowlevel` makes. */
+static bool is_low_level(const char *space)
+{
+    static const char *const names[] = {"envelope", "spectrum", "word_rate"};
+    for (const char *at = space; at; at = strchr(at, '+')) {
+        at += *at == '+';
+        const size_t length = strcspn(at, "+");
+        bool known = false;
+        for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+            known = known || (strlen(names[i]) == length && !strncmp(names[i], at, length));
+        if (!known) return false;
+    }
+    return true;
+}
+
+static subject_matter describe(const bt_score_file *scores, const char *space, const char *layer)
+{
+    subject_matter about = {.family = scores->family, .model = scores->model, .layer = layer};
+    if (!*space || bt_score_layer(space) >= 0) return about;
+    about.model = space;
+    if (is_low_level(space)) about.family = "lowlevel";
+    return about;
+}
+
+static bt_status add_space(const maker *make, const char *space, upper_layers *upper, int deepest)
 {
     bt_status status = BT_OK;
-    const size_t n = make->scores->n_voxel;
     const int layer = bt_score_layer(space);
-    float *r = NULL, *r2 = NULL;
+    score_maps maps = {0};
     char name[32] = "";
     if (layer >= 0) (void)snprintf(name, sizeof name, "%d", layer);
-    const bool is_model = layer >= 0 || !*space;
-    const subject_matter about = {.family = is_model || *make->scores->family ? make->scores->family : "lowlevel",
-                                  .model = is_model ? make->scores->model : space,
-                                  .layer = name};
-    BT_TRY(bt_score_file_map(make->scores, space, "r", &r));
-    BT_TRY(bt_score_file_map(make->scores, space, "r2", &r2));
-    BT_TRY(add_map(make, &about, r, r2));
-    if (layer >= 0 && 2 * layer > deepest) {
-        if (!upper->count++) upper->first = layer;
-        upper->last = layer;
-        accumulate(upper->r, r, n);
-        accumulate(upper->r2, r2, n);
-    }
+    const subject_matter about = describe(make->scores, space, name);
+    for (size_t i = 0; i < N_MAP; ++i) BT_TRY(bt_score_file_map(make->scores, space, map_names[i], &maps.map[i]));
+    BT_TRY(add_maps(make, &about, &maps));
+    if (layer >= 0 && 2 * layer > deepest) accumulate(upper, &maps, layer, make->scores->n_voxel);
 cleanup:
-    bt_free(r);
-    bt_free(r2);
+    clear_maps(&maps);
     return status;
 }
 
 static bt_status add_upper(const maker *make, const upper_layers *upper)
 {
     char name[64];
+    score_maps mean = {0};
     (void)snprintf(name, sizeof name, "mean:%d-%d", upper->first, upper->last);
-    const subject_matter about = {.family = make->scores->family, .model = make->scores->model, .layer = name};
-    for (size_t v = 0; v < make->scores->n_voxel; ++v) {
-        upper->r[v] /= (float)upper->count;
-        upper->r2[v] /= (float)upper->count;
+    const subject_matter about = describe(make->scores, "", name);
+    for (size_t i = 0; i < N_MAP; ++i) {
+        for (size_t v = 0; v < make->scores->n_voxel; ++v) upper->sum.map[i][v] /= (float)upper->count;
+        mean.map[i] = upper->lacks[i] ? NULL : upper->sum.map[i];
     }
-    return add_map(make, &about, upper->r, upper->r2);
+    return add_maps(make, &about, &mean);
 }
 
-static bt_status add_ceilings(const maker *make, const subject_matter *about)
+static bt_status add_ceilings(const maker *make)
 {
     bt_status status = BT_OK;
     const bt_score_file *const s = make->scores;
+    const subject_matter about = describe(s, s->spaces.items[0], "");
     if (!s->cc_max) return BT_OK;
     bt_voxels_keep(s->cc_max, s->cc_max, make->above, s->n_voxel, make->kept);
     for (size_t i = 0; i < s->rois.n; ++i) {
-        const uint8_t *const member = s->member + i * s->n_voxel;
-        const bt_roi_score ceiling = bt_roi_mean(member, make->kept, s->cc_max, s->n_voxel);
-        BT_TRY(add_row(make, about, s->rois.items[i], "cc_max", &ceiling));
-        if (s->spe) {
-            const bt_roi_score power = bt_roi_mean(member, make->kept, s->spe, s->n_voxel);
-            BT_TRY(add_row(make, about, s->rois.items[i], "spe", &power));
-        }
+        const bt_roi_score ceiling = bt_roi_mean(s->member + i * s->n_voxel, make->kept, s->cc_max, s->n_voxel);
+        BT_TRY(add_row(make, &about, s->rois.items[i], "cc_max", &ceiling));
     }
 cleanup:
     return status;
@@ -171,21 +207,16 @@ bt_status bt_score_rows(const bt_score_file *scores, const char *experiment, dou
     upper_layers upper = {0};
     int deepest = -1;
     BT_ALLOC(make.kept, scores->n_voxel);
-    BT_ALLOC(upper.r, scores->n_voxel);
-    BT_ALLOC(upper.r2, scores->n_voxel);
+    for (size_t i = 0; i < N_MAP; ++i) BT_ALLOC(upper.sum.map[i], scores->n_voxel);
     for (size_t i = 0; i < scores->spaces.n; ++i) {
         const int layer = bt_score_layer(scores->spaces.items[i]);
         if (layer > deepest) deepest = layer;
     }
-    for (size_t i = 0; i < scores->spaces.n; ++i) BT_TRY(add_layer(&make, scores->spaces.items[i], &upper, deepest));
+    for (size_t i = 0; i < scores->spaces.n; ++i) BT_TRY(add_space(&make, scores->spaces.items[i], &upper, deepest));
     if (upper.count) BT_TRY(add_upper(&make, &upper));
-    const char *const first = scores->spaces.items[0];
-    const bool is_model = deepest >= 0 || !*first;
-    const subject_matter about = {.family = scores->family, .model = is_model ? scores->model : first, .layer = ""};
-    BT_TRY(add_ceilings(&make, &about));
+    BT_TRY(add_ceilings(&make));
 cleanup:
     bt_free(make.kept);
-    bt_free(upper.r);
-    bt_free(upper.r2);
+    clear_maps(&upper.sum);
     return status;
 }

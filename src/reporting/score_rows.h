@@ -1,4 +1,4 @@
-/* Table rows of one score file: per ROI x layer r, r_norm, r_norm_ratio and r2; per ROI cc_max and spe. */
+/* Table rows of one score file: per ROI x layer r, r2, spe, r_norm and r_norm_ratio; per ROI cc_max. */
 #ifndef BT_REPORTING_SCORE_ROWS_H
 #define BT_REPORTING_SCORE_ROWS_H
 

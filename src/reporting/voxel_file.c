@@ -63,7 +63,7 @@ cleanup:
 
 static bt_status copy_space(const bt_score_file *scores, const char *space, bt_h5 *to)
 {
-    static const char *const maps[] = {"r", "r2", "alpha", "cc_norm"};
+    static const char *const maps[] = {"r", "r2", "alpha", "cc_norm", "spe"};
     bt_status status = BT_OK;
     float *map = NULL;
     bt_text path = {0};
@@ -90,13 +90,13 @@ cleanup:
 
 static bt_status copy_ceilings(const bt_score_file *scores, bt_h5 *to)
 {
-    static const char *const maps[] = {"cc_max", "sp", "tp", "spe"};
+    static const char *const maps[] = {"cc_max", "sp", "tp"};
     bt_status status = BT_OK;
     float *map = NULL;
     char path[16];
     for (size_t i = 0; i < sizeof maps / sizeof *maps; ++i) {
         (void)snprintf(path, sizeof path, "/%s", maps[i]);
-        if (!bt_h5_has(scores->file, path) || (*scores->spaces.items[0] == '\0' && bt_h5_has(to, path))) continue;
+        if (!bt_h5_has(scores->file, path)) continue;
         BT_TRY(bt_score_file_map(scores, "", maps[i], &map));
         BT_TRY(bt_h5_write(to, path, BT_F32, 1, &scores->n_voxel, map));
         bt_free(map);

@@ -36,7 +36,6 @@ def write(path, subject, model, family, spaces, seed):
                                score="Pearson r against the mean of the test repeats").items():
             f.attrs[key] = value
         f["cc_max"] = cc_max
-        f["spe"] = (cc_max * 0.5).astype(np.float32)
         f["roi_label"] = label
         f["roi_label"].attrs["names"] = ",".join(ROIS)
         for s, space in enumerate(spaces):
@@ -51,6 +50,7 @@ def write(path, subject, model, family, spaces, seed):
             maps[space] = (r, r2)
             f[f"{space}/r"] = r
             f[f"{space}/r2"] = r2
+            f[f"{space}/spe"] = (0.5 * r2).astype(np.float32)
             f[f"{space}/alpha"] = np.full(N_VOXEL, 10, np.float32)
             f[f"{space}/cv_score"] = rng.standard_normal((3, N_VOXEL)).astype(np.float32)
     return label, cc_max, maps
@@ -82,12 +82,12 @@ def rows(subject, model, label, cc_max, maps):
             yield [*who, "r_norm", *mean(x / c), n, dropped]
             yield [*who, "r_norm_ratio", ratio, ratio_se, n, dropped]
             yield [*who, "r2", *mean(r2[keep].astype(float)), n, dropped]
+            yield [*who, "spe", *mean(0.5 * r2[keep].astype(float)), n, dropped]
     for roi, member in [*zip(ROIS, label == 1), ("all", np.ones(N_VOXEL, bool))]:
         with np.errstate(invalid="ignore"):
             keep = member & (cc_max > ABOVE)
         who = [model if upper else next(iter(maps)), subject, "", roi]
         yield [*who, "cc_max", *mean(cc_max[keep].astype(float)), keep.sum(), member.sum() - keep.sum()]
-        yield [*who, "spe", *mean(0.5 * cc_max[keep].astype(float)), keep.sum(), member.sum() - keep.sum()]
 
 
 def main():
