@@ -1,0 +1,12 @@
+#include "speech/family.h"
+
+#include "speech/wav2vec2/family.h"
+
+static const bt_family *const families[] = {
+    &bt_wav2vec2_family,
+};
+
+const bt_family *bt_family_at(size_t index)
+{
+    return index < sizeof families / sizeof *families ? families[index] : NULL;
+}

@@ -1,0 +1,195 @@
+/* Opening a model folder, and the calls that every family answers. */
+#include "speech/model.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "speech/family.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* --- the folder's small files ----------------------------------------------------------------------------------------
+ */
+
+static bt_status find_family(const char *folder, const bt_json *config, const bt_family **out)
+{
+    bt_status status = BT_OK;
+    char *type = NULL;
+    bt_text known = {0};
+    *out = NULL;
+    BT_TRY(bt_json_text(config, "model_type", &type));
+    for (size_t i = 0; (*out = bt_family_at(i)) != NULL; ++i) {
+        if (!strcmp((*out)->name, type)) goto cleanup;
+        BT_TRY(bt_text_add(&known, "%s%s", i ? ", " : "", (*out)->name));
+    }
+    status = bt_fail(BT_ERR_INPUT, "%s/config.json: key \"model_type\": unknown family \"%s\"; known: %s", folder, type,
+                     known.data);
+cleanup:
+    bt_free(type);
+    bt_text_clear(&known);
+    return status;
+}
+
+/* Reads FOLDER/NAME when it is there; *out = NULL when it is not. */
+static bt_status read_optional(const char *folder, const char *name, bt_json **out)
+{
+    bt_status status = BT_OK;
+    char *const path = bt_path_join(folder, name);
+    *out = NULL;
+    if (!path) return BT_ERR_MEMORY;
+    if (bt_path_exists(path)) BT_TRY(bt_json_read(path, out));
+cleanup:
+    bt_free(path);
+    return status;
+}
+
+/* Without preprocessor_config.json the defaults of Wav2Vec2FeatureExtractor hold, as in transformers. */
+static bt_status read_preprocessor(bt_model_request *request)
+{
+    bt_status status = BT_OK;
+    bt_json *json = NULL;
+    int64_t rate = 16000;
+    request->normalise = true;
+    BT_TRY(read_optional(request->folder, "preprocessor_config.json", &json));
+    if (!json) {
+        bt_log_warn("%s: no preprocessor_config.json; taking 16000 Hz and do_normalize=true", request->folder);
+    } else {
+        if (bt_json_has(json, "do_normalize")) BT_TRY(bt_json_bool(json, "do_normalize", &request->normalise));
+        if (bt_json_has(json, "sampling_rate")) BT_TRY(bt_json_int(json, "sampling_rate", &rate));
+    }
+    BT_CHECK(rate > 0 && rate <= 1000000, BT_ERR_INPUT,
+             "%s/preprocessor_config.json: key \"sampling_rate\": expected 1 to 1000000 Hz, found %lld",
+             request->folder, (long long)rate);
+    request->rate = (int)rate;
+cleanup:
+    bt_json_close(&json);
+    return status;
+}
+
+/* braintune.json says what a model that we made is; others are pretrained ones of this folder's name. */
+static bt_status read_identity(const char *folder, bt_model *model)
+{
+    bt_status status = BT_OK;
+    bt_json *json = NULL;
+    BT_TRY(read_optional(folder, "braintune.json", &json));
+    if (json && bt_json_has(json, "name")) BT_TRY(bt_json_text(json, "name", &model->name));
+    if (json && bt_json_has(json, "origin")) BT_TRY(bt_json_text(json, "origin", &model->origin));
+    if (!model->name) model->name = bt_path_stem(folder);
+    if (!model->origin) model->origin = bt_strdup("pretrained");
+    BT_CHECK(model->name && model->origin, BT_ERR_MEMORY, "%s: out of memory", folder);
+    model->facts.name = model->name;
+    model->facts.origin = model->origin;
+cleanup:
+    bt_json_close(&json);
+    return status;
+}
+
+static bt_status read_config(const char *folder, bt_json **out)
+{
+    bt_status status = BT_OK;
+    char *path = NULL;
+    *out = NULL;
+    BT_CHECK(bt_path_is_directory(folder), BT_ERR_INPUT,
+             "%s: no such folder; model= takes a folder with config.json and model.safetensors", folder);
+    path = bt_path_join(folder, "config.json");
+    BT_CHECK(path, BT_ERR_MEMORY, "%s: out of memory", folder);
+    BT_CHECK(bt_path_exists(path), BT_ERR_INPUT,
+             "%s: no such file; a model folder holds config.json and model.safetensors as Hugging Face writes them",
+             path);
+    BT_TRY(bt_json_read(path, out));
+cleanup:
+    bt_free(path);
+    return status;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------
+ */
+
+bt_status bt_model_open(const char *folder, bt_device *device, bt_model **out)
+{
+    bt_status status = BT_OK;
+    bt_json *config = NULL;
+    bt_model *model = NULL;
+    const bt_family *family = NULL;
+    bt_model_request request = {.folder = folder, .device = device};
+    *out = NULL;
+    BT_TRY(read_config(folder, &config));
+    request.config = config;
+    BT_TRY(find_family(folder, config, &family));
+    BT_TRY(read_preprocessor(&request));
+    BT_TRY(family->open(&request, &model));
+    model->family = family;
+    model->device = device;
+    model->facts.family = family->name;
+    model->facts.rate = request.rate;
+    model->facts.normalise = request.normalise;
+    BT_TRY(read_identity(folder, model));
+    *out = model;
+    model = NULL;
+cleanup:
+    bt_model_close(&model);
+    bt_json_close(&config);
+    return status;
+}
+
+void bt_model_close(bt_model **model)
+{
+    if (!*model) return;
+    bt_free((*model)->name);
+    bt_free((*model)->origin);
+    (*model)->family->close(*model);
+    *model = NULL;
+}
+
+/* --- questions -------------------------------------------------------------------------------------------------------
+ */
+
+bt_model_facts bt_model_describe(const bt_model *model)
+{
+    return model->facts;
+}
+
+size_t bt_model_frames(const bt_model *model, size_t n_sample)
+{
+    return model->family->frames(model, n_sample);
+}
+
+double bt_model_flops(const bt_model *model, size_t n_sample)
+{
+    return model->family->flops(model, n_sample);
+}
+
+double bt_model_frame_time(const bt_model *model, size_t frame)
+{
+    return model->family->frame_time(model, frame);
+}
+
+/* --- states ----------------------------------------------------------------------------------------------------------
+ */
+
+static bt_status check_layers(const bt_model *model, const size_t *layers, size_t n_layer)
+{
+    for (size_t i = 0; i < n_layer; ++i) {
+        if (layers[i] >= model->facts.n_layer)
+            return bt_fail(BT_ERR_USAGE, "layer %zu: model %s has layers 0 to %zu", layers[i], model->name,
+                           model->facts.n_layer - 1);
+        if (i > 0 && layers[i] <= layers[i - 1])
+            return bt_fail(BT_ERR_USAGE, "layers: %zu behind %zu; expected ascending layers", layers[i], layers[i - 1]);
+    }
+    return BT_OK;
+}
+
+bt_status bt_model_states(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                          const size_t *layers, size_t n_layer, bt_pool pool, float *out)
+{
+    const bt_status status = check_layers(model, layers, n_layer);
+    if (status != BT_OK || n_layer == 0) return status;
+    for (size_t s = 0; s < n_sequence; ++s)
+        if (offsets[s + 1] - offsets[s] < model->facts.minimum_samples)
+            return bt_fail(BT_ERR_INPUT,
+                           "sequence %zu has %zu samples; model %s needs at least %zu (%.4f s) for one frame", s,
+                           offsets[s + 1] - offsets[s], model->name, model->facts.minimum_samples,
+                           (double)model->facts.minimum_samples / (double)model->facts.rate);
+    return model->family->states(model, samples, offsets, n_sequence, layers, n_layer, pool, out);
+}
