@@ -268,7 +268,7 @@ static size_t rows_per_round(size_t n_rank, size_t n_column, size_t most)
 
 static bt_status transpose(transposition *t, size_t n_row, float *out)
 {
-    enum { MOST = 1 << 24 }; /* elements, 64 MiB */
+    enum { MOST = 1 << 22 }; /* elements, 16 MiB */
     bt_status status = BT_OK;
     const bt_range mine = columns_of(t, (size_t)bt_comm_rank(t->comm));
     size_t round = rows_per_round(t->n_rank, t->n_column, MOST);
