@@ -4,9 +4,9 @@
 
 #include "base/status.h"
 
-/* WAV (RIFF, RIFX, RF64), AIFF and NIST SPHERE; BT_OK for every other format. BT_ERR_INPUT: no data chunk, samples
- * declared that the file does not hold, SPHERE with a compression that libsndfile cannot read. A WAV length of
- * "unknown" (written to a pipe) is fine. */
+/* WAV (RIFF, RIFX, RF64, W64), AIFF, CAF, AU and NIST SPHERE; BT_OK for every other format. BT_ERR_INPUT: no data
+ * chunk, samples declared that the file does not hold, SPHERE with a compression that libsndfile cannot read. A WAV
+ * length of "unknown" (written to a pipe) is fine. */
 bt_status bt_audio_container_check(const char *path) BT_MUST_CHECK;
 
 #endif

@@ -96,6 +96,7 @@ static void content_beats_the_name(void **state)
     expect_kind(test_write("t.bin", "\x10\0\0\0\0\0\0\0{\"a\": [0, 1, 2]}", 24), BT_FILE_SAFETENSORS);
     expect_kind(test_write("t2.bin", "\x11\0\0\0\0\0\0\0{\"a\": [0, 1, 2]}", 24), BT_FILE_UNKNOWN);
     expect_kind(test_write_text("j.txt", " \n{\"a\": 1}"), BT_FILE_JSON);
+    expect_kind(test_write_text("bom", "\xEF\xBB\xBF{\"a\": 1}"), BT_FILE_JSON);
     expect_kind(test_write_text("flow.yaml", "{a: 1}"), BT_FILE_YAML);
     expect_kind(test_write_text("r.txt", "\n0.000000 init-trigger\n2.0 trigger\n"), BT_FILE_TR_REPORT);
     expect_kind(test_write_text("pitch", "File type = \"ooTextFile\"\nObject class = \"Pitch 1\"\n"), BT_FILE_UNKNOWN);

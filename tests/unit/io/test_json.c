@@ -59,6 +59,7 @@ static void dotted_paths_reach_inside(void **state)
     assert_true(bt_json_has(json, "a.c"));
     assert_false(bt_json_has(json, "a.c.x"));
     assert_false(bt_json_has(json, "a."));
+    assert_false(bt_json_has(json, "axc.d"));
     assert_false(bt_json_has(json, "none"));
     bt_json_close(&json);
 }

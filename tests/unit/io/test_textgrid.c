@@ -106,6 +106,7 @@ static void story_grids(void **state)
     expect_ok(bt_textgrid_read(test_file("textgrid/moth_sentences.TextGrid"), &grid));
     expect_tier(&grid, "phone", false, 37, "AY1", "T");
     expect_tier(&grid, "word", false, 14, "SENTENCE_START", "SENTENCE_END");
+    assert_null(bt_textgrid_tier(&grid, "pho|wor|wordy"));
     expect_near(grid.tiers[1].marks[0].end, grid.tiers[1].marks[0].start, 0);
     assert_true(grid.n_odd >= 1); /* the declared size is 12 */
     bt_textgrid_clear(&grid);
@@ -255,6 +256,8 @@ static void faults_name_the_line(void **state)
     expect_refused(HEAD "0 3 <exists> 1\n\"TextTier\" \"w\" 3 0 0", "tier \"w\" ends before it starts");
     expect_refused(HEAD "0 3 <exists> 1\n" WORDS("1") "0\n3\n\"a\n\n",
                    "g:12: the text that begins here has no closing quote");
+    expect_refused(HEAD "0 3 <exists> 1\n" WORDS("2") "0 1 \"a\n\nb\" 1 \"c\"",
+                   "g:12: expected the end of an interval");
     expect_refused(HEAD "0 3 <exists> 1\n" WORDS("1") "0 3\n", "found the end of the file; is it cut off?");
     expect_refused(HEAD "0 3 <exists> 1\n" WORDS("1") "0 3 4", "expected a label (a quoted text), found the number 4");
 }
