@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, MOST_WINDOWS = 16 };
+enum { VERSION = 1 };
 
 typedef enum { MODE_FRAMES, MODE_WINDOWS } mode;
 
@@ -194,23 +194,21 @@ static bt_estimate estimate_work(const bt_extraction *extraction, const bt_sound
     const double row_bytes = (double)extraction->n_layer * (double)extraction->facts.n_hidden * sizeof(float);
     estimate.written_bytes = n_row * (row_bytes + sizeof(double));
     estimate.memory_bytes = (double)extraction->facts.n_parameter * sizeof(float) +
-                            (double)extraction->batch * bt_states_bytes(extraction, longest) +
+                            bt_states_bytes(extraction, longest) +
                             longest_sound * extraction->facts.rate * sizeof(float);
     for (size_t i = 0; i < sounds->n; ++i) /* the root's sums, in float64 three times over */
         estimate.memory_bytes = fmax(estimate.memory_bytes, (double)sounds->items[i].n_tr * row_bytes * 6);
     return estimate;
 }
 
-/* Collective. As many windows in a call as a quarter of the memory holds, the same on all ranks. */
+/* Collective. Windows in a call: as many as keep the model busy, fewer where memory is short; the same on all ranks. */
 static bt_status choose_batch(const bt_stage_call *call, bt_extraction *extraction, int how)
 {
-    if (how == MODE_FRAMES) {
-        extraction->batch = 1;
-        return BT_OK;
-    }
-    const double one = bt_states_bytes(extraction, bt_states_window(extraction));
-    const double fit = floor(bt_memory_per_rank(call) / 4 / one);
-    uint64_t batch = fit < 1 ? 1 : fit > MOST_WINDOWS ? MOST_WINDOWS : (uint64_t)fit;
+    const double limit = bt_memory_per_rank(call) / 2;
+    const size_t window = bt_states_window(extraction);
+    extraction->batch = how == MODE_FRAMES ? 1 : bt_states_batch(extraction);
+    while (extraction->batch > 1 && bt_states_bytes(extraction, window) > limit) extraction->batch /= 2;
+    uint64_t batch = extraction->batch;
     const bt_status status = bt_comm_broadcast(extraction->comm, 0, &batch, sizeof batch);
     extraction->batch = (size_t)batch;
     return status;

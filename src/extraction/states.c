@@ -5,13 +5,25 @@
 #include <math.h>
 #include <string.h>
 
+/* Models work through a batch in groups of about so many frames, or one sequence if that is longer; in a group some
+ * twelve vectors of n_hidden live for each frame. */
+enum { FRAMES_OF_A_GROUP = 4096, VECTORS_OF_A_FRAME = 12 };
+
 double bt_states_bytes(const bt_extraction *extraction, size_t n_sample)
 {
-    /* The convolutional stack of base-sized models: 512 channels every 5 samples, twice, and its smaller successors. */
-    const double front_end = 1536.0 * (double)n_sample;
+    const double hidden = (double)extraction->facts.n_hidden * sizeof(float);
     const double frames = (double)bt_model_frames(extraction->model, n_sample);
-    const double states = (double)extraction->n_layer * frames * (double)extraction->facts.n_hidden * sizeof(float);
-    return front_end + states;
+    const double rows = extraction->pool == BT_POOL_NONE ? frames : 1;
+    const double buffers = (double)n_sample * sizeof(float) + (double)extraction->n_layer * rows * hidden;
+    return (double)extraction->batch * buffers + VECTORS_OF_A_FRAME * hidden * fmax(frames, FRAMES_OF_A_GROUP);
+}
+
+size_t bt_states_batch(const bt_extraction *extraction)
+{
+    enum { FEWEST = 8, MOST = 128 };
+    const size_t frames = bt_model_frames(extraction->model, bt_states_window(extraction));
+    const size_t n = 2 * FRAMES_OF_A_GROUP / (frames > 0 ? frames : 1);
+    return n < FEWEST ? FEWEST : n > MOST ? MOST : n;
 }
 
 size_t bt_states_window(const bt_extraction *extraction)

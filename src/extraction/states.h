@@ -25,8 +25,10 @@ typedef struct {
     bt_progress *progress; /* in windows, or files */
 } bt_extraction;
 
-/* Bytes that the model's activations take for one sequence: what bounds a batch, and what the dry run prints. */
+/* Bytes that one call of the model takes, about: a batch of inputs of n_sample samples, their states, activations. */
 double bt_states_bytes(const bt_extraction *extraction, size_t n_sample);
+/* Windows in a batch that keep the model busy: enough frames for two of its groups. */
+size_t bt_states_batch(const bt_extraction *extraction);
 
 /* Samples of a whole window; windows of a sound of n_sample samples. */
 size_t bt_states_window(const bt_extraction *extraction);

@@ -1,4 +1,4 @@
-/* TR times, windows, Lanczos resampling, delays (DESIGN 7, SCIENCE annex C). All float64. */
+/* TR times, windows, Lanczos resampling (DESIGN 7, SCIENCE annex C). All float64. */
 #ifndef BT_STIMULUS_TIMING_H
 #define BT_STIMULUS_TIMING_H
 
