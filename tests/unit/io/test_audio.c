@@ -297,6 +297,21 @@ static void lengths_left_open_are_the_files(void **state)
     }
 }
 
+/* CAF's open length, -1 in 64 bits, is no truncation; libsndfile does not read it. */
+static void caf_of_open_length_is_not_called_truncated(void **state)
+{
+    (void)state;
+    const float samples[64] = {0.5f};
+    char *bytes;
+    size_t size;
+    expect_ok(bt_path_read(make_file("a.caf", SF_FORMAT_CAF | SF_FORMAT_PCM_16, 16000, 1, samples, 64), &bytes, &size));
+    size_t at = 8;
+    while (at + 12 < size && memcmp(bytes + at, "data", 4) != 0) ++at;
+    memset(bytes + at + 4, 0xFF, 8);
+    expect_refused(test_write("pipe.caf", bytes, size), BT_ERR_INPUT, "not an audio file that can be read");
+    bt_free(bytes);
+}
+
 /* FLAC from a pipe has 0 in place of its 36-bit number of samples. */
 static void flac_without_a_length_is_counted(void **state)
 {
@@ -483,6 +498,7 @@ int main(void)
         cmocka_unit_test_teardown(samples_that_are_no_numbers, test_no_leak),
         cmocka_unit_test_teardown(truncated_files_are_refused, test_no_leak),
         cmocka_unit_test_teardown(lengths_left_open_are_the_files, test_no_leak),
+        cmocka_unit_test_teardown(caf_of_open_length_is_not_called_truncated, test_no_leak),
         cmocka_unit_test_teardown(flac_without_a_length_is_counted, test_no_leak),
         cmocka_unit_test_teardown(compressed_sphere_is_named, test_no_leak),
         cmocka_unit_test_teardown(damaged_files_are_judged, test_no_leak),
