@@ -25,11 +25,15 @@ bt_status bt_stage_help(const bt_stage *stage, bt_text *out)
 {
     bt_status status = BT_OK;
     bt_settings settings = {0};
-    bt_settings_add(&settings, stage->table, stage->n_setting, NULL);
-    bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, NULL);
+    bt_common common = {0};
+    char *options = NULL;
+    BT_ALLOC(options, stage->options_size);
+    bt_settings_add(&settings, stage->table, stage->n_setting, options);
+    bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, &common);
     BT_TRY(bt_text_add(out, "braintune %s: %s\n\nexample: %s\n\nkeys:\n", stage->name, stage->summary, stage->example));
     BT_TRY(bt_settings_help(&settings, out));
 cleanup:
+    bt_free(options);
     return status;
 }
 

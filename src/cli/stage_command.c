@@ -78,7 +78,7 @@ static bt_status run(const bt_stage *stage, const bt_comm *comm, int n_word, cha
     bt_settings settings = {0};
     bt_common common = {0};
     bt_text result = {0};
-    void *options = NULL;
+    char *options = NULL;
     BT_ALLOC(options, stage->options_size);
     bt_settings_add(&settings, stage->table, stage->n_setting, options);
     bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, &common);

@@ -1,0 +1,7 @@
+#include "cli/command.h"
+
+const bt_command bt_commands[] = {
+    {"help", "this text; `help STAGE` lists a stage's keys", bt_help_command},
+    {"version", "version, libraries and the CPU kernels they run", bt_version_command},
+};
+const size_t bt_commands_count = sizeof bt_commands / sizeof *bt_commands;

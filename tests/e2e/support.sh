@@ -1,0 +1,47 @@
+# Sourced by the end-to-end tests: a scratch folder, a small world, expectations.
+
+set -euo pipefail
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+on_ranks() { # N COMMAND...
+    local n=$1
+    shift
+    mpirun --quiet --oversubscribe -n "$n" "$@"
+}
+
+# simulate, features, lowlevel of a data set that takes seconds: $1 is the folder, on $2 ranks.
+world_settings=(seed=5 stories.count=4 stories.seconds=60 stories.repeats=3 subjects.count=1
+    voxels.primary_auditory=6 voxels.language=6 voxels.mixed=3 voxels.null=6
+    model.hidden=16 model.blocks=2 model.heads=2 model.intermediate=24 model.channels=8)
+feature_settings=(window.context=2 window.stride=0.5)
+
+make_world() {
+    local folder=$1 ranks=${2:-2}
+    mkdir -p "$folder"
+    on_ranks "$ranks" "$BRAINTUNE" simulate "${world_settings[@]}" out="$folder/data" >"$folder/log" 2>&1 || { cat "$folder/log"; fail simulate; }
+    on_ranks "$ranks" "$BRAINTUNE" features model="$folder/data/model" dataset="$folder/data" "${feature_settings[@]}" \
+        out="$folder/features.h5" >"$folder/log" 2>&1 || { cat "$folder/log"; fail features; }
+    on_ranks "$ranks" "$BRAINTUNE" lowlevel dataset="$folder/data" features=envelope,word_rate out="$folder/lowlevel.h5" >"$folder/log" 2>&1 ||
+        { cat "$folder/log"; fail lowlevel; }
+}
+
+# The command must end with CODE, its message must hold PART (a basic regular expression), and TARGET ("" = none) and
+# temporaries beside it must not exist afterwards.
+tried=0
+refuse() { # CODE PART TARGET COMMAND...
+    local code=$1 part=$2 target=$3 got=0 message
+    shift 3
+    tried=$((tried + 1))
+    message=$("$@" 2>&1 >"$scratch/stdout") || got=$?
+    [ "$got" -eq "$code" ] || fail "exit $got instead of $code: $* :: $message"
+    grep -q -- "$part" <<<"$message" || fail "no \"$part\" in: $message :: $*"
+    [ ! -s "$scratch/stdout" ] || fail "a failure printed on standard output: $*"
+    [ -z "$target" ] && return 0
+    [ ! -e "$target" ] || fail "partial output $target: $*"
+    local left
+    left=$(find "$(dirname "$target")" -maxdepth 1 -name ".*" ! -name . 2>/dev/null | head -n 3)
+    [ -z "$left" ] || fail "left behind: $left: $*"
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# timeout: 1500
+# labels: slow
+# kill -9 of one rank at seeded moments of every stage and inside publication: everything ends within 10 s, nothing
+# half-made is taken for done, and the next run gives the same bytes.
+source "$(dirname "$0")/support.sh"
+RANDOM=20261123
+reference=$scratch/reference
+make_world "$reference"
+data=$reference/data
+subject=$(ls "$data/derivative/preprocessed_data")
+
+command_of() { # STAGE OUT -> array `words`
+    case $1 in
+    simulate) words=(simulate "${world_settings[@]}" out="$2") ;;
+    features) words=(features model="$data/model" dataset="$data" "${feature_settings[@]}" out="$2") ;;
+    lowlevel) words=(lowlevel dataset="$data" features=envelope,word_rate out="$2") ;;
+    ceiling) words=(ceiling dataset="$data" subject="$subject" out="$2") ;;
+    encode) words=(encode dataset="$data" subject="$subject" features="$reference/features.h5" out="$2") ;;
+    esac
+}
+
+same() { # A B: equal bytes; of a folder, every file but run facts
+    if [ -d "$1" ]; then diff -r -q -x '*.run.json' "$1" "$2"; else cmp "$1" "$2"; fi
+}
+
+# Kills one rank (or lets the armed fault do it) and says whether all was over within 10 s of that.
+wait_for_end() { # PID
+    local from=$SECONDS
+    while kill -0 "$1" 2>/dev/null; do
+        [ $((SECONDS - from)) -le 10 ] || fail "$stage: still running 10 s after the kill"
+        sleep 0.1
+    done
+}
+
+moments=0
+declare -A seconds
+for stage in simulate features lowlevel ceiling encode; do
+    suffix=.h5
+    [ "$stage" = simulate ] && suffix=
+    folder=$scratch/$stage
+    mkdir -p "$folder/reference"
+    command_of "$stage" "$folder/reference/out$suffix"
+    from=$(date +%s%N)
+    on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 || { cat "$folder/log"; fail "$stage"; }
+    seconds[$stage]=$((($(date +%s%N) - from) / 1000000)) # ms
+
+    for moment in time time time artefact.leased artefact.computed publish.synced publish.renamed publish.sidecar; do
+        moments=$((moments + 1))
+        try=$folder/try$moments
+        mkdir -p "$try"
+        command_of "$stage" "$try/out$suffix"
+        if [ "$moment" = time ]; then
+            on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 &
+            job=$!
+            wait_ms=$((RANDOM * ${seconds[$stage]} / 32768))
+            sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
+            mapfile -t ranks < <(pgrep -P "$job" -x braintune || pgrep -P "$(pgrep -P "$job" | head -n 1)" -x braintune || true)
+            [ ${#ranks[@]} -eq 0 ] || kill -9 "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
+            wait_for_end "$job"
+            wait "$job" 2>/dev/null || true
+        else
+            BRAINTUNE_FAULT=$moment:kill on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 &
+            job=$!
+            wait_for_end_from=$SECONDS
+            code=0
+            wait "$job" || code=$?
+            [ $((SECONDS - wait_for_end_from)) -le $((10 + ${seconds[$stage]} / 1000 + 1)) ] || fail "$stage: too slow an end"
+            [ "$code" -ne 0 ] || fail "$stage: the fault at $moment did not happen"
+        fi
+        pgrep -x braintune >/dev/null && sleep 1
+        if [ -e "$try/out$suffix" ]; then
+            same "$folder/reference/out$suffix" "$try/out$suffix" || fail "$stage: half-made at $moment was published"
+        fi
+        on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 || { cat "$folder/log"; fail "$stage: no second run after $moment"; }
+        same "$folder/reference/out$suffix" "$try/out$suffix" || fail "$stage: other numbers after a kill at $moment"
+        left=$(find "$try" -mindepth 1 -maxdepth 1 ! -name "out*")
+        [ -z "$left" ] || fail "$stage: left behind after $moment: $left"
+        rm -rf "$try"
+    done
+done
+[ "$moments" -ge 20 ] || fail "only $moments moments"
+echo "ok: $moments moments"

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# timeout: 1500
+# labels: slow
+# Quickstart from scratch, as a user runs it, and what it must show: auditory and language regions above zero, the null
+# region not, envelope and word rate nothing in the language region, ceilings near the simulated truth.
+source "$(dirname "$0")/support.sh"
+unset BRAINTUNE OMP_NUM_THREADS OPENBLAS_NUM_THREADS OMPI_MCA_hwloc_base_binding_policy
+folder=$scratch/quickstart
+quickstart=$BRAINTUNE_SOURCE/experiments/quickstart
+
+from=$SECONDS
+"$quickstart" "$folder" >"$scratch/first" 2>"$scratch/messages" || { tail -n 30 "$scratch/messages"; fail "quickstart"; }
+first=$((SECONDS - from))
+cat "$scratch/first"
+[ "$first" -le 360 ] || fail "quickstart took $first s, more than 6 minutes"
+
+# value of METRIC for MODEL (prefix), SUBJECT, ROI at the upper layers (or a control's empty layer): "value low high"
+cell() {
+    awk -F, -v model="$1" -v subject="$2" -v roi="$3" -v metric="$4" '
+        !/^#/ && $4 ~ "^" model && $9 == subject && $14 == roi && $19 == metric && ($12 == "" || $12 ~ /^mean:/) {
+            print $20, $22, $23; found = 1 }
+        END { exit !found }' "$folder/results/table.csv"
+}
+holds() { awk -v e="$1" 'BEGIN { exit !('"$1"') }'; }
+
+for subject in "$folder"/dataset/derivative/preprocessed_data/*/; do
+    subject=$(basename "$subject")
+    for roi in primary_auditory language; do
+        read -r value low high < <(cell wav2vec2 "$subject" $roi r) || fail "no row: $subject $roi"
+        holds "$low > 0" || fail "$subject $roi: r $value [$low, $high] does not stand above zero"
+    done
+    read -r value low high < <(cell wav2vec2 "$subject" null r) || fail "no row: $subject null"
+    holds "$low <= 0" || fail "$subject null: r $value [$low, $high] stands above zero"
+    read -r value low high < <(cell lowlevel "$subject" language r) || fail "no row: $subject control"
+    holds "$low <= 0" || fail "$subject language: envelope and word rate explain r $value [$low, $high]"
+    read -r value low high < <(cell lowlevel "$subject" primary_auditory r) || fail "no row: $subject control auditory"
+    holds "$low > 0" || fail "$subject primary_auditory: the control itself finds nothing (r $value [$low, $high])"
+done
+
+# Estimated against true ceilings: where there is a signal, the mean over voxels of estimate - truth lies within three of
+# its standard errors (the estimate's own spread over voxels), and the two go together.
+dump() { h5dump -y -w 1 -d "$2" "$1" | grep -E '^ *(nan|-?[0-9])' | tr -d ' ,'; }
+for subject in "$folder"/dataset/derivative/preprocessed_data/*/; do
+    subject=$(basename "$subject")
+    truth=$folder/dataset/truth/$subject.h5
+    story=$(h5ls "$truth" | awk '/Group/ { print $1; exit }')
+    paste <(dump "$folder/scores_$subject.h5" /cc_max) <(dump "$truth" "/$story/cc_max") |
+        awk -v subject="$subject" '$2 > 0 && $1 != "nan" {
+                d = $1 - $2; ++n; sum += d; square += d * d; x += $1; y += $2; xx += $1 * $1; yy += $2 * $2; xy += $1 * $2 }
+            END {
+                mean = sum / n; se = sqrt((square / n - mean * mean) / n)
+                r = (xy / n - x / n * y / n) / sqrt((xx / n - x * x / n / n) * (yy / n - y * y / n / n))
+                printf "%s: ceilings of %d voxels, estimate - truth %.4f +- %.4f, r %.3f\n", subject, n, mean, se, r
+                exit !(n > 50 && mean < 3 * se && mean > -3 * se && r > 0.5) }' || fail "$subject: ceilings and truth disagree"
+done
+
+for name in alignment_by_roi alignment_by_layer; do
+    for suffix in pdf png csv txt; do
+        [ -s "$folder/figures/$name.$suffix" ] || fail "figure $name.$suffix"
+    done
+    [ "$(head -c 4 "$folder/figures/$name.pdf")" = "%PDF" ] || fail "$name.pdf is no PDF"
+    head -c 4 "$folder/figures/$name.png" | grep -q PNG || fail "$name.png is no PNG"
+done
+
+cp "$folder/results/table.csv" "$scratch/table.csv"
+from=$SECONDS
+"$quickstart" "$folder" >"$scratch/second" 2>"$scratch/messages" || { tail -n 30 "$scratch/messages"; fail "second run"; }
+[ $((SECONDS - from)) -le 30 ] || fail "a second run took $((SECONDS - from)) s"
+cmp "$folder/results/table.csv" "$scratch/table.csv" || fail "a second run changed the table"
+echo "ok: $first s"
