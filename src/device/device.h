@@ -59,8 +59,8 @@ typedef enum { BT_PLAIN, BT_TRANSPOSED } bt_transpose;
 bt_status bt_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, double alpha, bt_matrix a, bt_matrix b,
                      double beta, bt_matrix c) BT_MUST_CHECK;
 
-/* G = X'X (op = BT_TRANSPOSED, G is (columns, columns)) or X X' (BT_PLAIN, (rows, rows)), full symmetric; X and G of one
- * type, f32 or f64. beta = 1 accumulates. */
+/* G = X'X (op = BT_TRANSPOSED, G is (columns, columns)) or X X' (BT_PLAIN, (rows, rows)), full symmetric; X and G of
+ * one type, f32 or f64. beta = 1 accumulates. */
 bt_status bt_product_gram(bt_device *device, bt_transpose op, bt_matrix x, double beta, bt_matrix g) BT_MUST_CHECK;
 
 /* Symmetric eigenproblem, float64: A (n, n) is replaced by eigenvectors in its ROWS (row i belongs to value i),

@@ -22,13 +22,11 @@ void pdsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const
 
 enum { BLACS_REPEATABLE = 15, FLATTEST = 3 };
 
-void bt_blacs_shape(size_t size, size_t most, int *rows, int *columns)
+void bt_blacs_shape(size_t size, int *rows, int *columns)
 {
     size_t best = 0;
-    for (size_t p = 1; p * p <= size && p <= most; ++p) {
-        size_t q = size / p;
-        if (q > FLATTEST * p) q = FLATTEST * p;
-        if (q > most) q = most;
+    for (size_t p = 1; p * p <= size; ++p) {
+        const size_t q = size / p < FLATTEST * p ? size / p : FLATTEST * p;
         if (p * q < best) continue;
         best = p * q;
         *rows = (int)p;
@@ -39,12 +37,15 @@ void bt_blacs_shape(size_t size, size_t most, int *rows, int *columns)
 bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid)
 {
     assert(bt_comm_mpi(comm) != MPI_COMM_NULL && most > 0);
-    *grid = (bt_blacs_grid){.row = -1, .column = -1};
-    bt_blacs_shape((size_t)bt_comm_size(comm), most, &grid->rows, &grid->columns);
-    grid->handle = Csys2blacs_handle(bt_comm_mpi(comm));
+    *grid = (bt_blacs_grid){.context = -1, .row = -1, .column = -1};
+    const size_t size = (size_t)bt_comm_size(comm);
+    bt_blacs_shape(size < most ? size : most, &grid->rows, &grid->columns);
+    const int outside = bt_comm_rank(comm) >= grid->rows * grid->columns;
+    const bt_status status = bt_comm_split(comm, outside, &grid->members);
+    if (status != BT_OK || outside) return status;
+    grid->handle = Csys2blacs_handle(bt_comm_mpi(grid->members));
     grid->context = grid->handle;
     Cblacs_gridinit(&grid->context, "Row-major", grid->rows, grid->columns);
-    if (grid->context < 0) return BT_OK;
     const int yes = 1;
     Cblacs_set(grid->context, BLACS_REPEATABLE, &yes);
     int rows = 0, columns = 0;
@@ -55,9 +56,12 @@ bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid)
 
 void bt_blacs_close(bt_blacs_grid *grid)
 {
-    if (!grid->rows) return;
-    if (grid->context >= 0) Cblacs_gridexit(grid->context);
-    Cfree_blacs_system_handle(grid->handle);
+    if (!grid->members) return;
+    if (grid->context >= 0) {
+        Cblacs_gridexit(grid->context);
+        Cfree_blacs_system_handle(grid->handle);
+    }
+    bt_comm_destroy(&grid->members);
     *grid = (bt_blacs_grid){0};
 }
 

@@ -7,18 +7,20 @@
 
 #include <stddef.h>
 
-/* Ranks beyond rows * columns have no place: context = -1. Row-major: place (p, q) is rank p * columns + q. */
+/* The first rows * columns ranks have a place, row-major: place (p, q) is rank p * columns + q. The others have
+ * context = -1 and never enter BLACS, which leaks on ranks that it leaves out. */
 typedef struct {
+    bt_comm *members; /* the ranks with a place, or those without */
     int handle, context;
     int rows, columns;
     int row, column; /* mine; -1 without a place */
 } bt_blacs_grid;
 
-/* Rows and columns of a grid on `size` ranks, neither above `most`: as many ranks as columns <= 3 rows allows, and of
- * equal numbers the squarer one. */
-void bt_blacs_shape(size_t size, size_t most, int *rows, int *columns);
+/* Rows and columns of a grid on up to `size` ranks: as many of them as columns <= 3 rows allows, and of equal numbers
+ * the squarer grid. */
+void bt_blacs_shape(size_t size, int *rows, int *columns);
 
-/* Collective over comm, which must have MPI. Combines are set to be repeatable. */
+/* Collective over comm, which must have MPI: a grid on up to `most` ranks. Combines are set to be repeatable. */
 bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid) BT_MUST_CHECK;
 void bt_blacs_close(bt_blacs_grid *grid); /* collective; a zeroed grid is let alone */
 

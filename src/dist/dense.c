@@ -23,8 +23,8 @@ static const double residual_bound = 50.0;
 
 bt_dense_layout bt_dense_layout_for(size_t n)
 {
-    const size_t most = n / (BLOCKS_PER_ROW * BLOCK);
-    return (bt_dense_layout){.block = BLOCK, .most = most ? most : 1};
+    const size_t edge = n / (BLOCKS_PER_ROW * BLOCK); /* of a square grid */
+    return (bt_dense_layout){.block = BLOCK, .most = edge ? edge * edge : 1};
 }
 
 static bt_status check_same(const bt_comm *comm, size_t m, size_t n)

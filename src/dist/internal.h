@@ -11,7 +11,7 @@
  */
 void bt_comm_set_piece(bt_comm *comm, size_t bytes);
 
-/* How a matrix lies on the ranks: square blocks of `block` rows, and at most `most` process rows or columns. */
+/* How a matrix lies on the ranks: square blocks of `block` rows, on a near square grid of at most `most` ranks. */
 typedef struct {
     size_t block, most;
 } bt_dense_layout;

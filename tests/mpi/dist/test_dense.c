@@ -213,11 +213,11 @@ static void expect_solved(const bt_comm *comm, bt_device *device, const problem 
 }
 
 /* PDSYEVD itself, without fall-back: DESIGN's sizes with the program's blocks, and small blocks on every place. */
-static void pdsyevd_of(const bt_comm *comm, bt_device *device, size_t n, kind which, size_t block)
+static void pdsyevd_of(const bt_comm *comm, bt_device *device, size_t n, kind which, size_t block, size_t most)
 {
     problem p = problem_of(n);
     fill(&p, which, 100 * n + (uint64_t)which);
-    const bt_dense_layout layout = {.block = block, .most = 99};
+    const bt_dense_layout layout = {.block = block, .most = most};
     EXPECT(bt_dense_eigen_grid(comm, layout, p.a, n, p.values, p.vectors) == BT_OK);
     EXPECT(bt_dense_check(comm, p.kept, n, p.values, p.vectors) == BT_OK);
     expect_solved(comm, device, &p, which, block);
@@ -228,12 +228,14 @@ static void pdsyevd_at_small_sizes(const bt_comm *comm, bt_device *device)
 {
     static const size_t sizes[] = {16, 64, 200};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
-        for (kind which = 0; which < KIND_COUNT; ++which) pdsyevd_of(comm, device, sizes[i], which, 64);
+        for (kind which = 0; which < KIND_COUNT; ++which) pdsyevd_of(comm, device, sizes[i], which, 64, 99);
     for (size_t n = 1, turn = 0; n <= 300; n += n < 20 ? 1 : 13, ++turn) {
         static const size_t blocks[] = {64, 8, 32, 3};
-        pdsyevd_of(comm, device, n, (kind)(turn % KIND_COUNT), blocks[turn % 4]);
-        pdsyevd_of(comm, device, n, KIND_RANDOM, 64);
+        pdsyevd_of(comm, device, n, (kind)(turn % KIND_COUNT), blocks[turn % 4], 99);
+        pdsyevd_of(comm, device, n, KIND_RANDOM, 64, 99);
     }
+    pdsyevd_of(comm, device, 50, KIND_DEFICIENT, 8, 1); /* most ranks have no place */
+    pdsyevd_of(comm, device, 50, KIND_DEFICIENT, 8, 2);
 }
 
 static void expect_signs(const double *vectors, size_t n)
@@ -304,14 +306,14 @@ static void expect_gram(const double *x, size_t m, size_t n, int rows, const dou
     EXPECT(good);
 }
 
-static void gram_by_grid(const bt_comm *comm, size_t m, size_t n, size_t block)
+static void gram_by_grid(const bt_comm *comm, size_t m, size_t n, size_t block, size_t most)
 {
     const size_t larger = m > n ? m : n;
     double *const x = array(m * n), *const g = array(larger * larger);
     normals(x, m * n, m * 1000 + n);
     for (int rows = 0; rows < 2; ++rows) {
         const size_t order = rows ? m : n;
-        const bt_dense_layout layout = {.block = block, .most = 99};
+        const bt_dense_layout layout = {.block = block, .most = most};
         memset(g, 255, larger * larger * sizeof *g);
         EXPECT(bt_dense_gram_grid(comm, layout, x, m, n, rows, g) == BT_OK);
         expect_gram(x, m, n, rows, g);
@@ -341,8 +343,8 @@ static void grams(const bt_comm *comm, bt_device *device)
     static const size_t sides[] = {1, 2, 7, 33, 130};
     for (size_t i = 0; i < 5; ++i)
         for (size_t j = 0; j < 5; ++j) {
-            gram_by_grid(comm, sides[i], sides[j], 4);
-            gram_by_grid(comm, sides[i], sides[j], 64);
+            gram_by_grid(comm, sides[i], sides[j], 4, 99);
+            gram_by_grid(comm, sides[i], sides[j], 64, 2);
             gram_of_the_program(comm, device, sides[i], sides[j], (int)((i + j) % 2));
         }
     gram_of_the_program(comm, device, 50, 600, 0);
@@ -423,8 +425,8 @@ static void groups_do_not_meet(const bt_comm *comm, bt_device *device)
     const int colour = bt_comm_rank(comm) % 2;
     EXPECT(bt_comm_split(comm, colour, &group) == BT_OK);
     for (size_t turn = 0; turn < 3; ++turn) {
-        pdsyevd_of(group, device, 40 + turn + 30 * (size_t)colour, KIND_RANDOM, 8);
-        gram_by_grid(group, 20 + 9 * (size_t)colour, 31, 8);
+        pdsyevd_of(group, device, 40 + turn + 30 * (size_t)colour, KIND_RANDOM, 8, 99);
+        gram_by_grid(group, 20 + 9 * (size_t)colour, 31, 8, 99);
     }
     eigen_of(group, device, colour ? 30 : 530, KIND_DEFICIENT);
     bt_comm_destroy(&group);
