@@ -44,14 +44,11 @@ static bt_status open_matrices(const bt_encode_options *options, bt_inputs *in)
     BT_TRY(story_rows("test.stories", options->test_stories, in->test, &in->test_rows));
     in->has_stories = options->stories || bt_responses_files(in->train) > 1;
     BT_TRY(bt_spaces_open_matrices(&options->features, &options->test_features, &in->spaces));
-    const bt_spaces_rows train = bt_inputs_rows(in, false), test = bt_inputs_rows(in, true);
-    BT_TRY(bt_spaces_check_rows(in->spaces, &train));
-    BT_TRY(bt_spaces_check_rows(in->spaces, &test));
 cleanup:
     return status;
 }
 
-static bt_status check_responses(const bt_inputs *in)
+static bt_status check_responses(const bt_inputs *in, size_t drop)
 {
     const char *const train = bt_responses_name(in->train, 0), *const test = bt_responses_name(in->test, 0);
     const size_t n = bt_responses_voxels(in->train), n_test = bt_responses_voxels(in->test);
@@ -68,9 +65,13 @@ static bt_status check_responses(const bt_inputs *in)
                        "test responses: %s: expected at least 2 repeats, found %zu; give one as "
                        "(n_tr, n_voxel)",
                        test, bt_responses_repeats(in->test));
-    for (size_t s = 0; s < in->test_rows.n_story; ++s)
-        if (in->test_rows.start[s + 1] - in->test_rows.start[s] < 2)
-            return bt_fail(BT_ERR_INPUT, "test responses: %s: expected at least 2 rows a story, found 1", test);
+    for (size_t s = 0; s < in->test_rows.n_story; ++s) {
+        const size_t n_row = in->test_rows.start[s + 1] - in->test_rows.start[s];
+        if (n_row < drop + 2)
+            return bt_fail(BT_ERR_USAGE,
+                           "test.drop=%zu: story %zu of %s has %zu rows; expected at least 2 more than are dropped",
+                           drop, s, test, n_row);
+    }
     return BT_OK;
 }
 
@@ -83,7 +84,10 @@ bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
         BT_TRY(bt_inputs_open_dataset(options, in));
     else
         BT_TRY(open_matrices(options, in));
-    BT_TRY(check_responses(in));
+    BT_TRY(check_responses(in, (size_t)options->test_drop));
+    const bt_spaces_rows train = bt_inputs_rows(in, false), test = bt_inputs_rows(in, true);
+    BT_TRY(bt_spaces_check_rows(in->spaces, &train));
+    BT_TRY(bt_spaces_check_rows(in->spaces, &test));
 cleanup:
     if (status != BT_OK) bt_inputs_close(in);
     return status;

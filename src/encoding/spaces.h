@@ -37,7 +37,7 @@ typedef struct {
  * match the responses (names both files and both counts), and for NaN or infinite features (names the place). */
 bt_status bt_spaces_read(const bt_spaces *spaces, size_t space, const bt_spaces_rows *wanted, double **x) BT_MUST_CHECK;
 
-/* Plain matrices: only the check of the rows. */
+/* Only the check of the rows, from headers; feature files are checked when they are read. */
 bt_status bt_spaces_check_rows(const bt_spaces *spaces, const bt_spaces_rows *wanted) BT_MUST_CHECK;
 
 #endif

@@ -51,7 +51,7 @@ bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_w
     }
     if (cut->fit_bytes > cut->memory && !problem->call->common->dry_run)
         status = bt_fail(BT_ERR_USAGE,
-                         "memory: %zu rows of %zu features need %.0f MiB per rank at least, and %.0f MiB are allowed; "
+                         "memory: %zu rows of %zu features need %.2f MiB per rank at least, and %.2f MiB are allowed; "
                          "set memory= higher, or take fewer features or delays",
                          bt_responses_rows_all(problem->in->train), cut->most_feature, cut->fit_bytes / MIB,
                          cut->memory / MIB);

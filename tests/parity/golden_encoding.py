@@ -1,0 +1,210 @@
+"""Golden files for src/encoding: designs, ridge with cross-validation, scores, ceilings, as plain numpy renderings of the
+published formulas, float64.   python3 tests/parity/golden_encoding.py   writes tests/data/golden/encoding/*.npy"""
+
+from pathlib import Path
+
+import numpy as np
+
+OUT = Path(__file__).resolve().parent.parent / "data" / "golden" / "encoding"
+
+
+def save(name, array):
+    OUT.mkdir(parents=True, exist_ok=True)
+    np.save(OUT / f"{name}.npy", np.ascontiguousarray(array))
+
+
+def zscore(x):
+    """Columns to mean 0, variance 1 (ddof 0); constant columns become 0."""
+    constant = x.max(axis=0) == x.min(axis=0)
+    scale = np.where(constant, 1.0, x.std(axis=0))
+    return np.where(constant, 0.0, (x - x.mean(axis=0)) / scale)
+
+
+def delayed(x, delays):
+    """FIR: the columns of each delay side by side, zeros entering."""
+    parts = []
+    for k in delays:
+        part = np.zeros_like(x)
+        part[k:] = x[: len(x) - k] if k else x
+        parts.append(part)
+    return np.hstack(parts)
+
+
+def split(x, lengths):
+    return np.split(x, np.cumsum(lengths)[:-1])
+
+
+def design(x, lengths, delays, z=True, stacked=False, drop=0, drop_first=False):
+    stories = split(x, lengths)
+    if drop_first:
+        stories = [s[drop:] for s in stories]
+    if z:
+        stories = [zscore(s) for s in stories]
+    if stacked:
+        return delayed(np.vstack(stories), delays)
+    stories = [delayed(s, delays) for s in stories]
+    if not drop_first:
+        stories = [s[drop:] for s in stories]
+    return np.vstack(stories)
+
+
+def weights(x, y, penalty):
+    return np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y)
+
+
+def score(kind, y, p, released=False):
+    e = y - p
+    if kind == "mse":
+        return (e**2).mean(axis=0)
+    variance = y.var(axis=0)
+    if kind == "r2":
+        return 1 - (e**2).mean(axis=0) / variance
+    if kind == "signed_root_r2":
+        ratio = 1 - e.var(axis=0) / ((1 + variance) / 2 if released else variance)
+        return np.sign(ratio) * np.sqrt(np.abs(ratio))
+    return correlation(y, p)
+
+
+def correlation(y, p):
+    a, b = y - y.mean(axis=0), p - p.mean(axis=0)
+    norm = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    return np.where(norm > 0, (a * b).sum(axis=0) / np.where(norm > 0, norm, 1), 0.0)
+
+
+def choose(scores, penalties, kind, ties):
+    values = -scores if kind == "mse" else scores
+    best = np.zeros(scores.shape[1], dtype=int)
+    for v in range(scores.shape[1]):
+        equal = np.flatnonzero(values[:, v] == values[:, v].max())
+        best[v] = equal[0] if ties == "first" else equal[np.argmax(penalties[equal])]
+    return best
+
+
+def ridge_cv(x, y, x2, y2, masks, alphas, penalty="alpha_squared", kind="signed_root_r2", ties="larger", released=False):
+    """cv_score (n_alpha, n_voxel), alpha, r, r2 (n_voxel), weights (n_feature, n_voxel)."""
+    penalties = alphas**2 if penalty == "alpha_squared" else alphas
+    scores = np.zeros((len(alphas), y.shape[1]))
+    for mask in masks:
+        train, held = mask == 0, mask == 1
+        for a, value in enumerate(penalties):
+            scores[a] += score(kind, y[held], x[held] @ weights(x[train], y[train], value), released) / len(masks)
+    best = choose(scores, penalties, kind, ties)
+    w = np.column_stack([weights(x, y[:, v], penalties[b]) for v, b in enumerate(best)])
+    p = x2 @ w
+    return scores, alphas[best], score("correlation", y2, p), score("r2", y2, p), w
+
+
+def powers(repeats, total_one=False):
+    """Schoppe et al. 2016: signal power, total power, cc_max from (n_repeat, n_row, n_voxel)."""
+    n = len(repeats)
+    total = np.ones(repeats.shape[2]) if total_one else repeats.var(axis=1, ddof=1).mean(axis=0)
+    mean = repeats.mean(axis=0)
+    signal = (n * mean.var(axis=0, ddof=1) - total) / (n - 1)
+    positive = signal > 0
+    noise = total - signal
+    ceiling = np.full(len(signal), np.nan)
+    if total_one:
+        ceiling[positive] = np.sqrt(signal[positive] / mean.var(axis=0, ddof=1)[positive])
+    else:
+        ceiling[positive] = 1 / np.sqrt(1 + noise[positive] / (n * signal[positive]))
+    return signal, total, ceiling
+
+
+def problem(rng, n, p, v, n2=30):
+    """Features and responses whose values float32 can hold."""
+    x, x2 = rng.standard_normal((n, p)), rng.standard_normal((n2, p))
+    w = rng.standard_normal((p, v)) * (rng.random(v) * 2)
+    y = x @ w / np.sqrt(p) + rng.standard_normal((n, v))
+    y2 = x2 @ w / np.sqrt(p) + rng.standard_normal((n2, v))
+    return [a.astype(np.float32).astype(np.float64) for a in (x, y + 0.3, x2, y2 + 0.3)]
+
+
+def masks_of(rng, n, n_split):
+    masks = np.zeros((n_split, n), dtype=np.int8)
+    for k in range(n_split):
+        masks[k, rng.permutation(n)[: n // 4 + k]] = 1
+    return masks
+
+
+def write_designs(rng):
+    lengths = [17, 9, 13]
+    x = rng.standard_normal((sum(lengths), 4)) * [1, 10, 0.1, 1] + [0, 100, 5, 0.1]
+    x[:, 3] = 0.1
+    x[17:26, 1] = 7.7
+    save("design_x", x)
+    save("design_story", np.repeat([5, 2, 9], lengths))
+    save("design_clean", design(x, lengths, [1, 2, 3, 4]))
+    save("design_raw", design(x, lengths, [0], z=False))
+    save("design_stacked", design(x, lengths, [0, 2], stacked=True))
+    save("design_drop_after", design(x, lengths, [1, 3], drop=4))
+    save("design_drop_before", design(x, lengths, [1, 3], drop=4, drop_first=True))
+
+
+def write_problem(rng, name, n, p, v, n_split, change=None):
+    x, y, x2, y2 = problem(rng, n, p, v)
+    if change:
+        change(x)
+        change(x2)
+    masks = masks_of(rng, n, n_split)
+    for key, array in (("x", x), ("y", y), ("x2", x2), ("y2", y2)):
+        save(f"{name}_{key}", array.astype(np.float32))
+    save(f"{name}_masks", masks)
+    alphas = np.logspace(-1, 3, 6)
+    variants = {
+        "default": {},
+        "released": {"released": True},
+        "r2": {"kind": "r2", "penalty": "alpha"},
+        "mse": {"kind": "mse", "ties": "first", "penalty": "alpha"},
+        "correlation": {"kind": "correlation"},
+    }
+    for variant, settings in variants.items():
+        scores, alpha, r, r2, w = ridge_cv(x, y, x2, y2, masks, alphas, **settings)
+        save(f"{name}_{variant}_cv", scores)
+        save(f"{name}_{variant}_maps", np.vstack([alpha, r, r2]))
+        if variant == "default":
+            save(f"{name}_weights", w)
+
+
+def degenerate(x):
+    x[:, 3] = 0.0
+    x[:, 5] = 1.0
+    x[:, 6] = x[:, 2]
+    x[:, 7] = x[:, 0] - 2 * x[:, 1]
+
+
+def write_repeats(rng):
+    x, y, x2, _ = problem(rng, 60, 6, 7)
+    w = np.linalg.lstsq(x, y, rcond=None)[0]
+    gain = np.array([1, 1, 0.7, 0.5, 0.3, 0.0, 0.0])
+    repeats = x2 @ w * gain + rng.standard_normal((4, len(x2), 7))
+    repeats = repeats.astype(np.float32).astype(np.float64)
+    mean = repeats.mean(axis=0)
+    masks = masks_of(rng, 60, 2)
+    for key, array in (("x", x), ("y", y), ("x2", x2), ("y2", repeats)):
+        save(f"repeats_{key}", array.astype(np.float32))
+    save("repeats_masks", masks)
+    scores, alpha, r, r2, weight = ridge_cv(x, y, x2, mean, masks, np.logspace(0, 2, 3))
+    signal, total, ceiling = powers(repeats)
+    prediction = x2 @ weight
+    covariance = ((prediction - prediction.mean(0)) * (mean - mean.mean(0))).mean(axis=0)
+    positive = np.where(signal > 0, signal, np.nan)
+    # Schoppe et al. 2016: cc_norm = cov / sqrt(var(prediction) sp), with the same ddof above and below.
+    n = len(mean)
+    cc_norm = covariance * n / (n - 1) / np.sqrt(prediction.var(axis=0, ddof=1) * positive)
+    spe = (mean.var(axis=0, ddof=1) - (mean - prediction).var(axis=0, ddof=1)) / positive
+    save("repeats_maps", np.vstack([alpha, r, r2, signal, total, ceiling, cc_norm, spe]))
+    save("repeats_total_one", np.vstack(powers(repeats, total_one=True)))
+
+
+def main():
+    rng = np.random.default_rng(20261123)
+    write_designs(rng)
+    write_problem(rng, "tall", 60, 9, 8, 3)
+    write_problem(rng, "wide", 40, 56, 6, 2)
+    write_problem(rng, "square", 40, 30, 5, 2)
+    write_problem(rng, "degenerate", 50, 9, 5, 2, degenerate)
+    write_repeats(rng)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+#include "encoding_support.h"
+
+#include "encoding/design.h"
+
+/* The golden features of three stories, and their rows. */
+static golden_array stories(bt_story_rows *rows)
+{
+    golden_array ids = golden_read("design_story");
+    expect_ok(bt_story_rows_from_ids("ids", ids.v, ids.n, rows));
+    bt_free(ids.v);
+    return golden_read("design_x");
+}
+
+static void expect_design(bt_design_options options, const char *name)
+{
+    bt_story_rows rows;
+    double *design = NULL;
+    size_t n_row = 0;
+    golden_array x = stories(&rows), want = golden_read(name);
+    expect_ok(bt_design_create(x.v, &rows, x.columns, &options, &design, &n_row));
+    assert_int_equal(n_row, want.rows);
+    assert_int_equal(x.columns * options.delays.n, want.columns);
+    expect_all_near(design, want.v, want.n, 1e-12);
+    bt_free(design);
+    bt_free(x.v);
+    bt_free(want.v);
+    bt_story_rows_clear(&rows);
+}
+
+static void test_numpy_gives_the_same_designs(void **state)
+{
+    (void)state;
+    int64_t four[] = {1, 2, 3, 4}, none[] = {0}, two[] = {0, 2}, odd[] = {1, 3};
+    expect_design((bt_design_options){.zscore = true, .delays = {4, four}}, "design_clean");
+    expect_design((bt_design_options){.delays = {1, none}}, "design_raw");
+    expect_design((bt_design_options){.zscore = true, .delays = {2, two}, .stacked = true}, "design_stacked");
+    expect_design((bt_design_options){.zscore = true, .delays = {2, odd}, .drop = 4}, "design_drop_after");
+    expect_design((bt_design_options){.zscore = true, .delays = {2, odd}, .drop = 4, .drop_first = true},
+                  "design_drop_before");
+}
+
+static void test_constant_columns_become_zero_and_others_standard(void **state)
+{
+    (void)state;
+    double x[] = {0.1, 1, 0.1, 2, 0.1, 6};
+    bt_zscore(x, 3, 2);
+    for (size_t i = 0; i < 3; ++i) assert_true(x[2 * i] == 0);
+    expect_near(x[1] + x[3] + x[5], 0, 1e-15);
+    expect_near((x[1] * x[1] + x[3] * x[3] + x[5] * x[5]) / 3, 1, 1e-15);
+}
+
+static void test_delays_longer_than_a_story_are_zeros(void **state)
+{
+    (void)state;
+    int64_t delay[] = {5};
+    const bt_design_options options = {.delays = {1, delay}};
+    const size_t length[] = {2, 3};
+    bt_story_rows rows;
+    double x[] = {1, 2, 3, 4, 5}, *design = NULL;
+    size_t n_row = 0;
+    expect_ok(bt_story_rows_create(2, length, &rows));
+    expect_ok(bt_design_create(x, &rows, 1, &options, &design, &n_row));
+    assert_int_equal(n_row, 5);
+    for (size_t i = 0; i < 5; ++i) assert_true(design[i] == 0);
+    bt_free(design);
+    bt_story_rows_clear(&rows);
+}
+
+static void test_ids_must_lie_together(void **state)
+{
+    (void)state;
+    const double back[] = {1, 1, 2, 2, 1}, good[] = {3, 3, 1, 2, 2};
+    bt_story_rows rows;
+    expect_failure(bt_story_rows_from_ids("S.npy", back, 5, &rows), BT_ERR_INPUT, "S.npy: story 1 comes back at row 4");
+    expect_ok(bt_story_rows_from_ids("S.npy", good, 5, &rows));
+    assert_int_equal(rows.n_story, 3);
+    assert_int_equal(rows.start[1], 2);
+    assert_int_equal(rows.start[3], 5);
+    bt_story_rows_clear(&rows);
+}
+
+static void test_dropping_all_rows_is_refused(void **state)
+{
+    (void)state;
+    int64_t none[] = {0};
+    const bt_design_options options = {.delays = {1, none}, .drop = 3};
+    const size_t length[] = {3};
+    bt_story_rows rows;
+    double x[] = {1, 2, 3}, *design = NULL;
+    size_t n_row = 0;
+    expect_ok(bt_story_rows_create(1, length, &rows));
+    expect_failure(bt_design_create(x, &rows, 1, &options, &design, &n_row), BT_ERR_USAGE, "test.drop");
+    assert_null(design);
+    bt_story_rows_clear(&rows);
+}
+
+static int no_leak(void **state)
+{
+    (void)state;
+    return bt_memory_live() == 0 ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_numpy_gives_the_same_designs, no_leak),
+        cmocka_unit_test_teardown(test_constant_columns_become_zero_and_others_standard, no_leak),
+        cmocka_unit_test_teardown(test_delays_longer_than_a_story_are_zeros, no_leak),
+        cmocka_unit_test_teardown(test_ids_must_lie_together, no_leak),
+        cmocka_unit_test_teardown(test_dropping_all_rows_is_refused, no_leak),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
