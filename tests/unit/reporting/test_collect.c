@@ -1,5 +1,5 @@
 /* collect: numbers against numpy, one deterministic table, incremental, refusals. */
-#include "support.h"
+#include "unit/reporting/call.h"
 
 #include "io/hdf5.h"
 #include "reporting/collect.h"
@@ -12,26 +12,7 @@ static bt_text result;
 
 static bt_status collect(int n, char **words)
 {
-    bt_status status = BT_OK;
-    bt_common common = {0};
-    bt_settings settings = {0};
-    bt_comm *comm = NULL;
-    void *options = NULL;
-    options = bt_calloc(1, bt_collect_stage.options_size);
-    assert_non_null(options);
-    bt_settings_add(&settings, bt_collect_stage.table, bt_collect_stage.n_setting, options);
-    bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, &common);
-    BT_TRY(bt_settings_parse(&settings, n, words));
-    BT_TRY(bt_comm_create(MPI_COMM_NULL, &comm));
-    bt_text_clear(&result);
-    const bt_stage_call call = {
-        .options = options, .settings = &settings, .common = &common, .comm = comm, .result = &result};
-    BT_TRY(bt_collect_stage.run(&call));
-cleanup:
-    bt_settings_clear(&settings);
-    bt_comm_destroy(&comm);
-    bt_free(options);
-    return status;
+    return call_stage(&bt_collect_stage, n, words, &result);
 }
 
 /* collect artefacts=... out=SCRATCH/out ceiling.above=0.1 */
