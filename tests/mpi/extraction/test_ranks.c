@@ -121,14 +121,30 @@ static void compare(const bt_stage *stage, const bt_comm *all, const char *root,
     }
 }
 
-/* Collective. A fault that one rank alone meets ends all with the same status. */
+/* ROOT/stimuli/NAME.wav, float samples, with one that is not a number: its head is fine, who reads it fails. */
+static void write_nan_wav(const char *root, const char *relative)
+{
+    enum { N = 8000 };
+    static const unsigned char head[44] = {
+        'R', 'I', 'F',  'F',  0x24, 0x7d, 0, 0,    'W', 'A', 'V', 'E', 'f', 'm', 't', ' ', 16,  0,   0, 0,    3, 0,
+        1,   0,   0x80, 0x3e, 0,    0,    0, 0xfa, 0,   0,   4,   0,   32,  0,   'd', 'a', 't', 'a', 0, 0x7d, 0, 0};
+    float samples[N] = {0};
+    samples[N / 2] = NAN;
+    FILE *const file = fopen(made_up_path(root, relative), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(head, 1, sizeof head, file), sizeof head);
+    assert_int_equal(fwrite(samples, sizeof *samples, N, file), N);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Collective. A fault that only the rank meets that reads the second of two files ends all with the same status. */
 static void fail_together(const bt_comm *all, const char *root)
 {
     bt_text words = {0};
     expect_that(bt_text_add(&words, "audio=%s/stimuli/apple.wav,%s/stimuli/broken.wav mode=frames", root, root) ==
                     BT_OK,
                 "words", "");
-    if (bt_comm_rank(all) == 0) (void)made_up_text(root, "stimuli/broken.wav", "RIFF, but no sound in it");
+    if (bt_comm_rank(all) == 0) write_nan_wav(root, "stimuli/broken.wav");
     expect_that(bt_comm_barrier(all) == BT_OK, "barrier", words.data);
     expect_that(call(&bt_features_stage, all, root, "no.h5", words.data) == BT_ERR_INPUT, "all see the broken file",
                 words.data);
