@@ -27,5 +27,6 @@ int bt_exit_code(bt_status status);
 int bt_help_command(int n_word, char **words);
 int bt_version_command(int n_word, char **words);
 int bt_inspect_command(int n_word, char **words);
+int bt_summary_command(int n_word, char **words);
 
 #endif

@@ -29,17 +29,23 @@ static int print_help(const bt_stage *stage)
     return bt_exit_code(status);
 }
 
+/* Ranks that share this rank's node, and all there are. */
+static void count_ranks(int *on_node, int *all)
+{
+    MPI_Comm node;
+    (void)MPI_Comm_size(MPI_COMM_WORLD, all);
+    (void)MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    (void)MPI_Comm_size(node, on_node);
+    (void)MPI_Comm_free(&node);
+}
+
 /* Cores for this rank: what it is bound to, or a fair share when all ranks of the node may run anywhere. */
-static int choose_threads(int64_t wanted)
+static int choose_threads(int64_t wanted, bool serial)
 {
     if (wanted > 0) return (int)wanted;
     if (getenv("OMP_NUM_THREADS")) return bt_threads_get();
-    MPI_Comm node;
     int ranks = 1, size = 1;
-    (void)MPI_Comm_size(MPI_COMM_WORLD, &size);
-    (void)MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
-    (void)MPI_Comm_size(node, &ranks);
-    (void)MPI_Comm_free(&node);
+    if (!serial) count_ranks(&ranks, &size);
     const int allowed = bt_threads_allowed(), online = bt_threads_online();
     if (allowed == 1 && online > 1 && size == 1 && !getenv("SLURM_JOB_ID"))
         bt_log_warn("this process may use one of %d CPUs only; start it with mpirun --map-by slot:PE=%d --bind-to core",
@@ -83,7 +89,7 @@ static bt_status run(const bt_stage *stage, const bt_comm *comm, int n_word, cha
     bt_settings_add(&settings, stage->table, stage->n_setting, options);
     bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, &common);
     BT_TRY(parse(&settings, comm, n_word, words));
-    bt_threads_set(choose_threads(common.threads));
+    bt_threads_set(choose_threads(common.threads, stage->serial));
     const bt_stage_call call = {
         .options = options, .settings = &settings, .common = &common, .comm = comm, .result = &result};
     BT_TRY(stage->run(&call));
@@ -95,9 +101,18 @@ cleanup:
     return status;
 }
 
-int bt_stage_command(const bt_stage *stage, int n_word, char **words)
+/* On this process alone. */
+static int run_serial(const bt_stage *stage, int n_word, char **words)
 {
-    if (asks_help(n_word, words)) return print_help(stage);
+    bt_comm *comm = NULL;
+    bt_status status = bt_comm_create(MPI_COMM_NULL, &comm);
+    if (status == BT_OK) status = run(stage, comm, n_word, words);
+    bt_comm_destroy(&comm);
+    return bt_exit_code(status);
+}
+
+static int run_parallel(const bt_stage *stage, int n_word, char **words)
+{
     int provided = 0, rank = 0;
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
         (void)fprintf(stderr, "braintune: error: MPI does not start\n");
@@ -115,7 +130,14 @@ int bt_stage_command(const bt_stage *stage, int n_word, char **words)
     bt_comm_destroy(&comm);
     (void)MPI_Comm_free(&door);
     (void)MPI_Finalize();
-    if (getenv("BRAINTUNE_LEAKS") && bt_memory_live() != 0)
-        (void)fprintf(stderr, "braintune: rank %d leaked %zu blocks\n", rank, bt_memory_live());
     return rank == 0 ? bt_exit_code(status) : (int)status;
+}
+
+int bt_stage_command(const bt_stage *stage, int n_word, char **words)
+{
+    if (asks_help(n_word, words)) return print_help(stage);
+    const int code = stage->serial ? run_serial(stage, n_word, words) : run_parallel(stage, n_word, words);
+    if (getenv("BRAINTUNE_LEAKS") && bt_memory_live() != 0)
+        (void)fprintf(stderr, "braintune: %zu blocks of memory leaked\n", bt_memory_live());
+    return code;
 }

@@ -248,6 +248,7 @@ const bt_stage bt_collect_stage = {
     .example = "braintune collect artefacts=scores_UTS01.h5,scores_UTS02.h5 out=results",
     .table = settings,
     .n_setting = sizeof settings / sizeof *settings,
+    .serial = true,
     .options_size = sizeof(collect_options),
     .run = run,
 };

@@ -148,6 +148,7 @@ const bt_stage bt_figures_stage = {
     .example = "braintune figures results=results out=figures",
     .table = settings,
     .n_setting = sizeof settings / sizeof *settings,
+    .serial = true,
     .options_size = sizeof(figures_options),
     .run = run,
 };
