@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_WIDTH = 26, CELL_WIDTH = 23, ROIS_A_LINE = 4 };
+enum { LABEL_WIDTH = 32, CELL_WIDTH = 23, ROIS_A_LINE = 4 };
 
 typedef struct {
     const bt_selection *all;
