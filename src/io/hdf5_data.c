@@ -148,19 +148,6 @@ static herr_t read_narrowed(const transfer *t, hid_t space, size_t n, void *data
     return result;
 }
 
-/* HDF5 converts no enumeration to numbers. */
-static herr_t read_bools(const transfer *t, hid_t space, size_t n, void *data)
-{
-    const herr_t result = H5Dread(t->set->set, t->memory_type, space, t->set->space, t->list, t->scratch);
-    const signed char *const from = t->scratch;
-    for (size_t i = 0; result >= 0 && i < n; ++i) {
-        if (t->type == BT_F32) ((float *)data)[i] = from[i];
-        if (t->type == BT_F64) ((double *)data)[i] = from[i];
-        if (t->type == BT_I32) ((int32_t *)data)[i] = from[i];
-    }
-    return result;
-}
-
 static H5T_conv_ret_t refuse(H5T_conv_except_t kind, hid_t from, hid_t to, void *source, void *target, void *none)
 {
     (void)kind, (void)from, (void)to, (void)source, (void)target, (void)none;
@@ -175,7 +162,7 @@ static bool is_chunked(const data_set *set)
     return chunked;
 }
 
-/* Chooses how the elements get from the file to `type`. The memory type of bools is closed by the caller. */
+/* Chooses how the elements get from the file to `type`. */
 static bt_status choose_read(transfer *t)
 {
     bt_status status = BT_OK;
@@ -188,14 +175,11 @@ static bt_status choose_read(transfer *t)
     BT_CHECK(t->type != BT_I32 || class != H5T_FLOAT, BT_ERR_INPUT,
              "%s:%s: expected integers, found floating point numbers; store an integer array", file->path, path);
     t->piece = read_piece;
-    if (is_bool(type)) {
-        t->memory_type = H5Tget_native_type(type, H5T_DIR_ASCEND);
-        t->piece = read_bools;
-    } else if (t->type == BT_F32 && H5Tequal(type, H5T_NATIVE_DOUBLE) > 0 && !is_chunked(t->set)) {
+    if (t->type == BT_F32 && H5Tequal(type, H5T_NATIVE_DOUBLE) > 0 && !is_chunked(t->set)) {
         t->piece = read_narrowed; /* of chunks, small pieces would unpack the same ones again and again */
     }
-    if (t->piece != read_piece) {
-        t->limit = SCRATCH / (is_bool(type) ? 1 : sizeof(double)) * bt_dtype_size(t->type);
+    if (t->piece == read_narrowed) {
+        t->limit = SCRATCH / sizeof(double) * sizeof(float);
         t->scratch = bt_calloc(SCRATCH, 1);
         if (!t->scratch) status = BT_ERR_MEMORY;
     }
@@ -224,7 +208,6 @@ static bt_status read_set(const bt_h5 *file, const char *path, const data_set *s
     BT_TRY(choose_read(&t));
     BT_TRY(move(&t, start, count, data));
 cleanup:
-    if (t.piece == read_bools && t.memory_type >= 0) (void)H5Tclose(t.memory_type);
     if (t.list >= 0) (void)H5Pclose(t.list);
     bt_free(t.scratch);
     return status;

@@ -65,7 +65,7 @@ def check_nifti(folder):
     for name in ["map_1_le.nii.gz", "map_1_be.nii", "map_2_be.nii.gz"]:
         image = nibabel.load(folder / name)
         assert image.get_data_dtype().kind == "f" and image.get_data_dtype().itemsize == 4
-        assert numpy.array_equal(image.affine, mask.affine), name
+        assert image.shape == mask.shape and numpy.array_equal(image.affine, mask.affine), name
         flat = image.get_fdata(dtype="f4").ravel(order="F")
         same(flat[inside], ramp((4,), "f4"))
         assert numpy.isnan(flat[~inside]).all()

@@ -98,10 +98,10 @@ def nifti():
             for kind in ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"]:
                 head = header(endianness=endian)
                 head.set_data_dtype(endian + kind)
-                head.set_xyzt_units("mm", "msec" if version == 1 else "sec")
+                head.set_xyzt_units("mm", "msec")
                 values = volumes - (0 if kind[0] == "u" else 60)
                 picture = image(values.astype(endian + kind), affine, head)
-                picture.header["pixdim"][4] = 1500 if version == 1 else 1.5
+                picture.header["pixdim"][4] = 1500
                 nibabel.save(picture, OUT / f"v{version}_{name}_{kind}.nii.gz")
     for endian, name in [("<", "le"), (">", "be")]:
         for version, image in [(1, nibabel.Nifti1Image), (2, nibabel.Nifti2Image)]:

@@ -191,6 +191,9 @@ static void failures_are_everyones(void **state)
     expect_failure(bt_array_open(spec, all, &array), BT_ERR_INPUT, "did you mean wide?");
     assert_null(array);
     const bool last = bt_comm_rank(all) == bt_comm_size(all) - 1;
+    expect_failure(bt_array_open(last ? shared_path("absent.npy") : test_file("golden/io/line.npy"), all, &array),
+                   BT_ERR_INPUT, "absent.npy");
+    assert_null(array);
     expect_ok(bt_array_open(test_file("golden/io/le_f8_c.npy"), all, &array));
     /* a slab that the last rank alone asks for */
     expect_failure(bt_array_read_columns(array, all, last ? 1 : 0, mine), BT_ERR_INPUT, "slowest axis [1, 2)");

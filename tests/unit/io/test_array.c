@@ -217,6 +217,27 @@ static void headers_that_are_right(void **state)
     }
 }
 
+/* Versions 2 and 3 are there for headers beyond 64 KiB. */
+static void a_long_header(void **state)
+{
+    (void)state;
+    enum { LENGTH = 70000 };
+    bt_text bytes = {0};
+    const char prefix[12] = {
+        '\x93', 'N', 'U', 'M', 'P', 'Y', 2, 0, (char)(LENGTH & 0xff), (char)(LENGTH >> 8 & 0xff), LENGTH >> 16, 0};
+    const double value = 0.75;
+    double taken = 0;
+    bt_array *array = NULL;
+    expect_ok(bt_text_add_bytes(&bytes, prefix, sizeof prefix));
+    expect_ok(bt_text_add(&bytes, "%-*s", (int)LENGTH, "{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}"));
+    expect_ok(bt_text_add_bytes(&bytes, (const char *)&value, sizeof value));
+    expect_ok(bt_array_open(test_write("long.npy", bytes.data, bytes.length), NULL, &array));
+    expect_ok(bt_array_read(array, 0, 0, 1, 0, 1, BT_F64, &taken));
+    assert_true(taken == value);
+    bt_array_close(&array);
+    bt_text_clear(&bytes);
+}
+
 static void headers_that_are_wrong(void **state)
 {
     (void)state;
@@ -290,6 +311,11 @@ static void written_arrays_come_back(void **state)
         assert_int_equal(rank, n_axis);
         assert_memory_equal(back, doubles, n * sizeof *doubles);
         bt_free(back);
+        char *bytes = NULL;
+        size_t size = 0;
+        expect_ok(bt_path_read(path, &bytes, &size));
+        assert_int_equal((size - n * sizeof *doubles) % 64, 0); /* the data are aligned */
+        bt_free(bytes);
         expect_ok(bt_npy_write(path, BT_F32, n_axis, shape, singles));
         expect_ok(bt_array_read_all(path, &rank, found, &back));
         for (size_t i = 0; i < n; ++i) assert_true(back[i] == (double)singles[i]);
@@ -370,6 +396,7 @@ int main(void)
         cmocka_unit_test_teardown(other_ranks, test_no_leak),
         cmocka_unit_test_teardown(what_numpy_writes_and_we_do_not_read, test_no_leak),
         cmocka_unit_test_teardown(headers_that_are_right, test_no_leak),
+        cmocka_unit_test_teardown(a_long_header, test_no_leak),
         cmocka_unit_test_teardown(headers_that_are_wrong, test_no_leak),
         cmocka_unit_test_teardown(files_that_are_cut, test_no_leak),
         cmocka_unit_test_teardown(written_arrays_come_back, test_no_leak),

@@ -241,10 +241,16 @@ static void indices_that_are_wrong(void **state)
                    "{\"weight_map\":{\"encoder.layers.0.weight\":\"%s\",\"encoder.layers.0.weight\":\"%s\"}}", one,
                    one);
     refuse_index(text, "duplicate");
-    (void)snprintf(text, sizeof text,
-                   "{\"weight_map\":{\"encoder.layers.0.weight\":\"%s\",\"encoder.layers.0.bias\":\"%s\"}}", one,
-                   "model-00002-of-00002.safetensors");
-    refuse_index(text, "model.safetensors.index.json");
+    static const char *const names[] = {
+        "double", "encoder.layers.0.weight", "encoder.layers.0.bias", "half.brain", "mask", "none", "position_ids",
+        "scalar"};
+    bt_text map = {0};
+    for (size_t i = 0; i < 8; ++i) /* right but for the bias */
+        expect_ok(bt_text_add(&map, "%s\"%s\":\"model-0000%d-of-00002.safetensors\"", i ? "," : "{\"weight_map\":{",
+                              names[i], i == 1 ? 1 : 2));
+    expect_ok(bt_text_add(&map, "}}"));
+    refuse_index(map.data, "encoder.layers.0.bias: expected in model-00002-of-00002.safetensors, found in model-00001");
+    bt_text_clear(&map);
 }
 
 static void folders_without_weights(void **state)
