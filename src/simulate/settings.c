@@ -52,13 +52,14 @@ const bt_setting bt_simulate_settings[] = {
     VOXELS("voxels.language", BT_ROI_LANGUAGE, "60", "driven by the words' categories"),
     VOXELS("voxels.mixed", BT_ROI_MIXED, "60", "driven by both"),
     VOXELS("voxels.null", BT_ROI_NULL, "60", "noise only"),
-    SNR("snr.primary_auditory", BT_ROI_AUDITORY, "0.2,0.8"),
-    SNR("snr.language", BT_ROI_LANGUAGE, "0.2,0.8"),
-    SNR("snr.mixed", BT_ROI_MIXED, "0.2,0.8"),
+    SNR("snr.primary_auditory", BT_ROI_AUDITORY, "0.2,1"),
+    SNR("snr.language", BT_ROI_LANGUAGE, "0.2,1"),
+    SNR("snr.mixed", BT_ROI_MIXED, "0.2,1"),
     NUMBER("mixed.share", mixed_share, "0.5", 0, 1, NULL, "of a mixed voxel's signal variance: the language part"),
     NUMBER("noise.autocorrelation", autocorrelation, "0.4", 0, 0.99, NULL, "of the noise from one TR to the next"),
     {"model.write", BT_SET_BOOL, AT(with_model), BT_SCIENCE, "true", NULL, 0, 0, NULL,
      "add model/: a small wav2vec2 with random weights"},
+    WHOLE("model.seed", model_seed, "1", 0, 9e15, NULL, "the same seed and sizes give the same weights"),
     WHOLE("model.hidden", hidden, "64", 8, 4096, NULL, "width of its hidden states"),
     WHOLE("model.blocks", blocks, "2", 1, 48, NULL, "its transformer blocks"),
     WHOLE("model.heads", heads, "4", 1, 64, NULL, "attention heads; they divide model.hidden"),
@@ -82,7 +83,7 @@ static bt_status check_snr(const bt_simulate_options *options)
     for (bt_roi roi = BT_ROI_AUDITORY; roi < BT_ROI_NULL; ++roi) {
         const bt_reals *const range = &options->snr[roi - 1];
         BT_CHECK(range->n == 2 && range->v[0] <= range->v[1], BT_ERR_USAGE,
-                 "snr.%s: expected lowest,highest in this order, found %zu numbers%s; give two, e.g. 0.2,0.8",
+                 "snr.%s: expected lowest,highest in this order, found %zu numbers%s; give two, e.g. 0.2,1",
                  bt_roi_name(roi), range->n, range->n == 2 ? " in the other order" : "");
     }
 cleanup:
@@ -192,6 +193,6 @@ bt_model_random bt_simulate_model(const bt_simulate_options *options, const char
                              .conv_channels = (size_t)options->channels,
                              .position_kernel = (size_t)options->position_kernel,
                              .position_groups = (size_t)options->position_groups,
-                             .seed = (uint64_t)options->seed,
+                             .seed = (uint64_t)options->model_seed,
                              .name = name};
 }

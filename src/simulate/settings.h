@@ -30,10 +30,11 @@ typedef struct {
     bt_reals snr[BT_ROIS]; /* low, high */
     double mixed_share, autocorrelation;
     bool with_model;
+    int64_t model_seed;
     int64_t hidden, blocks, heads, intermediate, channels, position_kernel, position_groups;
 } bt_simulate_options;
 
-enum { BT_SIMULATE_SETTINGS = 41 };
+enum { BT_SIMULATE_SETTINGS = 42 };
 extern const bt_setting bt_simulate_settings[];
 
 /* What the table cannot say: ranges in order, stories long enough. BT_ERR_USAGE naming the keys. */
