@@ -57,11 +57,12 @@ static inline golden_array score_read(const char *file, const char *path)
     return array;
 }
 
-/* Element by element; NaN equals NaN. */
+/* Element by element, relative where a wanted value is above 1; NaN equals NaN. */
 static inline void expect_all_near(const double *values, const double *wanted, size_t n, double tolerance)
 {
     for (size_t i = 0; i < n; ++i) {
-        const bool same = isnan(wanted[i]) ? isnan(values[i]) : fabs(values[i] - wanted[i]) <= tolerance;
+        const bool same =
+            isnan(wanted[i]) ? isnan(values[i]) : fabs(values[i] - wanted[i]) <= tolerance * fmax(1, fabs(wanted[i]));
         if (!same) print_error("element %zu: %.17g, wanted %.17g +- %g\n", i, values[i], wanted[i], tolerance);
         assert_true(same);
     }

@@ -331,12 +331,11 @@ cleanup:
 static void say_method(const worker *w)
 {
     const bool dual = bt_ridge_takes_dual(w->n_row, w->cut.most_feature);
-    bt_log_info("ridge: %s (%zu rows, %zu features), %zu alphas, %zu splits, %zu group%s of %zu rank%s, %zu voxels at "
-                "once",
+    bt_log_info("ridge: %s (%zu rows, %zu features); alphas: %zu, splits: %zu, groups of ranks: %zu x %zu, voxels at "
+                "once: %zu",
                 dual ? "dual, Gram matrix of rows" : "primal, Gram matrix of features", w->n_row, w->cut.most_feature,
-                w->problem->plan->n_alpha, w->problem->folds->n_split, w->cut.n_group, w->cut.n_group == 1 ? "" : "s",
-                bt_grid_extent(w->grid, BT_AXIS_VOXEL), bt_grid_extent(w->grid, BT_AXIS_VOXEL) == 1 ? "" : "s",
-                w->cut.block);
+                w->problem->plan->n_alpha, w->problem->folds->n_split, w->cut.n_group,
+                bt_grid_extent(w->grid, BT_AXIS_VOXEL), w->cut.block);
 }
 
 static bt_status prepare(worker *w)

@@ -1,0 +1,293 @@
+/* The stage on a data set and feature files, and the stage `ceiling`. */
+#include "encoding_world.h"
+
+#include "encoding/ceiling.h"
+#include "encoding/design.h"
+
+static bt_comm *comm;
+static const char *world;
+
+static bt_status encode(const char *words, bt_text *result)
+{
+    return stage_call(&bt_encode_stage, comm, words, result);
+}
+
+static char *attribute(const char *file, const char *name)
+{
+    bt_h5 *h5 = NULL;
+    char *value = NULL;
+    expect_ok(bt_h5_open(file, NULL, &h5));
+    expect_ok(bt_h5_get_text(h5, "/", name, &value));
+    bt_h5_abandon(&h5);
+    return value;
+}
+
+static void expect_attribute(const char *file, const char *name, const char *wanted)
+{
+    char *const value = attribute(file, name);
+    assert_string_equal(value, wanted);
+    bt_free(value);
+}
+
+static void test_layers_are_told_apart(void **state)
+{
+    (void)state;
+    const char *const out = encode_scratch("layers.h5");
+    bt_text result = {0};
+    expect_ok(encode(world_words(world, out, "layers=0,1,2 preset=mine"), &result));
+    golden_array r0 = score_read(out, "/layer_00/r"), r1 = score_read(out, "/layer_01/r"),
+                 norm = score_read(out, "/layer_01/cc_norm"), roi = score_read(out, "/roi_label"),
+                 ceiling = score_read(out, "/cc_max");
+    for (size_t v = 0; v < 6; ++v) {
+        assert_true(r1.v[v] > 0.8 && r0.v[v] < 0.5);
+        expect_near(norm.v[v], r1.v[v] / ceiling.v[v], 1e-5);
+    }
+    assert_true(isnan(r1.v[10]));
+    assert_int_equal(roi.rows, 2);
+    assert_true(roi.v[6] == 1 && roi.v[WORLD_VOXELS] == 1 && roi.v[0] == 0);
+    expect_attribute(out, "preset", "mine");
+    expect_attribute(out, "stage", "encode");
+    expect_attribute(out, "model", "small");
+    expect_attribute(out, "family", "wav2vec2");
+    expect_attribute(out, "subject", "S1");
+    expect_attribute(out, "stories", "apple,bread,cake");
+    expect_attribute(out, "test_stories", "date");
+    expect_attribute(out, "delays", "1,2,3,4");
+    expect_attribute(out, "test_target", "mean of the repeats");
+    assert_non_null(strstr(result.data, "language"));
+    assert_non_null(strstr(result.data, "layer_02"));
+    bt_text_clear(&result);
+    bt_free(r0.v);
+    bt_free(r1.v);
+    bt_free(norm.v);
+    bt_free(roi.v);
+    bt_free(ceiling.v);
+}
+
+/* The same numbers from plain matrices that are cut, z-scored and delayed here. */
+static void test_a_layer_is_what_its_matrices_are(void **state)
+{
+    (void)state;
+    bt_h5 *features = NULL;
+    char *stories_path[2] = {NULL, NULL};
+    const char *const out = encode_scratch("artefact.h5"), *const plain = encode_scratch("plain.h5");
+    expect_ok(encode(world_words(world, out, "layers=1 precision=double test.drop=6 test.target=data"), NULL));
+    expect_ok(bt_h5_open(kept_path(test_path(world, "features.h5")), NULL, &features));
+    double *x = bt_calloc(1000 * 3, sizeof *x), ids[1000];
+    char list[2048] = "", words[8192];
+    size_t n_row = 0, n_train = 0;
+    for (size_t s = 0; s < WORLD_STORIES; ++s) {
+        char path[64];
+        bt_h5_shape shape;
+        void *data = NULL;
+        (void)snprintf(path, sizeof path, "/%s/layer_01", world_stories[s]);
+        expect_ok(bt_h5_read_all(features, path, BT_F64, &shape, &data));
+        const double *const all = data;
+        for (size_t i = 10; i + 5 < shape.shape[0]; ++i, ++n_row) {
+            memcpy(x + n_row * 3, all + i * 3, 3 * sizeof *x);
+            ids[n_row] = (double)s;
+        }
+        bt_free(data);
+        if (s < 3) {
+            n_train = n_row;
+            (void)snprintf(list + strlen(list), sizeof list - strlen(list),
+                           "%s%s/derivative/preprocessed_data/S1/%s.hf5:/data", s ? "," : "", world, world_stories[s]);
+        }
+    }
+    bt_h5_abandon(&features);
+    const size_t shape[2] = {n_train, 3}, shape2[2] = {n_row - n_train, 3}, rows[1] = {n_train};
+    stories_path[0] = bt_strdup(encode_scratch("px.npy"));
+    stories_path[1] = bt_strdup(encode_scratch("px2.npy"));
+    expect_ok(bt_npy_write(stories_path[0], BT_F64, 2, shape, x));
+    expect_ok(bt_npy_write(stories_path[1], BT_F64, 2, shape2, x + n_train * 3));
+    expect_ok(bt_npy_write(encode_scratch("pids.npy"), BT_F64, 1, rows, ids));
+    (void)snprintf(words, sizeof words,
+                   "features=%s test.features=%s responses=%s "
+                   "test.responses=%s/derivative/preprocessed_data/S1/date.hf5:/data delays=1,2,3,4 zscore=true "
+                   "precision=double test.drop=6 store=%s out=%s",
+                   stories_path[0], stories_path[1], list, world, encode_scratch("store"), plain);
+    expect_ok(encode(words, NULL));
+    static const char *const names[][2] = {{"/layer_01/r", "/r"}, {"/layer_01/cv_score", "/cv_score"}};
+    for (size_t i = 0; i < 2; ++i) {
+        golden_array a = score_read(out, names[i][0]), b = score_read(plain, names[i][1]);
+        expect_all_near(a.v, b.v, a.n, 1e-12);
+        bt_free(a.v);
+        bt_free(b.v);
+    }
+    bt_free(stories_path[0]);
+    bt_free(stories_path[1]);
+    bt_free(x);
+}
+
+static void test_spaces_join_and_default_to_all(void **state)
+{
+    (void)state;
+    const char *const joined = encode_scratch("joined.h5"), *const all = encode_scratch("all.h5");
+    bt_h5 *file = NULL;
+    double n_feature = 0;
+    expect_ok(encode(world_words(world, joined, "spaces=envelope+layer_01,envelope"), NULL));
+    expect_ok(bt_h5_open(joined, NULL, &file));
+    expect_ok(bt_h5_get_real(file, "/envelope+layer_01", "n_feature", &n_feature));
+    expect_near(n_feature, 16, 0);
+    assert_true(bt_h5_has(file, "/envelope/r"));
+    bt_h5_abandon(&file);
+    golden_array r = score_read(joined, "/envelope+layer_01/r");
+    assert_true(r.v[0] > 0.8);
+    bt_free(r.v);
+    expect_ok(encode(world_words(world, all, ""), NULL));
+    expect_ok(bt_h5_open(all, NULL, &file));
+    assert_true(bt_h5_has(file, "/envelope/r") && bt_h5_has(file, "/layer_00/r") && bt_h5_has(file, "/layer_02/r"));
+    bt_h5_abandon(&file);
+}
+
+static void test_ceilings_from_repeats_file_or_nowhere(void **state)
+{
+    (void)state;
+    const char *const out = encode_scratch("ceilings.h5"), *const alone = encode_scratch("ceiling.h5");
+    char words[2048];
+    bt_text result = {0};
+    (void)snprintf(words, sizeof words, "dataset=%s subject=S1 stories.test=date store=%s out=%s test.drop=3", world,
+                   encode_scratch("store"), alone);
+    expect_ok(stage_call(&bt_ceiling_stage, comm, words, &result));
+    assert_non_null(strstr(result.data, "4 repeats"));
+    bt_text_clear(&result);
+    expect_ok(encode(world_words(world, out, "layers=1 test.drop=3"), NULL));
+    static const char *const names[] = {"/cc_max", "/sp", "/tp", "/explainable_variance"};
+    for (size_t i = 0; i < 4; ++i) {
+        golden_array a = score_read(alone, names[i]), b = score_read(out, names[i]);
+        assert_int_equal(a.n, WORLD_VOXELS);
+        expect_all_near(a.v, b.v, a.n, 1e-6);
+        bt_free(a.v);
+        bt_free(b.v);
+    }
+    expect_ok(encode(world_words(world, out, "layers=1 test.drop=3 test.target=data overwrite=true"), NULL));
+    golden_array a = score_read(alone, "/cc_max"), b = score_read(out, "/cc_max");
+    expect_all_near(b.v, a.v, a.n, 1e-6);
+    bt_free(b.v);
+    expect_ok(encode(world_words(world, out, "layers=1 ceiling.from=file overwrite=true"), NULL));
+    b = score_read(out, "/cc_max");
+    expect_near(b.v[4], 0.3, 1e-6);
+    assert_true(isnan(b.v[7]));
+    bt_free(a.v);
+    bt_free(b.v);
+}
+
+static void expect_refused(const char *folder, const char *more, bt_status code, const char *part)
+{
+    const char *const out = encode_scratch("refused.h5");
+    expect_failure(encode(world_words(folder, out, more), NULL), code, part);
+    assert_false(bt_path_exists(out));
+}
+
+static void test_data_sets_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    const char *const broken = world_make("broken");
+    const size_t n = 5;
+    const double few[5] = {0};
+    expect_refused(broken, "subject=S2", BT_ERR_INPUT, "did you mean S1?");
+    expect_refused(broken, "layers=7", BT_ERR_INPUT, "no feature space 'layer_07'");
+    expect_refused(broken, "spaces=envelop", BT_ERR_INPUT, "did you mean 'envelope'?");
+    expect_refused(broken, "spaces=envelope+", BT_ERR_USAGE, "joined by '+'");
+    expect_refused(broken, "layers=x", BT_ERR_USAGE, "layers=x");
+    expect_refused(broken, "layers=1,1", BT_ERR_USAGE, "given twice");
+    expect_refused(broken, "stories.encode=appel,bread", BT_ERR_INPUT, "apple");
+    expect_refused(broken, "stories.encode=apple,date", BT_ERR_USAGE, "story date is in both");
+    expect_refused(broken, "test.drop=71", BT_ERR_USAGE, "test.drop=71");
+    expect_refused(broken, "test.target=mean stories.test=cake stories.encode=apple,bread", BT_ERR_INPUT,
+                   "test.target=data");
+    expect_refused(broken, "ceiling.from=repeats test.target=data stories.test=cake stories.encode=apple,bread",
+                   BT_ERR_INPUT, "individual_repeats");
+    expect_refused(broken, "responses=y.npy", BT_ERR_USAGE, "not with dataset=");
+    expect_ok(bt_npy_write(kept_path(test_path(broken, "derivative/rois/S1.npy")), BT_F64, 1, &n, few));
+    expect_refused(broken, "layers=1", BT_ERR_INPUT, "has 5 ROI labels, but");
+    expect_ok(bt_path_remove(kept_path(test_path(broken, "derivative/rois/S1.npy"))));
+    expect_ok(bt_npy_write(kept_path(test_path(broken, "derivative/ceilings/S1.npy")), BT_F64, 1, &n, few));
+    expect_refused(broken, "layers=1 ceiling.from=file", BT_ERR_INPUT, "has 5 ceilings, but");
+    expect_ok(bt_path_remove(kept_path(test_path(broken, "derivative/ceilings/S1.npy"))));
+    expect_refused(broken, "layers=1 ceiling.from=file", BT_ERR_INPUT, "is not there");
+    world_text(kept_path(test_path(broken, "derivative/respdict.json")),
+               "{\"apple\": 75, \"bread\": 71, \"cake\": 85, \"date\": 92}");
+    expect_refused(broken, "layers=1", BT_ERR_INPUT, "has 50 rows, but");
+    expect_ok(bt_path_remove(kept_path(test_path(broken, "derivative/preprocessed_data/S1/bread.hf5"))));
+    expect_refused(broken, "layers=1", BT_ERR_INPUT, "bread.hf5");
+}
+
+/* Features of a story that are as long as its responses, instead of one row per trigger. */
+static void test_features_of_another_length_are_refused(void **state)
+{
+    (void)state;
+    const char *const broken = world_make("short");
+    const size_t shape[2] = {55, 1};
+    float rows[55];
+    for (size_t i = 0; i < 55; ++i) rows[i] = (float)i;
+    bt_h5 *file = NULL;
+    expect_ok(bt_h5_create(kept_path(test_path(broken, "features.h5")), &file));
+    for (size_t s = 0; s < WORLD_STORIES; ++s) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "/%s/layer_00", world_stories[s]);
+        expect_ok(bt_h5_write(file, path, BT_F32, 2, shape, rows));
+    }
+    expect_ok(bt_h5_close(&file));
+    expect_refused(broken, "", BT_ERR_INPUT, "/apple/layer_00 has 55 rows, 40 after the cut [10:-5], but");
+}
+
+static void test_released_settings_run(void **state)
+{
+    (void)state;
+    const char *const out = encode_scratch("released.h5");
+    expect_ok(encode(world_words(world, out,
+                                 "layers=1 preset=released-code delays.scope=stacked test.cut=before_delay test.drop=8 "
+                                 "test.target=data select.variance=released ties=first cv.scheme=chunks cv.chunk=10"),
+                     NULL));
+    golden_array r = score_read(out, "/layer_01/r");
+    for (size_t v = 0; v < 6; ++v) assert_true(r.v[v] > 0.7);
+    bt_free(r.v);
+    bt_h5 *file = NULL;
+    double n_row = 0;
+    expect_ok(bt_h5_open(out, NULL, &file));
+    expect_ok(bt_h5_get_real(file, "/", "n_row_test", &n_row));
+    expect_near(n_row, 64, 0);
+    bt_h5_abandon(&file);
+}
+
+static size_t live;
+
+static int begin(void **state)
+{
+    (void)state;
+    live = bt_memory_live();
+    return 0;
+}
+
+static int no_leak(void **state)
+{
+    (void)state;
+    return bt_memory_live() == live ? 0 : -1;
+}
+
+static int make_world(void **state)
+{
+    (void)state;
+    world = world_make("world");
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_layers_are_told_apart),
+        TEST(test_a_layer_is_what_its_matrices_are),
+        TEST(test_spaces_join_and_default_to_all),
+        TEST(test_ceilings_from_repeats_file_or_nowhere),
+        TEST(test_data_sets_that_do_not_fit_are_refused),
+        TEST(test_features_of_another_length_are_refused),
+        TEST(test_released_settings_run),
+    };
+    if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
+    const int failed = cmocka_run_group_tests(tests, make_world, NULL);
+    bt_comm_destroy(&comm);
+    return failed;
+}
