@@ -46,7 +46,7 @@ static bt_status inspect_file(const char *path, bt_text *out)
     BT_TRY(bt_text_add(out, "%s: %s\n", path, bt_file_kind_name(kind)));
     switch (kind) {
     case BT_FILE_ANNEX_STUB: return add_stub(path, out);
-    case BT_FILE_HDF5: return bt_inspect_hdf5(path, out);
+    case BT_FILE_HDF5: BT_TRY(bt_inspect_hdf5(path, out)); return add_recipe(path, out);
     case BT_FILE_NPY: return bt_inspect_npy(path, out);
     case BT_FILE_NIFTI: return bt_inspect_nifti(path, out);
     case BT_FILE_AUDIO: return bt_inspect_audio(path, out);
