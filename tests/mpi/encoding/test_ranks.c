@@ -1,0 +1,261 @@
+/* The stages on any number of ranks: numpy's numbers, equal bytes when run twice, layer groups, more ranks than voxels,
+ * and one rank's failure becomes everyone's. */
+#include "encoding_world.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "dist/partition.h"
+#include "encoding/ceiling.h"
+#include "encoding/gather.h"
+
+#include <mpi.h>
+
+static bt_comm *comm;
+static char shared[256]; /* a folder of rank 0 that all ranks see */
+
+static bool is_root(void)
+{
+    return bt_comm_rank(comm) == 0;
+}
+
+static const char *shared_path(const char *name)
+{
+    return kept_path(test_path(shared, name));
+}
+
+static void barrier(void)
+{
+    expect_ok(bt_comm_barrier(comm));
+}
+
+static void expect_same_bytes(const char *a, const char *b)
+{
+    char *left = NULL, *right = NULL;
+    size_t n = 0, m = 0;
+    expect_ok(bt_path_read(a, &left, &n));
+    expect_ok(bt_path_read(b, &right, &m));
+    assert_int_equal(n, m);
+    assert_memory_equal(left, right, n);
+    bt_free(left);
+    bt_free(right);
+}
+
+/* Runs a golden problem into `name` and compares on root. */
+static void run_golden(const char *problem, const char *name, const char *more)
+{
+    char words[8192];
+    (void)snprintf(words, sizeof words, "%s store=%s", golden_words(problem, shared_path(name), more),
+                   shared_path("store"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    barrier();
+}
+
+static void test_numpys_numbers_on_any_number_of_ranks(void **state)
+{
+    (void)state;
+    static const char *const problems[] = {"tall", "wide", "degenerate"};
+    for (size_t i = 0; i < 3; ++i) {
+        char name[64], cv[64], maps[64], weights[64];
+        (void)snprintf(name, sizeof name, "%s.h5", problems[i]);
+        (void)snprintf(cv, sizeof cv, "%s_default_cv", problems[i]);
+        (void)snprintf(maps, sizeof maps, "%s_default_maps", problems[i]);
+        (void)snprintf(weights, sizeof weights, "%s_weights", problems[i]);
+        run_golden(problems[i], name, "alphas.logspace=-1,3,6 precision=double weights=true predictions=true");
+        if (!is_root()) continue;
+        expect_golden(shared_path(name), "/cv_score", cv, 1e-6);
+        expect_golden_row(shared_path(name), "/r", maps, 1, 1e-6);
+        expect_golden(shared_path(name), "/weights", weights, 1e-6);
+    }
+    run_golden("repeats", "repeats.h5", "alphas.logspace=0,2,3 precision=double");
+    if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
+}
+
+static void test_twice_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    run_golden("tall", "first.h5", "");
+    run_golden("tall", "second.h5", "");
+    if (is_root()) expect_same_bytes(shared_path("first.h5"), shared_path("second.h5"));
+    barrier();
+}
+
+static void test_fewer_voxels_than_ranks(void **state)
+{
+    (void)state;
+    char words[4096];
+    if (is_root()) {
+        golden_array y = golden_read("tall_y"), y2 = golden_read("tall_y2");
+        const size_t shape[2] = {y.rows, 1}, shape2[2] = {y2.rows, 1};
+        for (size_t i = 0; i < y.rows; ++i) y.v[i] = y.v[i * y.columns];
+        for (size_t i = 0; i < y2.rows; ++i) y2.v[i] = y2.v[i * y2.columns];
+        expect_ok(bt_npy_write(shared_path("one.npy"), BT_F64, 2, shape, y.v));
+        expect_ok(bt_npy_write(shared_path("one2.npy"), BT_F64, 2, shape2, y2.v));
+        bt_free(y.v);
+        bt_free(y2.v);
+    }
+    barrier();
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s test.features=%s test.responses=%s cv.scheme=given cv.folds=%s "
+                   "alphas.logspace=-1,3,6 precision=double weights=true store=%s out=%s",
+                   golden_path("tall_x"), shared_path("one.npy"), golden_path("tall_x2"), shared_path("one2.npy"),
+                   golden_path("tall_masks"), shared_path("store"), shared_path("one.h5"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) {
+        golden_array r = score_read(shared_path("one.h5"), "/r"), want = golden_read("tall_default_maps");
+        assert_int_equal(r.n, 1);
+        expect_all_near(r.v, want.v + want.columns, 1, 1e-6);
+        bt_free(r.v);
+        bt_free(want.v);
+    }
+    barrier();
+}
+
+/* Words of the shared world. */
+static const char *words_of(const char *name, const char *more)
+{
+    static char words[8192];
+    (void)snprintf(words, sizeof words,
+                   "dataset=%s subject=S1 features=%s/features.h5 stories.encode=apple,bread,cake stories.test=date "
+                   "store=%s out=%s %s",
+                   shared_path("world"), shared_path("world"), shared_path("store"), shared_path(name), more);
+    return words;
+}
+
+static void expect_equal(const char *a, const char *b, const char *path)
+{
+    if (!is_root()) return;
+    golden_array left = score_read(shared_path(a), path), right = score_read(shared_path(b), path);
+    assert_int_equal(left.n, right.n);
+    expect_all_near(left.v, right.v, left.n, 1e-6);
+    bt_free(left.v);
+    bt_free(right.v);
+}
+
+/* The least memory that is enough: responses are read block by block. */
+static void run_in_little_memory(const char *name)
+{
+    char more[128];
+    bt_status status = BT_ERR_USAGE;
+    for (int size = 200; size < 400 && status == BT_ERR_USAGE; size += 4) {
+        (void)snprintf(more, sizeof more, "precision=double grid.layer=1 grid.voxel=%d memory=%dkB", bt_comm_size(comm),
+                       size);
+        status = stage_call(&bt_encode_stage, comm, words_of(name, more), NULL);
+    }
+    expect_ok(status);
+}
+
+/* Groups of layers, or all ranks on each layer: the same scores; and streamed as held. */
+static void test_layers_in_groups_or_one_after_another(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/layer_00/r",  "/layer_01/cv_score", "/layer_02/alpha",
+                                        "/envelope/r2", "/layer_01/cc_norm",  "/cc_max",
+                                        "/roi_label"};
+    char one[64];
+    (void)snprintf(one, sizeof one, "precision=double grid.layer=1 grid.voxel=%d", bt_comm_size(comm));
+    expect_ok(stage_call(&bt_encode_stage, comm, words_of("groups.h5", "precision=double"), NULL));
+    expect_ok(stage_call(&bt_encode_stage, comm, words_of("one_by_one.h5", one), NULL));
+    run_in_little_memory("small.h5");
+    expect_ok(stage_call(&bt_encode_stage, comm, words_of("again.h5", "precision=double"), NULL));
+    for (size_t i = 0; i < 7; ++i) {
+        expect_equal("groups.h5", "one_by_one.h5", paths[i]);
+        expect_equal("groups.h5", "small.h5", paths[i]);
+    }
+    if (is_root()) expect_same_bytes(shared_path("groups.h5"), shared_path("again.h5"));
+    barrier();
+}
+
+static void test_ceilings_on_any_number_of_ranks(void **state)
+{
+    (void)state;
+    char words[4096];
+    (void)snprintf(words, sizeof words, "dataset=%s subject=S1 stories.test=date store=%s out=%s", shared_path("world"),
+                   shared_path("store"), shared_path("ceiling.h5"));
+    expect_ok(stage_call(&bt_ceiling_stage, comm, words, NULL));
+    barrier();
+    expect_equal("ceiling.h5", "groups.h5", "/cc_max");
+    expect_equal("ceiling.h5", "groups.h5", "/sp");
+}
+
+static void test_gathered_columns_are_in_place(void **state)
+{
+    (void)state;
+    const size_t rank = (size_t)bt_comm_rank(comm), n_rank = (size_t)bt_comm_size(comm);
+    for (size_t n = 1; n < 9; ++n) {
+        const bt_range mine = bt_partition(rank, n_rank, n);
+        const size_t width = mine.high - mine.low;
+        float part[32] = {0}, all[32] = {0};
+        for (size_t i = 0; i < 3; ++i)
+            for (size_t v = 0; v < width; ++v) part[i * width + v] = (float)(100 * i + mine.low + v);
+        expect_ok(bt_gather_columns(comm, part, 3, n, sizeof *part, is_root() ? all : NULL));
+        for (size_t i = 0; i < 3 * n && is_root(); ++i) assert_true(all[i] == (float)(100 * (i / n) + i % n));
+    }
+}
+
+/* The last rank fails in its first split (main arms it): all get its status and message, nothing is left behind. */
+static void test_one_ranks_failure_is_everyones(void **state)
+{
+    (void)state;
+    char words[8192];
+    (void)snprintf(words, sizeof words, "%s store=%s", golden_words("tall", shared_path("fault.h5"), ""),
+                   shared_path("store"));
+    expect_failure(stage_call(&bt_encode_stage, comm, words, NULL), BT_ERR_FILE, "encode.split");
+    assert_false(bt_path_exists(shared_path("fault.h5")));
+    barrier();
+    run_golden("tall", "fault.h5", "");
+}
+
+static size_t live;
+
+static int begin(void **state)
+{
+    (void)state;
+    live = bt_memory_live();
+    return 0;
+}
+
+static int no_leak(void **state)
+{
+    (void)state;
+    return bt_memory_live() == live ? 0 : -1;
+}
+
+static int make_shared(void **state)
+{
+    (void)state;
+    if (is_root()) {
+        (void)snprintf(shared, sizeof shared, "%s", test_scratch());
+        (void)world_make("world");
+    }
+    return bt_comm_broadcast(comm, 0, shared, sizeof shared) == BT_OK ? 0 : -1;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_one_ranks_failure_is_everyones),
+        TEST(test_numpys_numbers_on_any_number_of_ranks),
+        TEST(test_twice_gives_the_same_bytes),
+        TEST(test_fewer_voxels_than_ranks),
+        TEST(test_layers_in_groups_or_one_after_another),
+        TEST(test_ceilings_on_any_number_of_ranks),
+        TEST(test_gathered_columns_are_in_place),
+    };
+    int provided = 0, failed = 0, rank = 0, size = 1;
+    char fault[64];
+    (void)MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    bt_log_speak(false);
+    (void)MPI_Comm_size(MPI_COMM_WORLD, &size);
+    bt_fault_rank(rank);
+    (void)snprintf(fault, sizeof fault, "encode.split:fail:%d", size - 1);
+    (void)setenv("BRAINTUNE_FAULT", fault, 1);
+    if (bt_comm_create(MPI_COMM_WORLD, &comm) != BT_OK) return 1;
+    failed = cmocka_run_group_tests(tests, make_shared, NULL);
+    (void)MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    bt_comm_destroy(&comm);
+    (void)MPI_Finalize();
+    return failed != 0;
+}
