@@ -80,55 +80,74 @@ static bt_status add_once(bt_names *stories, const char *story)
     return bt_names_have(stories, story) ? BT_OK : bt_names_add(stories, story);
 }
 
-/* Adds the stories of a role; *found says whether the data set defines it. */
-static bt_status add_role(const bt_dataset *dataset, const char *role, bt_names *stories, bool *found)
+static const char *role_name(size_t i)
+{
+    return ROLES[i].key + strlen("stories.");
+}
+
+static const bt_names *role_members(const roles *values, size_t i)
+{
+    return (const bt_names *)((const char *)values + ROLES[i].offset);
+}
+
+/* Adds the stories of role i, all of them known. */
+static bt_status add_role(const bt_dataset *dataset, const bt_names *members, size_t i, bt_names *stories)
 {
     bt_status status = BT_OK;
-    roles values = {0};
-    bt_settings settings = {0};
-    char *const path = bt_path_join(bt_dataset_root(dataset), "stories.yaml");
-    if (!path) return BT_ERR_MEMORY;
-    *found = false;
-    bt_settings_add(&settings, ROLES, N_ROLE, &values);
-    if (!bt_path_exists(path)) goto cleanup;
-    BT_TRY(bt_settings_parse(&settings, 0, NULL));
-    BT_TRY(bt_settings_yaml(&settings, path));
-    for (size_t i = 0; i < N_ROLE; ++i) {
-        const bt_names *const members = (const bt_names *)((const char *)&values + ROLES[i].offset);
-        if (strcmp(ROLES[i].key + strlen("stories."), role) != 0 || members->n == 0) continue;
-        *found = true;
-        for (size_t s = 0; s < members->n; ++s) {
-            size_t n = 0;
-            status = bt_dataset_scanner_trs(dataset, members->items[s], &n);
-            if (status != BT_OK) {
-                bt_fail_prefix(status, "%s: %s", path, ROLES[i].key);
-                goto cleanup;
-            }
-            BT_TRY(add_once(stories, members->items[s]));
-        }
+    size_t n = 0;
+    for (size_t s = 0; s < members->n; ++s) {
+        status = bt_dataset_scanner_trs(dataset, members->items[s], &n);
+        if (status != BT_OK)
+            return bt_fail_prefix(status, "%s/stories.yaml: %s", bt_dataset_root(dataset), ROLES[i].key);
+        BT_TRY(add_once(stories, members->items[s]));
     }
 cleanup:
-    bt_settings_clear(&settings);
-    bt_free(path);
     return status;
+}
+
+static bt_status neither(const bt_dataset *dataset, const roles *values, const char *name)
+{
+    bt_status status = BT_OK;
+    bt_names candidates = {0};
+    BT_TRY(bt_names_copy(bt_dataset_stories(dataset), &candidates));
+    for (size_t i = 0; i < N_ROLE; ++i)
+        if (role_members(values, i)->n > 0) BT_TRY(bt_names_add(&candidates, role_name(i)));
+    const char *const nearest = bt_nearest(name, (const char *const *)candidates.items, candidates.n);
+    status =
+        bt_fail(BT_ERR_INPUT,
+                "%s: no story named '%s' among the %zu of derivative/respdict.json, no such role in stories.yaml%s%s%s",
+                bt_dataset_root(dataset), name, bt_dataset_stories(dataset)->n, nearest ? "; did you mean '" : "",
+                nearest ? nearest : "", nearest ? "'?" : "");
+cleanup:
+    bt_names_clear(&candidates);
+    return status;
+}
+
+/* Adds what one item of a list names. */
+static bt_status add_item(const bt_dataset *dataset, const roles *values, const char *item, bt_names *stories)
+{
+    if (bt_names_have(bt_dataset_stories(dataset), item)) return add_once(stories, item);
+    for (size_t i = 0; i < N_ROLE; ++i)
+        if (strcmp(role_name(i), item) == 0 && role_members(values, i)->n > 0)
+            return add_role(dataset, role_members(values, i), i, stories);
+    return neither(dataset, values, item);
 }
 
 bt_status bt_stories_resolve(const bt_dataset *dataset, const bt_names *list, bt_names *stories)
 {
     bt_status status = BT_OK;
-    const bt_names *const known = bt_dataset_stories(dataset);
-    if (list->n == 0) return bt_names_copy(known, stories);
-    for (size_t i = 0; i < list->n; ++i) {
-        bool found = false;
-        size_t n = 0;
-        if (bt_names_have(known, list->items[i])) {
-            BT_TRY(add_once(stories, list->items[i]));
-            continue;
-        }
-        BT_TRY(add_role(dataset, list->items[i], stories, &found));
-        if (!found) BT_TRY(bt_dataset_scanner_trs(dataset, list->items[i], &n)); /* says what is wrong with the name */
-    }
+    roles values = {0};
+    bt_settings settings = {0};
+    if (list->n == 0) return bt_names_copy(bt_dataset_stories(dataset), stories);
+    char *const path = bt_path_join(bt_dataset_root(dataset), "stories.yaml");
+    if (!path) return BT_ERR_MEMORY;
+    bt_settings_add(&settings, ROLES, N_ROLE, &values);
+    BT_TRY(bt_settings_parse(&settings, 0, NULL));
+    if (bt_path_exists(path)) BT_TRY(bt_settings_yaml(&settings, path));
+    for (size_t i = 0; i < list->n; ++i) BT_TRY(add_item(dataset, &values, list->items[i], stories));
     bt_names_sort(stories);
 cleanup:
+    bt_settings_clear(&settings);
+    bt_free(path);
     return status;
 }

@@ -81,6 +81,39 @@ static void test_again(void **state)
     expect_ok(run(root, "features=envelope")); /* no words, no transcript in the recipe */
 }
 
+/* Reports that say what respdict and timing.* assume give the same times; a changed report is other work. */
+static void test_reports(void **state)
+{
+    (void)state;
+    const char *const root = made_up_dataset("reports");
+    bt_text report = {0}, words = {0};
+    bt_features *features = NULL;
+    float *from_reports = NULL, *from_respdict = NULL;
+    size_t n = 0, d = 0;
+    expect_ok(bt_text_add(&report, "0 init-trigger\n10.0235 sound-start\n"));
+    for (int k = 1; k < 27; ++k) expect_ok(bt_text_add(&report, "%.4f trigger\n", 2.0045 * k));
+    (void)made_up_text(root, "reports/apple.report", report.data);
+    expect_ok(bt_text_add(&words, "stories=apple timing.source=trfile timing.reports=%s/reports", root));
+    expect_ok(run(root, words.data));
+    expect_ok(bt_features_open(made_up_path(root, "low.h5"), &features));
+    expect_ok(bt_features_read(features, "apple", "envelope", &from_reports, &n, &d));
+    bt_features_close(&features);
+    expect_ok(bt_text_add(&report, "%.4f trigger\n", 2.0045 * 27));
+    (void)made_up_text(root, "reports/apple.report", report.data);
+    expect_failure(run(root, words.data), BT_ERR_INPUT, "expected 27 triggers");
+    expect_failure(run(root, "stories=apple"), BT_ERR_USAGE, "timing.source");
+    expect_ok(run(root, "stories=apple overwrite=true"));
+    expect_ok(bt_features_open(made_up_path(root, "low.h5"), &features));
+    expect_ok(bt_features_read(features, "apple", "envelope", &from_respdict, &n, &d));
+    bt_features_close(&features);
+    assert_int_equal(n, 27);
+    for (size_t k = 0; k < n; ++k) expect_near(from_reports[k], from_respdict[k], 1e-5);
+    bt_free(from_reports);
+    bt_free(from_respdict);
+    bt_text_clear(&report);
+    bt_text_clear(&words);
+}
+
 static void test_dry_run(void **state)
 {
     (void)state;
@@ -111,7 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),  cmocka_unit_test(test_word_rate), cmocka_unit_test(test_again),
-        cmocka_unit_test(test_dry_run), cmocka_unit_test(test_bad_calls),
+        cmocka_unit_test(test_reports), cmocka_unit_test(test_dry_run),   cmocka_unit_test(test_bad_calls),
     };
     return cmocka_run_group_tests(tests, NULL, test_no_leak);
 }

@@ -165,6 +165,9 @@ static void test_roles(void **state)
     expect_ok(bt_names_add(&list, "bred"));
     expect_failure(bt_stories_resolve(dataset, &list, &stories), BT_ERR_INPUT, "did you mean 'bread'?");
     bt_names_clear(&list);
+    expect_ok(bt_names_add(&list, "encod"));
+    expect_failure(bt_stories_resolve(dataset, &list, &stories), BT_ERR_INPUT, "did you mean 'encode'?");
+    bt_names_clear(&list);
     expect_ok(bt_names_add(&list, "tune"));
     expect_failure(bt_stories_resolve(dataset, &list, &stories), BT_ERR_INPUT, "stories.tune");
     bt_names_clear(&list);
