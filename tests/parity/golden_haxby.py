@@ -1,6 +1,6 @@
 """Voxelwise encoding of real BOLD (Haxby et al. 2001, subject 1, the 25 mm runs of PyMVPA's test data), in numpy: boxcars of
 the 8 categories at TR times with delays 1..4, no detrending, 9 runs train and 3 test, alphas by cross-validation over runs.
-python3 tests/parity/golden_haxby.py SHARED_DATA   writes tests/data/golden/encoding/haxby_*.npy, and an excerpt of the
+python3 tests/parity/golden_haxby.py SHARED_DATA   writes tests/data/golden/encoding/haxby_*.npy and .h5, and an excerpt of the
 data (every second voxel of the grey matter mask) to tests/data/fmri/haxby."""
 
 import csv
@@ -8,6 +8,7 @@ import gzip
 import sys
 from pathlib import Path
 
+import h5py
 import nibabel
 import numpy as np
 from golden_encoding import OUT, design, ridge_cv, save
@@ -74,6 +75,8 @@ def main(shared):
         for kind, z in (("plain", False), ("zscore", True)):
             _, alpha, r, r2, _ = encode(x, y, z)
             save(f"haxby_{name}_{kind}", np.vstack([alpha, r, r2]))
+            with h5py.File(OUT / f"haxby_{name}_{kind}.h5", "w") as file:
+                file.create_dataset("r", data=r.astype(np.float32), track_times=False)
             print(name, kind, y.shape, "r", r.min(), np.median(r), r.max(), "alphas", np.unique(alpha))
 
     EXCERPT.mkdir(parents=True, exist_ok=True)
