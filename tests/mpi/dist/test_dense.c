@@ -229,7 +229,7 @@ static void pdsyevd_at_small_sizes(const bt_comm *comm, bt_device *device)
     static const size_t sizes[] = {16, 64, 200};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
         for (kind which = 0; which < KIND_COUNT; ++which) pdsyevd_of(comm, device, sizes[i], which, 64, 99);
-    for (size_t n = 1, turn = 0; n <= 300; n += n < 20 ? 1 : 13, ++turn) {
+    for (size_t n = 1, turn = 0; n <= 300; n += n < 16 ? 1 : 28, ++turn) {
         static const size_t blocks[] = {64, 8, 32, 3};
         pdsyevd_of(comm, device, n, (kind)(turn % KIND_COUNT), blocks[turn % 4], 99);
         pdsyevd_of(comm, device, n, KIND_RANDOM, 64, 99);
@@ -278,7 +278,7 @@ static void eigen_of(const bt_comm *comm, bt_device *device, size_t n, kind whic
 
 static void eigen_at_all_sizes(const bt_comm *comm, bt_device *device)
 {
-    for (size_t n = 1, turn = 0; n <= 300; n += n < 12 ? 1 : 23, ++turn)
+    for (size_t n = 1, turn = 0; n <= 300; n += n < 12 ? 1 : 48, ++turn)
         eigen_of(comm, device, n, (kind)(turn % KIND_COUNT));
     eigen_of(comm, device, 512, KIND_DEFICIENT);
     eigen_of(comm, device, 513, KIND_RANDOM);
