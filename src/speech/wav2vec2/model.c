@@ -85,9 +85,11 @@ static bt_status model_open(const bt_model_request *request, bt_model **out)
 {
     bt_status status = BT_OK;
     wav2vec2 *m = NULL;
+    bt_wav2vec2_config config;
     *out = NULL;
+    BT_TRY(bt_wav2vec2_config_read(request->folder, request->config, &config));
     BT_ALLOC(m, 1);
-    BT_TRY(bt_wav2vec2_config_read(request->folder, request->config, &m->config));
+    m->config = config;
     BT_TRY(load(m, request));
     m->base.facts = (bt_model_facts){.n_layer = m->config.n_block + 1,
                                      .n_hidden = m->config.block.hidden,

@@ -1,0 +1,178 @@
+/* Our own kernels, for every instruction set that this CPU has: the same answers from each. */
+#include "support.h"
+
+#include "base/random.h"
+#include "device/kernels/kernels.h"
+
+static double exact_gelu(double x)
+{
+    return 0.5 * x * (1 + erf(x / sqrt(2)));
+}
+
+static float *normals(uint64_t stream, size_t n)
+{
+    bt_random random = bt_random_start(3, stream);
+    float *const x = bt_calloc(n, sizeof *x);
+    for (size_t i = 0; i < n; ++i) x[i] = (float)bt_random_normal(&random);
+    return x;
+}
+
+static double largest_gap(const float *a, const float *b, size_t n)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; ++i) largest = fmax(largest, fabs((double)a[i] - (double)b[i]));
+    return largest;
+}
+
+static void some_set_is_usable(void **state)
+{
+    (void)state;
+    assert_non_null(bt_kernels_at(0));
+    assert_ptr_equal(bt_kernels_best(), bt_kernels_at(0));
+    size_t n = 0;
+    while (bt_kernels_at(n)) print_message("usable: %s\n", bt_kernels_at(n++)->name);
+    assert_ptr_equal(bt_kernels_at(n - 1), &bt_kernels_baseline);
+    assert_null(bt_kernels_at(99));
+}
+
+/* The error that kernels/lanes.h states, over all magnitudes, and tails that saturate. */
+static void gelu(void **state)
+{
+    (void)state;
+    enum { N = 200001 };
+    float *const x = bt_calloc(N, sizeof *x), *const y = bt_calloc(N, sizeof *y);
+    for (size_t i = 0; i < N; ++i) x[i] = (float)(((double)i - N / 2) * 1e-4);
+    x[0] = -1e30f;
+    x[1] = 1e30f;
+    for (size_t k = 0; bt_kernels_at(k); ++k) {
+        bt_kernels_at(k)->gelu(x, y, N);
+        for (size_t i = 2; i < N; ++i) {
+            const double error = fabs((double)y[i] - exact_gelu((double)x[i]));
+            assert_true(error < (fabs((double)x[i]) < 3 ? 4e-7 : 7e-7));
+        }
+        expect_near((double)y[1] / 1e30, 1, 1e-6);
+        expect_near((double)y[0] / 1e30, 0, 1e-6);
+    }
+    bt_free(x);
+    bt_free(y);
+}
+
+static void attend(void **state)
+{
+    (void)state;
+    enum { KEYS = 300, WIDTH = 21, QUERIES = 29, STRIDE = 40 };
+    float *const q = normals(1, QUERIES * STRIDE), *const k = normals(2, KEYS * STRIDE),
+                 *const v = normals(3, KEYS * STRIDE);
+    float *const first = bt_calloc(QUERIES * WIDTH, sizeof *first), *const other =
+                                                                        bt_calloc(QUERIES * WIDTH, sizeof *other);
+    float *const work = bt_calloc(bt_attend_work(WIDTH), sizeof *work);
+    for (int causal = 0; causal < 2; ++causal)
+        for (size_t set = 0; bt_kernels_at(set); ++set) {
+            const bt_attend task = {.query = q,
+                                    .key = k,
+                                    .value = v,
+                                    .out = set ? other : first,
+                                    .query_stride = STRIDE,
+                                    .key_stride = STRIDE,
+                                    .value_stride = STRIDE,
+                                    .out_stride = WIDTH,
+                                    .n_query = QUERIES,
+                                    .n_key = KEYS,
+                                    .width = WIDTH,
+                                    .causal = causal,
+                                    .shift = 120,
+                                    .scale = 0.7f,
+                                    .work = work};
+            bt_kernels_at(set)->attend(&task);
+            if (set) expect_near(largest_gap(first, other, QUERIES * WIDTH), 0, 5e-6);
+        }
+    bt_free(q);
+    bt_free(k);
+    bt_free(v);
+    bt_free(first);
+    bt_free(other);
+    bt_free(work);
+}
+
+static void rows_and_norms(void **state)
+{
+    (void)state;
+    enum { ROWS = 23, DEPTH = 50, STEP = 7, LANES = 27 };
+    float *const first_norm = bt_calloc(ROWS * LANES, sizeof *first_norm);
+    float *const other_norm = bt_calloc(ROWS * LANES, sizeof *other_norm);
+    float *const a = normals(1, ROWS * STEP + DEPTH), *const panel = normals(2, DEPTH * BT_LANES),
+                 *const bias = normals(3, BT_LANES);
+    float *const first = bt_calloc(ROWS * LANES, sizeof *first), *const other = bt_calloc(ROWS * LANES, sizeof *other);
+    for (size_t set = 0; bt_kernels_at(set); ++set) {
+        float *const out = set ? other : first;
+        const bt_panel_rows task = {.a = a,
+                                    .a_step = STEP,
+                                    .depth = DEPTH,
+                                    .panel = panel,
+                                    .bias = bias,
+                                    .out = out,
+                                    .out_stride = LANES,
+                                    .n_lane = LANES,
+                                    .gelu = true};
+        bt_kernels_at(set)->panel_rows(&task, ROWS);
+        if (set) expect_near(largest_gap(first, other, ROWS * LANES), 0, 2e-5);
+        float *const normed = set ? other_norm : first_norm;
+        const bt_norm_rows norm = {.x = out,
+                                   .out = normed,
+                                   .x_stride = LANES,
+                                   .out_stride = LANES,
+                                   .columns = LANES,
+                                   .scale = bias,
+                                   .shift = panel,
+                                   .epsilon = 1e-5f};
+        bt_kernels_at(set)->norm_rows(&norm, 0, ROWS);
+        if (set) expect_near(largest_gap(first_norm, other_norm, ROWS * LANES), 0, 2e-5);
+    }
+    bt_free(first_norm);
+    bt_free(other_norm);
+    bt_free(a);
+    bt_free(panel);
+    bt_free(bias);
+    bt_free(first);
+    bt_free(other);
+}
+
+static void moments(void **state)
+{
+    (void)state;
+    static const size_t kernels[] = {1, 10, 33}, strides[] = {1, 5, 40}, frames[] = {1, 77, BT_MOMENT_FRAMES};
+    for (size_t c = 0; c < 3; ++c) {
+        const size_t k = kernels[c], s = strides[c], n = frames[c];
+        float *const x = normals(c, (n - 1) * s + k);
+        double *const work = bt_calloc(bt_moment_work(k, s), sizeof *work);
+        for (size_t set = 0; bt_kernels_at(set); ++set) {
+            double *const sums = bt_calloc((k + 1) * k, sizeof *sums), centred[2];
+            bt_kernels_at(set)->moments(x, n, k, s, work, sums);
+            for (size_t i = 0; i <= k; ++i)
+                for (size_t j = 0; j < k; ++j) {
+                    double sum = 0;
+                    for (size_t f = 0; f < n; ++f) sum += (i < k ? (double)x[f * s + i] : 1) * (double)x[f * s + j];
+                    expect_near(sums[i * k + j], sum, 1e-11 * (double)n);
+                }
+            double plain = 0, squares = 0;
+            for (size_t i = 0; i < (n - 1) * s + k; ++i) {
+                plain += (double)x[i] - 0.5;
+                squares += ((double)x[i] - 0.5) * ((double)x[i] - 0.5);
+            }
+            bt_kernels_at(set)->centred_sums(x, (n - 1) * s + k, 0.5, centred);
+            expect_near(centred[0], plain, 1e-8);
+            expect_near(centred[1], squares, 1e-8);
+            bt_free(sums);
+        }
+        bt_free(x);
+        bt_free(work);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(some_set_is_usable), cmocka_unit_test(gelu),
+                                       cmocka_unit_test(attend), cmocka_unit_test(rows_and_norms),
+                                       cmocka_unit_test(moments)};
+    return cmocka_run_group_tests_name("device.kernels", tests, NULL, test_no_leak);
+}
