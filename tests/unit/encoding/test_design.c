@@ -94,20 +94,14 @@ static void test_dropping_all_rows_is_refused(void **state)
     bt_story_rows_clear(&rows);
 }
 
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == 0 ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_numpy_gives_the_same_designs, no_leak),
-        cmocka_unit_test_teardown(test_constant_columns_become_zero_and_others_standard, no_leak),
-        cmocka_unit_test_teardown(test_delays_longer_than_a_story_are_zeros, no_leak),
-        cmocka_unit_test_teardown(test_ids_must_lie_together, no_leak),
-        cmocka_unit_test_teardown(test_dropping_all_rows_is_refused, no_leak),
+        cmocka_unit_test_teardown(test_numpy_gives_the_same_designs, test_no_leak),
+        cmocka_unit_test_teardown(test_constant_columns_become_zero_and_others_standard, test_no_leak),
+        cmocka_unit_test_teardown(test_delays_longer_than_a_story_are_zeros, test_no_leak),
+        cmocka_unit_test_teardown(test_ids_must_lie_together, test_no_leak),
+        cmocka_unit_test_teardown(test_dropping_all_rows_is_refused, test_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,20 +138,14 @@ static void test_all_or_nothing_is_refused(void **state)
     bt_story_rows_clear(&rows);
 }
 
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == 0 ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_stories_are_whole_and_held_out_once, no_leak),
-        cmocka_unit_test_teardown(test_chunks_are_drawn_whole_without_replacement_and_seeded, no_leak),
-        cmocka_unit_test_teardown(test_kfold_blocks_are_contiguous_and_cover_all_rows, no_leak),
-        cmocka_unit_test_teardown(test_given_ids_and_masks, no_leak),
-        cmocka_unit_test_teardown(test_all_or_nothing_is_refused, no_leak),
+        cmocka_unit_test_teardown(test_stories_are_whole_and_held_out_once, test_no_leak),
+        cmocka_unit_test_teardown(test_chunks_are_drawn_whole_without_replacement_and_seeded, test_no_leak),
+        cmocka_unit_test_teardown(test_kfold_blocks_are_contiguous_and_cover_all_rows, test_no_leak),
+        cmocka_unit_test_teardown(test_given_ids_and_masks, test_no_leak),
+        cmocka_unit_test_teardown(test_all_or_nothing_is_refused, test_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
