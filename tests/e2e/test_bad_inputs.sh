@@ -62,11 +62,22 @@ ln -s .git/annex/objects/aa/bb/MD5E-s1--00/MD5E-s1--00.wav "$scratch/link.wav"
 refuse 3 "datalad get" "$out" features model="$model" audio="$scratch/link.wav"
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n' >"$scratch/lfs.wav"
 refuse 3 "git lfs pull" "$out" features model="$model" audio="$scratch/lfs.wav"
-{ # 200 samples: whole, and shorter than the model's first frame
-    printf 'RIFF\xb4\x01\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data\x90\x01\x00\x00'
-    head -c 400 /dev/zero
-} >"$scratch/short.wav"
+little() { printf '%02x%02x%02x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255)) | sed 's/../\\x&/g'; }
+# wav NAME RATE FORMAT BITS BYTES: a header, and BYTES bytes of samples from standard input
+wav() {
+    {
+        printf "RIFF$(little $((36 + $5)))WAVEfmt $(little 16)\\x0$3\\x00\\x01\\x00$(little "$2")$(little $(($2 * $4 / 8)))"
+        printf "$(little $(($4 / 8)) | cut -c1-8)$(little "$4" | cut -c1-8)data$(little "$5")"
+        head -c "$5"
+    } >"$scratch/$1.wav"
+}
+wav good 16000 1 16 32000 </dev/zero
+wav short 16000 1 16 400 </dev/zero # shorter than the model's first frame
 refuse 3 "short.wav" "$out" features model="$model" audio="$scratch/short.wav"
+wav slow 100 1 16 32000 </dev/zero
+refuse 3 "slow.wav.*100 Hz" "$out" features model="$model" audio="$scratch/slow.wav"
+{ for _ in {1..12000}; do printf '\x00\x00\xc0\x7f'; done; } | wav nan 16000 3 32 48000
+refuse 3 "nan.wav.*\(NaN\|nan\|finite\)" "$out" features model="$model" audio="$scratch/nan.wav"
 
 copy_world annexed
 printf '/annex/objects/MD5E-s1--00.TextGrid\n' >"$broken/derivative/TextGrids/$story.TextGrid"
@@ -137,6 +148,12 @@ mpi_out=$scratch/out/ranks.h5
 on_ranks 4 "$bt" encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy" \
     test.responses="$scratch/Y2.npy" cv.chunk=5 out="$mpi_out" >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail "more ranks than voxels"; }
 h5diff -d 1e-5 "$out" "$mpi_out" || fail "more ranks than voxels: other numbers"
+rm -f "$scratch"/out/*
+# voxel 0 constant, voxel 1 NaN: counted, left in place, not fatal
+{ head -c 128 "$scratch/Y.npy"; for i in {1..60}; do printf '\x00\x00\x80\x3f\x00\x00\xc0\x7f\x00\x00'"\\x$(printf %02x $((i * 4 % 128)))"'\x3f'; done; } >"$scratch/Yodd.npy"
+message=$(plain X Yodd X2 Y2 cv.chunk=5 2>&1) || fail "odd voxels are fatal: $message"
+grep -q "1 with NaN and 1 without variance" <<<"$message" || fail "odd voxels are not counted: $message"
+[ "$(h5dump -y -w 1 -d /r "$out" | grep -c -i nan)" -eq 2 ] || fail "odd voxels have no NaN in their place"
 rm -f "$scratch"/out/*
 refuse 3 "Yshort.npy" "$out" plain X Yshort X2 Y2
 refuse 3 "X2.npy\|Xwide.npy" "$out" plain Xwide Y X2 Y2
