@@ -51,6 +51,7 @@ static void orthogonal_to_what_is_given(void **state)
     memcpy(given, basis, sizeof given);
     bt_make_orthogonal(N, K, basis, 2, 3, x + 1);
     for (size_t i = 0; i < N; ++i) assert_true(x[i * 3] == before[i]); /* outside of what was asked for */
+    for (size_t i = 0; i < N; ++i) assert_true(basis[i * K + 2] == 0);
     for (size_t k = 0; k < K; ++k)
         for (size_t j = 1; j < 3; ++j) {
             double sum = 0, length = 0;
@@ -171,6 +172,7 @@ static void controls_are_what_encode_uses(void **state)
     for (size_t c = 0; c < 2; ++c) {
         for (size_t k = 1; k < 4; ++k) {
             for (size_t i = 0; i < k + 1; ++i) assert_true(controls[i * CONTROLS + 2 * k + c] == 0);
+            assert_true(controls[(k + 1) * CONTROLS + 2 * k + c] != 0); /* the first row, delay k + 1 */
             for (size_t i = 1; i < story.n_row; ++i)
                 assert_true(controls[i * CONTROLS + 2 * k + c] == controls[(i - 1) * CONTROLS + 2 * k - 2 + c]);
         }

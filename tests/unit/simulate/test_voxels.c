@@ -6,7 +6,7 @@
 
 enum { BANDS = 2, CATEGORIES = 3, DRIVERS = BANDS + CATEGORIES, ROWS = 120 };
 static const bt_voxel_options usual = {.n_voxel = {4, 5, 6, 3},
-                                       .snr = {{0.2, 0.4}, {0.5, 1}, {1, 1}, {0, 0}},
+                                       .snr = {{0.2, 0.4}, {0.5, 1}, {1, 1}, {0.3, 0.3}},
                                        .mixed_share = 0.25,
                                        .autocorrelation = 0.5,
                                        .n_band = BANDS,
@@ -142,10 +142,13 @@ static void noise_is_as_described(void **state)
                 lag[v] += b.noise[i * n + v] * b.noise[(i - 1) * n + v] / (ROWS - 1) / DRAWS;
         }
     }
+    double mean_power = 0;
     for (size_t v = 0; v < n; ++v) {
         expect_near(power[v] * (1 + b.voxels.snr[v]), 1, 0.05);
         expect_near(lag[v] / power[v], usual.autocorrelation, 0.04);
+        mean_power += power[v] * (1 + b.voxels.snr[v]) / (double)n;
     }
+    expect_near(mean_power, 1, 0.01);
     clear_brain(&b);
 }
 
