@@ -1,5 +1,5 @@
-/* A speech model: raw audio in, hidden states out. Families register in speech/family.h; nothing above this header knows
- * which one runs. Evaluation mode is structural: there is no dropout, masking or LayerDrop here. */
+/* A speech model: raw audio in, hidden states out. Families register in speech/family.h; nothing above this header
+ * knows which one runs. Evaluation mode is structural: there is no dropout, masking or LayerDrop here. */
 #ifndef BT_SPEECH_MODEL_H
 #define BT_SPEECH_MODEL_H
 
@@ -15,44 +15,46 @@ typedef struct bt_model bt_model;
 typedef struct {
     const char *family; /* "wav2vec2" */
     const char *name;   /* the folder's base name, or "name" of its braintune.json */
-    const char *origin; /* "pretrained", or what braintune.json says: "random initialisation", "simulated pre-training" */
-    size_t n_layer;     /* hidden states: layer_00 (the encoder's input embedding) and one per block */
+    const char
+        *origin;    /* "pretrained", or what braintune.json says: "random initialisation", "simulated pre-training" */
+    size_t n_layer; /* hidden states: layer_00 (the encoder's input embedding) and one per block */
     size_t n_hidden;
-    int rate;             /* Hz of the input, 16000 */
-    bool normalise;       /* do_normalize: zero mean, unit variance per input, eps 1e-7 */
+    int rate;               /* Hz of the input, 16000 */
+    bool normalise;         /* do_normalize: zero mean, unit variance per input, eps 1e-7 */
     size_t minimum_samples; /* a shorter input gives no frame */
     size_t n_parameter;
 } bt_model_facts;
 
 typedef enum { BT_POOL_NONE, BT_POOL_LAST, BT_POOL_MEAN } bt_pool;
 
-/* Reads config.json, preprocessor_config.json, the weights. Errors, BT_ERR_INPUT: unknown family (lists the known), config fields
- * missing or contradictory, tensors missing, unused or misshapen (lists them all). */
+/* Reads config.json, preprocessor_config.json, the weights. Errors, BT_ERR_INPUT: unknown family (lists the known),
+ * config fields missing or contradictory, tensors missing, unused or misshapen (lists them all). */
 bt_status bt_model_open(const char *folder, bt_device *device, bt_model **out) BT_MUST_CHECK;
 void bt_model_close(bt_model **model);
 bt_model_facts bt_model_describe(const bt_model *model);
 size_t bt_model_frames(const bt_model *model, size_t n_sample); /* frames that n_sample samples give */
 double bt_model_flops(const bt_model *model, size_t n_sample);  /* forward, one sequence */
-double bt_model_frame_time(const bt_model *model, size_t frame); /* seconds: centre of the frame's receptive field's hop, (frame + 0.5) hop */
+double bt_model_frame_time(const bt_model *model,
+                           size_t frame); /* seconds: centre of the frame's receptive field's hop, (frame + 0.5) hop */
 
 /* Hidden states of a ragged batch: sequence s is samples[offsets[s] .. offsets[s+1]). layers (n_layer) ascending.
- * out: BT_POOL_NONE (n_layer, n_frame_total, n_hidden), else (n_layer, n_sequence, n_hidden). A sequence's result does not
- * depend on what it is batched with. */
-bt_status bt_model_states(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence, const size_t *layers,
-                          size_t n_layer, bt_pool pool, float *out) BT_MUST_CHECK;
+ * out: BT_POOL_NONE (n_layer, n_frame_total, n_hidden), else (n_layer, n_sequence, n_hidden). A sequence's result does
+ * not depend on what it is batched with. */
+bt_status bt_model_states(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                          const size_t *layers, size_t n_layer, bt_pool pool, float *out) BT_MUST_CHECK;
 
 /* What a randomly initialised checkpoint looks like; see bt_model_tiny(). */
 typedef struct {
     size_t n_hidden, n_block, n_head, n_intermediate;
-    size_t conv_channels;          /* of all seven convolutions of the wav2vec2-base arrangement */
+    size_t conv_channels; /* of all seven convolutions of the wav2vec2-base arrangement */
     size_t position_kernel, position_groups;
     uint64_t seed;
     const char *name; /* for braintune.json */
 } bt_model_random;
 
 bt_model_random bt_model_tiny(void);
-/* Writes config.json, preprocessor_config.json, model.safetensors, braintune.json (name, origin) into an existing folder, in
- * the Hugging Face layout of Wav2Vec2Model. */
+/* Writes config.json, preprocessor_config.json, model.safetensors, braintune.json (name, origin) into an existing
+ * folder, in the Hugging Face layout of Wav2Vec2Model. */
 bt_status bt_model_write_random(const char *folder, const bt_model_random *random) BT_MUST_CHECK;
 
 #endif

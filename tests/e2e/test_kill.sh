@@ -24,7 +24,14 @@ same() { # A B: equal bytes; of a folder, every file but run facts
     if [ -d "$1" ]; then diff -r -q -x '*.run.json' "$1" "$2"; else cmp "$1" "$2"; fi
 }
 
-# Kills one rank (or lets the armed fault do it) and says whether all was over within 10 s of that.
+ranks_of() { # the braintune processes below a job of this shell
+    local child
+    for child in $(pgrep -P "$1"); do
+        if [ "$(cat "/proc/$child/comm" 2>/dev/null)" = braintune ]; then echo "$child"; else ranks_of "$child"; fi
+    done
+}
+
+# All must be over within 10 s of the kill.
 wait_for_end() { # PID
     local from=$SECONDS
     while kill -0 "$1" 2>/dev/null; do
@@ -33,7 +40,7 @@ wait_for_end() { # PID
     done
 }
 
-moments=0
+moments=0 killed=0
 declare -A seconds
 for stage in simulate features lowlevel ceiling encode; do
     suffix=.h5
@@ -55,10 +62,10 @@ for stage in simulate features lowlevel ceiling encode; do
             job=$!
             wait_ms=$((RANDOM * ${seconds[$stage]} / 32768))
             sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
-            mapfile -t ranks < <(pgrep -P "$job" -x braintune || pgrep -P "$(pgrep -P "$job" | head -n 1)" -x braintune || true)
+            mapfile -t ranks < <(ranks_of "$job")
             [ ${#ranks[@]} -eq 0 ] || kill -9 "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
             wait_for_end "$job"
-            wait "$job" 2>/dev/null || true
+            wait "$job" 2>/dev/null || killed=$((killed + 1))
         else
             BRAINTUNE_FAULT=$moment:kill on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 &
             job=$!
@@ -80,4 +87,5 @@ for stage in simulate features lowlevel ceiling encode; do
     done
 done
 [ "$moments" -ge 20 ] || fail "only $moments moments"
-echo "ok: $moments moments"
+[ "$killed" -ge 5 ] || fail "only $killed of the timed kills met a running rank"
+echo "ok: $moments moments, $killed of them at a random time of the run"
