@@ -90,7 +90,7 @@ static void test_given_ids_and_masks(void **state)
 {
     (void)state;
     const size_t length[] = {6}, ids_shape[] = {6}, mask_shape[] = {2, 6};
-    const double ids[] = {7, 7, -1, 2, 2, 2}, mask[] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0};
+    const double ids[] = {7, 7, -0.5, 2, 2, 2}, mask[] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0};
     bt_story_rows rows = rows_of(1, length);
     bt_folds folds;
     bt_cv_options options = {.scheme = BT_CV_GIVEN, .file = npy_f64("ids.npy", 1, ids_shape, ids)};

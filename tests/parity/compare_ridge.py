@@ -1,0 +1,125 @@
+"""`braintune encode` against the peers: himalaya, scikit-learn, and a numpy rendering of the published chunk-split ridge.
+
+    BRAINTUNE=build/braintune tests/parity/ridge [PEERS]
+
+Per problem and peer: the largest difference in test r, the share of
+equal alphas, and for the others how near their scores are. Exit status 1 when r differs by more than 1e-4, or fewer than
+99.9 % of alphas are equal and the rest are no ties (1e-5 in score)."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from golden_encoding import correlation, degenerate, masks_of, problem, ridge_cv  # noqa: E402
+
+ALPHAS = np.logspace(-1, 4, 11)
+PROBLEMS = {  # rows, features, voxels, change
+    "tall": (400, 60, 300, None),
+    "wide": (150, 400, 300, None),
+    "square": (200, 150, 300, None),
+    "degenerate": (120, 30, 300, degenerate),
+    "one voxel": (100, 20, 1, None),
+}
+
+
+def braintune(folder, arrays, masks, alphas, **settings):
+    """(cv_score, alpha, r) of the program."""
+    paths = {}
+    for name, array in {**arrays, "masks": masks}.items():
+        paths[name] = folder / f"{name}.npy"
+        np.save(paths[name], array)
+    out = folder / "scores.h5"
+    words = {
+        "features": paths["x"],
+        "responses": paths["y"],
+        "test.features": paths["x2"],
+        "test.responses": paths["y2"],
+        "cv.scheme": "given",
+        "cv.folds": paths["masks"],
+        "alphas": ",".join(repr(float(a)) for a in alphas),
+        "out": out,
+        "store": folder / "store",
+        "overwrite": "true",
+        **settings,
+    }
+    command = [os.environ["BRAINTUNE"], "encode", *(f"{key}={value}" for key, value in words.items())]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with h5py.File(out) as file:
+        return file["cv_score"][()], file["alpha"][()], file["r"][()]
+
+
+def himalaya(arrays, masks, alphas, select):
+    from himalaya.ridge import solve_ridge_cv_svd
+    from himalaya.scoring import l2_neg_loss, r2_score
+    from sklearn.model_selection import PredefinedSplit
+
+    folds = np.argmax(masks, axis=0)
+    best, weights, _ = solve_ridge_cv_svd(
+        arrays["x"],
+        arrays["y"],
+        alphas=alphas,
+        warn=False,
+        fit_intercept=False,
+        score_func=l2_neg_loss if select == "mse" else r2_score,
+        cv=PredefinedSplit(folds),
+        local_alpha=True,
+    )[:3]
+    return best, correlation(arrays["y2"], arrays["x2"] @ weights)
+
+
+def sklearn(arrays, alpha):
+    from sklearn.linear_model import Ridge
+
+    model = Ridge(alpha=alpha, fit_intercept=False).fit(arrays["x"], arrays["y"])
+    return correlation(arrays["y2"], model.predict(arrays["x2"]).reshape(arrays["y2"].shape))
+
+
+def partition_masks(rng, n, n_split):
+    """Every row is held out once, as himalaya's cross-validation generators want."""
+    fold = rng.permutation(np.arange(n) % n_split)
+    return (fold == np.arange(n_split)[:, None]).astype(np.int8)
+
+
+def compare(label, peer_alpha, peer_r, scores, alpha, r, alphas):
+    gap = np.nanmax(np.abs(r - peer_r))
+    equal = np.isclose(alpha, peer_alpha)
+    tie = 0.0
+    for v in np.flatnonzero(~equal):
+        mine, theirs = (np.argmin(np.abs(alphas - a[v])) for a in (alpha, peer_alpha))
+        tie = max(tie, abs(scores[mine, v] - scores[theirs, v]))
+        gap = np.nanmax(np.abs((r - peer_r)[equal])) if equal.any() else 0.0
+    good = gap <= 1e-4 and (equal.mean() >= 0.999 or tie <= 1e-5)
+    print(f"{label:40s} r {gap:8.1e}   equal alphas {100 * equal.mean():6.2f} %   ties {tie:8.1e}   {'ok' if good else 'FAILED'}")
+    return good
+
+
+def main():
+    rng = np.random.default_rng(4)
+    good = True
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        for name, (n, p, v, change) in PROBLEMS.items():
+            arrays = dict(zip(("x", "y", "x2", "y2"), problem(rng, n, p, v, 80)))
+            if change:
+                change(arrays["x"])
+                change(arrays["x2"])
+            folds = partition_masks(rng, n, 3)
+            for select in ("mse", "r2"):
+                mine = braintune(folder, arrays, folds, ALPHAS, penalty="alpha", select=select, ties="first")
+                good &= compare(f"{name}: himalaya, select={select}", *himalaya(arrays, folds, ALPHAS, select), *mine, ALPHAS)
+                good &= compare(f"{name}: scikit-learn at these alphas", mine[1], sklearn(arrays, mine[1]), *mine, ALPHAS)
+            masks = masks_of(rng, n, 3)
+            _, alpha, r, _, _ = ridge_cv(*(arrays[k] for k in ("x", "y", "x2", "y2")), masks, np.sqrt(ALPHAS))
+            mine = braintune(folder, arrays, masks, np.sqrt(ALPHAS))
+            good &= compare(f"{name}: numpy, chunk-split ridge", alpha, r, *mine, np.sqrt(ALPHAS))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
