@@ -37,13 +37,13 @@ static bt_status add_line(drawing *draw, size_t panel, size_t roi)
     const double beside = 0.05 * ((double)roi - ((double)all->rois.n - 1) / 2);
     for (size_t i = 0; i < all->layers.n; ++i) {
         const char *const layer = all->layers.items[i];
-        const bt_cell cell = bt_selection_cell(all, &all->series[panel], NULL, all->rois.items[roi], layer, "r");
+        const bt_cell cell = bt_selection_cell(all, &all->series[panel], NULL, all->rois.items[roi], layer);
         double x = 0;
         if (!cell.n_subject || sscanf(layer, "%lf", &x) != 1) continue;
         draw->over_subjects = draw->over_subjects || cell.over_subjects;
         BT_TRY(add_row(draw, "line", panel, roi, layer, x + beside, &cell));
     }
-    const bt_cell ceiling = bt_selection_cell(all, NULL, NULL, all->rois.items[roi], "", "cc_max");
+    const bt_cell ceiling = bt_selection_cell(all, NULL, NULL, all->rois.items[roi], "");
     if (ceiling.n_subject) BT_TRY(add_row(draw, "ceiling", panel, roi, "", 0, &ceiling));
 cleanup:
     return status;

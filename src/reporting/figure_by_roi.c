@@ -51,7 +51,7 @@ static bt_status add_bar(drawing *draw, size_t roi, size_t series)
     const bt_series *const s = &all->series[series];
     const char *const name = all->rois.items[roi];
     const double x = place(draw, roi, series);
-    const bt_cell mean = bt_selection_cell(all, s, NULL, name, s->layer, "r");
+    const bt_cell mean = bt_selection_cell(all, s, NULL, name, s->layer);
     if (!mean.n_subject) {
         BT_TRY(bt_text_add(&missing, "%s in %s", s->label, name));
         BT_TRY(bt_names_add(&draw->missing, missing.data));
@@ -61,7 +61,7 @@ static bt_status add_bar(drawing *draw, size_t roi, size_t series)
     BT_TRY(add_row(draw, "bar", roi, series, "", s->layer, x, &mean));
     for (size_t i = 0; i < all->subjects.n; ++i) {
         const char *const subject = all->subjects.items[i];
-        const bt_cell one = bt_selection_cell(all, s, subject, name, s->layer, "r");
+        const bt_cell one = bt_selection_cell(all, s, subject, name, s->layer);
         const double spread = all->subjects.n > 1 ? ((double)i / ((double)all->subjects.n - 1) - 0.5) * 0.5 : 0.25;
         if (one.n_subject)
             BT_TRY(add_row(draw, "subject", roi, series, subject, s->layer, x + spread * draw->width, &one));
@@ -79,8 +79,7 @@ static bt_status add_numbers(drawing *draw)
     BT_TRY(bt_table_add_row(draw->csv, columns, sizeof columns / sizeof *columns));
     for (size_t roi = 0; roi < draw->selection->rois.n; ++roi) {
         for (size_t series = 0; series < draw->selection->n_series; ++series) BT_TRY(add_bar(draw, roi, series));
-        const bt_cell ceiling =
-            bt_selection_cell(draw->selection, NULL, NULL, draw->selection->rois.items[roi], "", "cc_max");
+        const bt_cell ceiling = bt_selection_cell(draw->selection, NULL, NULL, draw->selection->rois.items[roi], "");
         if (ceiling.n_subject)
             BT_TRY(add_row(draw, "ceiling", roi, draw->selection->n_series, "", "", (double)roi, &ceiling));
     }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,24 +163,67 @@ static void drop_all(bt_names *rois)
     rois->n = kept;
 }
 
+static bt_status note_rows(bt_selection *selection)
+{
+    bt_status status = BT_OK;
+    const bt_table *const table = selection->table;
+    for (size_t row = 0; row < table->n_row; ++row) {
+        if (!is(table, row, "metric", "r")) continue;
+        const char *const layer = bt_table_cell(table, row, "layer");
+        BT_TRY(note_series(selection, row));
+        BT_TRY(add_once(&selection->rois, bt_table_cell(table, row, "roi")));
+        BT_TRY(add_once(&selection->subjects, bt_table_cell(table, row, "subject")));
+        if (is_number(layer)) BT_TRY(add_once(&selection->layers, layer));
+    }
+cleanup:
+    return status;
+}
+
+static size_t find(const bt_names *names, const char *item)
+{
+    size_t at = 0;
+    while (at < names->n && strcmp(names->items[at], item) != 0) ++at;
+    return at;
+}
+
+/* When all lists are in their final order. Rows without a number, and of ROIs that are not drawn, are left out. */
+static bt_status note_entries(bt_selection *selection)
+{
+    bt_status status = BT_OK;
+    const bt_table *const table = selection->table;
+    for (size_t row = 0; row < table->n_row; ++row) {
+        const bool is_ceiling = is(table, row, "metric", "cc_max");
+        bt_entry entry = {.series = SIZE_MAX,
+                          .roi = find(&selection->rois, bt_table_cell(table, row, "roi")),
+                          .subject = find(&selection->subjects, bt_table_cell(table, row, "subject")),
+                          .layer = bt_table_cell(table, row, "layer"),
+                          .value = bt_table_number(table, row, "value"),
+                          .low = bt_table_number(table, row, "ci_low"),
+                          .high = bt_table_number(table, row, "ci_high"),
+                          .n_voxel = bt_table_number(table, row, "n")};
+        if (!is_ceiling && !is(table, row, "metric", "r")) continue;
+        if (!isfinite(entry.value) || entry.roi == selection->rois.n) continue;
+        for (size_t i = 0; i < selection->n_series && !is_ceiling; ++i)
+            if (is_of(table, row, &selection->series[i])) entry.series = i;
+        BT_GROW(selection->entries, selection->n_entry, selection->entry_capacity);
+        selection->entries[selection->n_entry++] = entry;
+    }
+cleanup:
+    return status;
+}
+
 bt_status bt_selection_create(const bt_table *table, const char *path, bt_selection *out)
 {
     bt_status status = BT_OK;
     *out = (bt_selection){.table = table};
-    for (size_t row = 0; row < table->n_row; ++row) {
-        if (!is(table, row, "metric", "r")) continue;
-        const char *const layer = bt_table_cell(table, row, "layer");
-        BT_TRY(note_series(out, row));
-        BT_TRY(add_once(&out->rois, bt_table_cell(table, row, "roi")));
-        BT_TRY(add_once(&out->subjects, bt_table_cell(table, row, "subject")));
-        if (is_number(layer)) BT_TRY(add_once(&out->layers, layer));
-    }
+    BT_TRY(note_rows(out));
     BT_CHECK(out->n_series, BT_ERR_INPUT, "%s: expected rows of metric r, found none; collect score files first", path);
     drop_all(&out->rois);
     bt_names_sort(&out->subjects);
     if (out->layers.n) qsort(out->layers.items, out->layers.n, sizeof(char *), compare_numbers);
     qsort(out->series, out->n_series, sizeof *out->series, compare_series);
     BT_TRY(name_series(out));
+    BT_TRY(note_entries(out));
 cleanup:
     if (status != BT_OK) bt_selection_clear(out);
     return status;
@@ -189,36 +233,34 @@ void bt_selection_clear(bt_selection *selection)
 {
     for (size_t i = 0; i < selection->n_series; ++i) clear_series(&selection->series[i]);
     bt_free(selection->series);
+    bt_free(selection->entries);
     bt_names_clear(&selection->rois);
     bt_names_clear(&selection->subjects);
     bt_names_clear(&selection->layers);
     *selection = (bt_selection){0};
 }
 
-/* The mean over the rows of one subject; n_subject is 0 or 1. Ceilings come once per series: `series` NULL takes all.
- */
-static bt_cell subject_cell(const bt_selection *selection, const bt_series *series, const char *subject,
-                            const char *roi, const char *layer, const char *metric)
+/* The mean over the rows of one subject; n_subject is 0 or 1. */
+static bt_cell subject_cell(const bt_selection *selection, size_t series, size_t subject, size_t roi, const char *layer)
 {
-    const bt_table *const table = selection->table;
-    bt_cell cell = {.low = NAN, .high = NAN};
+    bt_cell cell = {.value = NAN, .low = NAN, .high = NAN};
     double n_row = 0, value = 0, low = 0, high = 0;
-    for (size_t row = 0; row < table->n_row; ++row) {
-        if (!is(table, row, "metric", metric) || !is(table, row, "roi", roi) || !is(table, row, "subject", subject) ||
-            !is(table, row, "layer", layer) || (series && !is_of(table, row, series)))
+    for (size_t i = 0; i < selection->n_entry; ++i) {
+        const bt_entry *const entry = &selection->entries[i];
+        if (entry->series != series || entry->roi != roi || entry->subject != subject ||
+            strcmp(entry->layer, layer) != 0)
             continue;
-        const double here = bt_table_number(table, row, "value");
-        if (!isfinite(here)) continue;
         n_row += 1;
-        value += here;
-        low += bt_table_number(table, row, "ci_low");
-        high += bt_table_number(table, row, "ci_high");
-        cell.n_voxel = bt_table_number(table, row, "n");
+        value += entry->value;
+        low += entry->low;
+        high += entry->high;
+        cell.n_voxel = entry->n_voxel;
     }
-    cell.n_subject = n_row > 0;
-    cell.value = n_row > 0 ? value / n_row : (double)NAN;
-    if (n_row > 0) cell.low = low / n_row;
-    if (n_row > 0) cell.high = high / n_row;
+    if (n_row == 0.0) return cell;
+    cell.n_subject = 1;
+    cell.value = value / n_row;
+    cell.low = low / n_row;
+    cell.high = high / n_row;
     return cell;
 }
 
@@ -232,13 +274,14 @@ static double student(size_t freedom)
 }
 
 bt_cell bt_selection_cell(const bt_selection *selection, const bt_series *series, const char *subject, const char *roi,
-                          const char *layer, const char *metric)
+                          const char *layer)
 {
     double sum = 0, squares = 0, errors = 0;
     bt_cell all = {.value = NAN, .low = NAN, .high = NAN};
-    if (subject) return subject_cell(selection, series, subject, roi, layer, metric);
+    const size_t which = series ? (size_t)(series - selection->series) : SIZE_MAX, where = find(&selection->rois, roi);
+    if (subject) return subject_cell(selection, which, find(&selection->subjects, subject), where, layer);
     for (size_t i = 0; i < selection->subjects.n; ++i) {
-        const bt_cell one = subject_cell(selection, series, selection->subjects.items[i], roi, layer, metric);
+        const bt_cell one = subject_cell(selection, which, i, where, layer);
         if (!one.n_subject) continue;
         ++all.n_subject;
         all.n_voxel += one.n_voxel;

@@ -19,13 +19,23 @@ typedef struct {
     double shade;    /* of that colour, 0..1: tells models with the same objective apart */
 } bt_series;
 
+/* A row of metric r or cc_max, its texts as indices into the selection's lists. */
 typedef struct {
-    const bt_table *table; /* borrowed */
+    size_t series; /* SIZE_MAX for ceilings, which belong to none */
+    size_t roi, subject;
+    const char *layer; /* of the table */
+    double value, low, high, n_voxel;
+} bt_entry;
+
+typedef struct {
+    const bt_table *table; /* borrowed; must outlive the selection */
     bt_names rois;         /* in the table's order; "all" only when there is no other */
     bt_names subjects;     /* sorted */
     bt_names layers;       /* numbers, ascending */
     size_t n_series, capacity;
     bt_series *series; /* layered ones first, controls last */
+    size_t n_entry, entry_capacity;
+    bt_entry *entries;
 } bt_selection;
 
 /* Errors: BT_ERR_INPUT when the table holds no row of metric r. */
@@ -41,8 +51,8 @@ typedef struct {
     bool over_subjects;
 } bt_cell;
 
-/* series NULL: ceilings, which belong to no series. subject NULL: all of them. n_subject = 0: no such row. */
+/* r of a series in a layer; series NULL: the noise ceiling. subject NULL: all of them. n_subject = 0: no such row. */
 bt_cell bt_selection_cell(const bt_selection *selection, const bt_series *series, const char *subject, const char *roi,
-                          const char *layer, const char *metric);
+                          const char *layer);
 
 #endif

@@ -27,13 +27,13 @@ static bt_status end_line(bt_text *out)
     return bt_text_add(out, "\n");
 }
 
-static bt_status add_line(block *b, const char *label, const bt_series *series, const char *layer, const char *metric)
+static bt_status add_line(block *b, const char *label, const bt_series *series, const char *layer)
 {
     bt_status status = BT_OK;
     char text[64];
     BT_TRY(add_label(b->out, label));
     for (size_t roi = b->first; roi < b->last; ++roi) {
-        const bt_cell cell = bt_selection_cell(b->all, series, NULL, b->all->rois.items[roi], layer, metric);
+        const bt_cell cell = bt_selection_cell(b->all, series, NULL, b->all->rois.items[roi], layer);
         if (cell.n_subject)
             (void)snprintf(text, sizeof text, "%6.3f [%.3f, %.3f]", cell.value, cell.low, cell.high);
         else
@@ -51,17 +51,17 @@ static bt_status add_series(block *b, const bt_series *series)
     bt_status status = BT_OK;
     char label[64];
     if (!series->has_layers) {
-        BT_TRY(add_line(b, series->label, series, series->layer, "r"));
+        BT_TRY(add_line(b, series->label, series, series->layer));
         goto cleanup;
     }
     BT_TRY(bt_text_add(b->out, "%s\n", series->label));
     for (size_t i = 0; i < b->all->layers.n; ++i) {
         (void)snprintf(label, sizeof label, "  layer %s", b->all->layers.items[i]);
-        BT_TRY(add_line(b, label, series, b->all->layers.items[i], "r"));
+        BT_TRY(add_line(b, label, series, b->all->layers.items[i]));
     }
     if (bt_starts_with(series->layer, "mean:")) {
         (void)snprintf(label, sizeof label, "  mean of layers %s", series->layer + strlen("mean:"));
-        BT_TRY(add_line(b, label, series, series->layer, "r"));
+        BT_TRY(add_line(b, label, series, series->layer));
     }
 cleanup:
     return status;
@@ -75,7 +75,7 @@ static bt_status add_block(block *b)
         BT_TRY(bt_text_add(b->out, " %-*s", CELL_WIDTH - 1, b->all->rois.items[roi]));
     BT_TRY(end_line(b->out));
     for (size_t i = 0; i < b->all->n_series; ++i) BT_TRY(add_series(b, &b->all->series[i]));
-    BT_TRY(add_line(b, "noise ceiling (cc_max)", NULL, "", "cc_max"));
+    BT_TRY(add_line(b, "noise ceiling (cc_max)", NULL, ""));
 cleanup:
     return status;
 }

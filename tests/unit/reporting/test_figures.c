@@ -115,7 +115,7 @@ static void intervals_follow_the_subjects(void **state)
                               values[i], values[i] - 0.02, values[i] + 0.02, i));
     expect_ok(bt_table_read(test_write_text("five.csv", text.data), &table));
     expect_ok(bt_selection_create(&table, "five.csv", &selection));
-    const bt_cell five = bt_selection_cell(&selection, selection.series, NULL, "A", "1", "r");
+    const bt_cell five = bt_selection_cell(&selection, selection.series, NULL, "A", "1");
     assert_true(five.over_subjects && five.n_subject == 5);
     expect_near(five.value, 0.3, 1e-12);
     expect_near(five.high - five.value, 2.776 * sqrt(0.025 / 5), 1e-9); /* t, 4 degrees of freedom */
@@ -126,7 +126,7 @@ static void intervals_follow_the_subjects(void **state)
     *end = '\0'; /* two subjects */
     expect_ok(bt_table_read(test_write_text("two.csv", text.data), &table));
     expect_ok(bt_selection_create(&table, "two.csv", &selection));
-    const bt_cell two = bt_selection_cell(&selection, selection.series, NULL, "A", "1", "r");
+    const bt_cell two = bt_selection_cell(&selection, selection.series, NULL, "A", "1");
     assert_false(two.over_subjects);
     expect_near(two.high - two.value, sqrt(2 * 0.02 * 0.02) / 2, 1e-12);
     bt_selection_clear(&selection);
