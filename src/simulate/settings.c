@@ -68,6 +68,8 @@ const bt_setting bt_simulate_settings[] = {
     WHOLE("model.position_kernel", position_kernel, "16", 2, 256, "frames", "width of its positional convolution"),
     WHOLE("model.position_groups", position_groups, "4", 1, 64, NULL,
           "groups of its positional convolution; they divide model.hidden"),
+    NUMBER("model.initializer_range", initializer_range, "0.02", 0, 10, NULL,
+           "standard deviation of its blocks' weights; wider ones set its layers further apart"),
 };
 _Static_assert(sizeof bt_simulate_settings / sizeof *bt_simulate_settings == BT_SIMULATE_SETTINGS, "their count");
 
@@ -193,6 +195,7 @@ bt_model_random bt_simulate_model(const bt_simulate_options *options, const char
                              .conv_channels = (size_t)options->channels,
                              .position_kernel = (size_t)options->position_kernel,
                              .position_groups = (size_t)options->position_groups,
+                             .initializer_range = options->initializer_range,
                              .seed = (uint64_t)options->model_seed,
                              .name = name};
 }

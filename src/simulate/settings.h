@@ -31,10 +31,11 @@ typedef struct {
     double mixed_share, autocorrelation;
     bool with_model;
     int64_t model_seed;
+    double initializer_range;
     int64_t hidden, blocks, heads, intermediate, channels, position_kernel, position_groups;
 } bt_simulate_options;
 
-enum { BT_SIMULATE_SETTINGS = 42 };
+enum { BT_SIMULATE_SETTINGS = 43 };
 extern const bt_setting bt_simulate_settings[];
 
 /* What the table cannot say: ranges in order, stories long enough. BT_ERR_USAGE naming the keys. */

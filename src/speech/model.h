@@ -48,6 +48,7 @@ typedef struct {
     size_t n_hidden, n_block, n_head, n_intermediate;
     size_t conv_channels; /* of all seven convolutions of the wav2vec2-base arrangement */
     size_t position_kernel, position_groups;
+    double initializer_range; /* standard deviation of the blocks' weights; transformers' own is 0.02 */
     uint64_t seed;
     const char *name; /* for braintune.json */
 } bt_model_random;

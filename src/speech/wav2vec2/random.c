@@ -24,6 +24,7 @@ bt_model_random bt_model_tiny(void)
                              .conv_channels = 32,
                              .position_kernel = 64,
                              .position_groups = 2,
+                             .initializer_range = 0.02,
                              .seed = 1,
                              .name = "wav2vec2-tiny-random"};
 }
@@ -78,18 +79,18 @@ static void column_norms(const float *v, size_t n, size_t k, float *out)
 }
 
 /* Every tensor draws from a sequence of its own, named after it. */
-static void initialise(const bt_parameter *row, size_t hidden, uint64_t seed, float *out)
+static void initialise(const bt_parameter *row, const bt_model_random *model, float *out)
 {
-    bt_random random = bt_random_start(seed, bt_random_stream(row->name, 0));
+    bt_random random = bt_random_start(model->seed, bt_random_stream(row->name, 0));
     const double fan_in = row->rank > 1 ? (double)(row->count / row->shape[0]) : 1;
     if (strstr(row->name, "feature_extractor") && row->rank == 3) {
         fill_normal(&random, sqrt(2 / fan_in), out, row->count); /* Kaiming */
     } else if (bt_ends_with(row->name, "conv.weight_v")) {
-        fill_normal(&random, 2 / sqrt((double)(hidden * row->shape[2])), out, row->count);
+        fill_normal(&random, 2 / sqrt((double)(model->n_hidden * row->shape[2])), out, row->count);
     } else if (bt_ends_with(row->name, "projection.weight")) {
         fill_uniform(&random, -1 / sqrt(fan_in), 1 / sqrt(fan_in), out, row->count);
     } else if (row->rank == 2) {
-        fill_normal(&random, 0.02, out, row->count);
+        fill_normal(&random, model->initializer_range, out, row->count);
     } else {
         fill_constant(bt_ends_with(row->name, "norm.weight") ? 1.0f : 0.0f, out, row->count);
     }
@@ -106,17 +107,15 @@ static void initialise_projection_bias(const bt_parameters *table, const bt_embe
 }
 
 /* Values of all rows of the table, and of masked_spec_embed behind them. */
-static void draw(const bt_parameters *table, const bt_wav2vec2_rows *rows, const bt_wav2vec2_config *config,
-                 uint64_t seed, float *values)
+static void draw(const bt_parameters *table, const bt_wav2vec2_rows *rows, const bt_model_random *model, float *values)
 {
     const bt_parameter *const weight = &table->rows[rows->embedding.position_weight];
     const bt_parameter *const g = &table->rows[weight->from[0]], *const v = &table->rows[weight->from[1]];
-    for (size_t i = 0; i < table->n; ++i)
-        initialise(&table->rows[i], config->block.hidden, seed, values + table->rows[i].offset);
-    initialise_projection_bias(table, &rows->embedding, config->embedding.channels, seed, values);
+    for (size_t i = 0; i < table->n; ++i) initialise(&table->rows[i], model, values + table->rows[i].offset);
+    initialise_projection_bias(table, &rows->embedding, model->conv_channels, model->seed, values);
     column_norms(values + v->offset, v->count / g->count, g->count, values + g->offset);
-    bt_random random = bt_random_start(seed, bt_random_stream("masked_spec_embed", 0));
-    fill_uniform(&random, 0, 1, values + table->n_value, config->block.hidden);
+    bt_random random = bt_random_start(model->seed, bt_random_stream("masked_spec_embed", 0));
+    fill_uniform(&random, 0, 1, values + table->n_value, model->n_hidden);
 }
 
 /* --- files -----------------------------------------------------------------------------------------------------------
@@ -143,7 +142,7 @@ static bt_status add_list(bt_text *text, const char *key, const size_t *values, 
     return status == BT_OK ? bt_text_add(text, "],\n") : status;
 }
 
-static bt_status write_config(const char *folder, const bt_wav2vec2_config *config)
+static bt_status write_config(const char *folder, const bt_wav2vec2_config *config, double initializer_range)
 {
     bt_status status = BT_OK;
     bt_text text = {0};
@@ -161,11 +160,10 @@ static bt_status write_config(const char *folder, const bt_wav2vec2_config *conf
                        "  \"hidden_size\": %zu,\n  \"num_hidden_layers\": %zu,\n  \"num_attention_heads\": %zu,\n"
                        "  \"intermediate_size\": %zu,\n  \"hidden_act\": \"gelu\",\n  \"layer_norm_eps\": 1e-05,\n",
                        config->block.hidden, config->n_block, config->block.heads, config->block.intermediate));
-    BT_TRY(
-        bt_text_add(&text,
-                    "  \"num_conv_pos_embeddings\": %zu,\n  \"num_conv_pos_embedding_groups\": %zu,\n"
-                    "  \"mask_time_prob\": 0.05,\n  \"initializer_range\": 0.02,\n  \"torch_dtype\": \"float32\"\n}\n",
-                    config->embedding.kernel, config->embedding.groups));
+    BT_TRY(bt_text_add(&text,
+                       "  \"num_conv_pos_embeddings\": %zu,\n  \"num_conv_pos_embedding_groups\": %zu,\n"
+                       "  \"mask_time_prob\": 0.05,\n  \"initializer_range\": %g,\n  \"torch_dtype\": \"float32\"\n}\n",
+                       config->embedding.kernel, config->embedding.groups, initializer_range));
     BT_TRY(write_text(folder, "config.json", &text));
 cleanup:
     bt_text_clear(&text);
@@ -250,9 +248,9 @@ bt_status bt_model_write_random(const char *folder, const bt_model_random *rando
     BT_ALLOC(rows, 1);
     BT_TRY(bt_wav2vec2_table(&config, &table, rows));
     BT_ALLOC(values, table.n_value + random->n_hidden);
-    draw(&table, rows, &config, random->seed, values);
+    draw(&table, rows, random, values);
     BT_TRY(write_weights(folder, &table, random->n_hidden, values));
-    BT_TRY(write_config(folder, &config));
+    BT_TRY(write_config(folder, &config, random->initializer_range));
     BT_TRY(write_preprocessor(folder));
     BT_TRY(write_identity(folder, random));
 cleanup:
