@@ -90,10 +90,10 @@ cleanup:
 
 static bt_status copy_ceilings(const bt_score_file *scores, bt_h5 *to)
 {
-    static const char *const maps[] = {"cc_max", "sp", "tp"};
+    static const char *const maps[] = {"cc_max", "sp", "tp", "explainable_variance"};
     bt_status status = BT_OK;
     float *map = NULL;
-    char path[16];
+    char path[32];
     for (size_t i = 0; i < sizeof maps / sizeof *maps; ++i) {
         (void)snprintf(path, sizeof path, "/%s", maps[i]);
         if (!bt_h5_has(scores->file, path)) continue;
@@ -126,11 +126,12 @@ cleanup:
 
 static bt_status copy_attributes(const bt_score_file *scores, bt_h5 *to)
 {
-    static const char *const texts[] = {"recipe",    "stage",        "preset",        "model",      "family",
-                                        "objective", "target",       "tuned_subject", "subject",    "seed",
-                                        "epoch",     "dataset",      "score",         "penalty",    "delays",
-                                        "stories",   "test_stories", "voxel_order",   "test_target"};
-    static const char *const numbers[] = {"n_row_train", "n_row_test"};
+    static const char *const texts[] = {
+        "recipe",       "stage",       "preset",      "model",   "family",    "objective", "target", "tuned_subject",
+        "subject",      "seed",        "epoch",       "dataset", "score",     "penalty",   "delays", "stories",
+        "test_stories", "voxel_order", "test_target", "zscore",  "cv_scheme", "cv_score",  "ceiling"};
+    static const char *const numbers[] = {"n_row_train",  "n_row_test",  "n_repeat",         "test_drop",
+                                          "n_voxel_kept", "n_voxel_nan", "n_voxel_constant", "ceiling_dropped"};
     bt_status status = BT_OK;
     char *text = NULL;
     double number = 0;
@@ -156,6 +157,19 @@ cleanup:
     return status;
 }
 
+static bt_status copy_alphas(const bt_score_file *scores, bt_h5 *to)
+{
+    bt_status status = BT_OK;
+    bt_h5_shape shape;
+    void *alphas = NULL;
+    if (!bt_h5_has(scores->file, "/alphas")) return BT_OK;
+    BT_TRY(bt_h5_read_all(scores->file, "/alphas", BT_F64, &shape, &alphas));
+    BT_TRY(bt_h5_write(to, "/alphas", BT_F64, shape.rank, shape.shape, alphas));
+cleanup:
+    bt_free(alphas);
+    return status;
+}
+
 static bt_status copy_all(const bt_score_file *scores, const char *temporary)
 {
     bt_status status = BT_OK;
@@ -165,6 +179,7 @@ static bt_status copy_all(const bt_score_file *scores, const char *temporary)
     for (size_t i = 0; i < scores->spaces.n; ++i) BT_TRY(copy_space(scores, scores->spaces.items[i], to));
     BT_TRY(copy_ceilings(scores, to));
     BT_TRY(copy_rois(scores, to));
+    BT_TRY(copy_alphas(scores, to));
     BT_TRY(bt_h5_close(&to));
 cleanup:
     bt_h5_abandon(&to);

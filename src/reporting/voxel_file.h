@@ -8,8 +8,9 @@
 
 #include <stdbool.h>
 
-/* Writes /SPACE/{r, r2, alpha, cc_norm, spe, cv_score_best} and /{cc_max, sp, tp, roi_label}, those that there are, and
- * the attributes of "/", atomically. A file of that name is left as it is: its name holds the artefact's digest. */
+/* Writes /SPACE/{r, r2, alpha, cc_norm, spe, cv_score_best} and /{cc_max, sp, tp, explainable_variance, roi_label,
+ * alphas}, those that there are, and the attributes of "/", atomically. A file of that name is left as it is: its name
+ * holds the artefact's digest. */
 bool bt_voxel_file_is_there(const bt_score_file *scores, const char *folder);
 bt_status bt_voxel_file_write(const bt_score_file *scores, const char *folder) BT_MUST_CHECK;
 

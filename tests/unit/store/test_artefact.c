@@ -15,8 +15,8 @@
 
 typedef struct {
     const char *out, *store;
-    bool folder, overwrite;
-    int value; /* setting and content */
+    bool folder, overwrite, forgets; /* forgets: leaves its recipe out of the file */
+    int value;                       /* setting and content */
     double seconds;
     size_t n;
 } job;
@@ -32,7 +32,7 @@ static bt_status fill(const bt_artefact *artefact, const job *work)
     BT_ALLOC(data, n);
     for (size_t i = 0; i < n; ++i) data[i] = work->value + (double)i;
     BT_TRY(bt_h5_create(path, &file));
-    BT_TRY(bt_h5_set_text(file, "/", "recipe", bt_artefact_recipe(artefact)));
+    if (!work->forgets) BT_TRY(bt_h5_set_text(file, "/", "recipe", bt_artefact_recipe(artefact)));
     BT_TRY(bt_h5_write(file, "/data", BT_F64, 1, &n, data));
     BT_TRY(bt_h5_close(&file));
     if (work->seconds > 0) bt_sleep(work->seconds);
@@ -177,6 +177,16 @@ static void broken_targets_are_not_ours(void **state)
     work.overwrite = true;
     expect_ok(run(&work, &computed));
     expect_near(content(work.out), 3, 0);
+}
+
+static void forgotten_recipes_are_defects(void **state)
+{
+    (void)state;
+    int computed = 0;
+    const char *const folder = fresh("forgot");
+    const job work = {.out = test_path(folder, "a.h5"), .value = 1, .forgets = true};
+    expect_failure(run(&work, &computed), BT_ERR_INTERNAL, "without its recipe");
+    expect_entries(folder, 0);
 }
 
 /* Runs in a child, since a fault order is read once per process. */
@@ -326,6 +336,7 @@ int main(void)
         cmocka_unit_test(the_store_names_by_digest),
         cmocka_unit_test(other_recipes_are_refused),
         cmocka_unit_test(broken_targets_are_not_ours),
+        cmocka_unit_test(forgotten_recipes_are_defects),
         cmocka_unit_test(any_moment),
         cmocka_unit_test(racers_share_work),
         cmocka_unit_test(disks_say_why),
