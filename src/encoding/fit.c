@@ -8,11 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-double bt_fit_bytes(size_t n_row, size_t n_test, size_t n_feature, size_t n_voxel, size_t block,
+double bt_fit_bytes(size_t n_row, size_t n_test, size_t n_apply, size_t n_feature, size_t n_voxel, size_t block,
                     const bt_encode_plan *plan, bool weights, bool predictions)
 {
     const bt_ridge_problem ridge = {.n_train = n_row,
-                                    .n_apply = n_row > n_test ? n_row : n_test,
+                                    .n_apply = n_apply,
                                     .n_feature = n_feature,
                                     .precision = plan->precision,
                                     .weights = weights,

@@ -43,8 +43,9 @@ typedef struct {
 bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out) BT_MUST_CHECK;
 void bt_fit_clear(bt_fit *fit);
 
-/* Bytes that this takes per rank, at most, with n_voxel voxels of its own in blocks of `block`. */
-double bt_fit_bytes(size_t n_row, size_t n_test, size_t n_feature, size_t n_voxel, size_t block,
+/* Bytes that this takes per rank, at most, with n_voxel voxels of its own in blocks of `block`; n_apply: the largest
+ * number of rows that are predicted at once, held out or of the test. */
+double bt_fit_bytes(size_t n_row, size_t n_test, size_t n_apply, size_t n_feature, size_t n_voxel, size_t block,
                     const bt_encode_plan *plan, bool weights, bool predictions);
 
 /* The best of (n_alpha) scores with stride `stride`: its index. */

@@ -85,6 +85,8 @@ static bt_status make_buffers(bt_ridge *ridge)
     BT_TRY(bt_buffer_create(ridge->device, p->precision, r * w, &ridge->scaled));
     BT_TRY(bt_buffer_create(ridge->device, p->precision, p->n_apply * w, &ridge->predicted));
     BT_TRY(send(ridge, ridge->left, ridge->factor.left, r * p->n_train));
+    bt_free(ridge->factor.left); /* the device has it */
+    ridge->factor.left = NULL;
 cleanup:
     return status;
 }

@@ -25,11 +25,21 @@ static size_t widest_design(const bt_work_problem *problem)
     return most * problem->plan->design.delays.n;
 }
 
+static size_t most_applied(const bt_work_problem *problem)
+{
+    size_t most = bt_responses_rows_all(problem->in->test);
+    for (size_t k = 0; k < problem->folds->n_split; ++k) {
+        const size_t held = bt_folds_held_out(problem->folds, k);
+        if (held > most) most = held;
+    }
+    return most;
+}
+
 static double bytes_at(const bt_work_problem *problem, const bt_work_cut *cut)
 {
     return bt_fit_bytes(bt_responses_rows_all(problem->in->train), bt_responses_rows_all(problem->in->test),
-                        cut->most_feature, cut->n_mine, cut->block, problem->plan, problem->options->weights,
-                        problem->options->predictions);
+                        most_applied(problem), cut->most_feature, cut->n_mine, cut->block, problem->plan,
+                        problem->options->weights, problem->options->predictions);
 }
 
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut)

@@ -125,15 +125,18 @@ static void test_spaces_join_and_default_to_all(void **state)
     const char *const joined = encode_scratch("joined.h5"), *const all = encode_scratch("all.h5");
     bt_h5 *file = NULL;
     double n_feature = 0;
-    expect_ok(encode(world_words(world, joined, "spaces=envelope+layer_01,envelope"), NULL));
+    expect_ok(encode(world_words(world, joined, "spaces=envelope+layer_01,layer_01+envelope,envelope precision=double"),
+                     NULL));
     expect_ok(bt_h5_open(joined, NULL, &file));
     expect_ok(bt_h5_get_real(file, "/envelope+layer_01", "n_feature", &n_feature));
     expect_near(n_feature, 16, 0);
     assert_true(bt_h5_has(file, "/envelope/r"));
     bt_h5_abandon(&file);
-    golden_array r = score_read(joined, "/envelope+layer_01/r");
+    golden_array r = score_read(joined, "/envelope+layer_01/r"), swapped = score_read(joined, "/layer_01+envelope/r");
     assert_true(r.v[0] > 0.8);
+    expect_all_near(swapped.v, r.v, r.n, 1e-6);
     bt_free(r.v);
+    bt_free(swapped.v);
     expect_ok(encode(world_words(world, all, ""), NULL));
     expect_ok(bt_h5_open(all, NULL, &file));
     assert_true(bt_h5_has(file, "/envelope/r") && bt_h5_has(file, "/layer_00/r") && bt_h5_has(file, "/layer_02/r"));
