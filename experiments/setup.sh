@@ -1,5 +1,6 @@
 # Sourced by experiments/quickstart and tests/check: what both need before they can run.
-# bt_install PACKAGE... installs what is missing (root or sudo); bt_build PRESET configures and builds.
+# bt_install PACKAGE... installs what is missing (root or sudo); bt_build PRESET [TARGET] configures and builds everything,
+# or one target alone, which needs no cmocka.
 
 BT_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -33,10 +34,16 @@ bt_install()
 
 bt_build()
 {
-    local log="$BT_SOURCE/.build/$1.log"
+    local build="$BT_SOURCE/.build/$1" tests=(-DBUILD_TESTING=ON) target=()
+    local log=$build.log
+    if [ $# -gt 1 ]; then
+        target=(--target "$2")
+        tests=(-DBUILD_TESTING=OFF)
+        [ -e "$build/tests/CTestTestfile.cmake" ] && tests=() # a build of tests/check stays one
+    fi
     mkdir -p "$BT_SOURCE/.build"
     echo "building ($1)" >&2
-    if ! (cd "$BT_SOURCE" && cmake --preset "$1" && cmake --build --preset "$1") >"$log" 2>&1; then
+    if ! (cd "$BT_SOURCE" && cmake --preset "$1" "${tests[@]}" && cmake --build --preset "$1" "${target[@]}") >"$log" 2>&1; then
         tail -n 40 "$log" >&2
         echo "the build failed; all of it: $log" >&2
         return 4
