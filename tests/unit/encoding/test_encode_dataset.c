@@ -165,7 +165,13 @@ static void test_ceilings_from_repeats_file_or_nowhere(void **state)
     }
     expect_ok(encode(world_words(world, out, "layers=1 test.drop=3 test.target=data overwrite=true"), NULL));
     golden_array a = score_read(alone, "/cc_max"), b = score_read(out, "/cc_max");
+    bt_h5 *file = NULL;
+    double n_repeat = 0;
     expect_all_near(b.v, a.v, a.n, 1e-6);
+    expect_ok(bt_h5_open(out, NULL, &file));
+    expect_ok(bt_h5_get_real(file, "/", "n_repeat", &n_repeat));
+    expect_near(n_repeat, WORLD_REPEATS, 0);
+    bt_h5_abandon(&file);
     bt_free(b.v);
     expect_ok(encode(world_words(world, out, "layers=1 ceiling.from=file overwrite=true"), NULL));
     b = score_read(out, "/cc_max");
