@@ -19,7 +19,7 @@ bt_install()
     [ ${#missing[@]} -eq 0 ] && return 0
     local as=()
     if [ "$(id -u)" -ne 0 ]; then
-        if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+        if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; }; then
             echo "These packages are missing and neither root nor sudo is at hand. Ask your administrator for:" >&2
             echo "    apt-get install --no-install-recommends ${missing[*]}" >&2
             return 4
@@ -29,7 +29,10 @@ bt_install()
     echo "installing: ${missing[*]}" >&2
     local options=(-y -q --no-install-recommends -o DPkg::Lock::Timeout=600)
     "${as[@]}" apt-get update -q >&2 || true
-    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${missing[@]}" >&2
+    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" "${missing[@]}" >&2 || {
+        echo "apt-get could not install these packages (its own message is above; is its mirror within reach?): ${missing[*]}" >&2
+        return 4
+    }
 }
 
 bt_build()
