@@ -63,9 +63,10 @@ bt_status bt_path_make(const char *path)
         const char here = *at;
         if (here != '/' && here != '\0') continue;
         *at = '\0';
-        if (mkdir(copy, 0777) != 0 && !bt_path_is_directory(copy))
+        const int reason = mkdir(copy, 0777) == 0 ? 0 : errno;
+        if (reason && !bt_path_is_directory(copy))
             status = bt_fail(BT_ERR_FILE, "%s: cannot make this directory: %s", copy,
-                             strerror(errno == EEXIST ? ENOTDIR : errno));
+                             strerror(reason == EEXIST ? ENOTDIR : reason));
         *at = here;
         if (here == '\0') break;
     }

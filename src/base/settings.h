@@ -40,6 +40,7 @@ enum {
     BT_SCIENCE = 1,  /* part of the recipe: changes the result */
     BT_REQUIRED = 2, /* must be given */
     BT_PATHS = 4,    /* names a file or folder (never in the recipe by name; its content is an input there) */
+    BT_AUTO = 16,    /* a whole number where the text "auto" means 0 */
     BT_OPTIONAL = 8  /* may be empty: text NULL, lists of length 0; an empty number is NAN or INT64_MIN */
 };
 

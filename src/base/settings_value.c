@@ -203,6 +203,7 @@ bt_status bt_setting_parse(const bt_setting *setting, const char *text, const ch
     switch (setting->type) {
     case BT_SET_BOOL: return parse_bool(text, value) ? BT_OK : refuse(setting, text, origin);
     case BT_SET_INT:
+        if ((setting->flags & BT_AUTO) && !strcmp(text, "auto")) text = "0";
         if (!parse_int(text, value)) return refuse(setting, text, origin);
         return check_range(setting, (double)*(int64_t *)value, text, origin);
     case BT_SET_REAL:

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "device/threads.h"
+#include "store/sidecar.h"
 
 #include <mpi.h>
 #include <stdlib.h>
@@ -56,15 +57,15 @@ static int choose_threads(int64_t wanted, bool serial)
 
 /* All ranks agree on the outcome over a communicator of their own, so that a rank stuck in the stage's collectives
  * cannot be mistaken for one that agrees; who waits too long ends the job with its own code. */
-static void meet(MPI_Comm door, bt_status status)
+static bt_status meet(const bt_comm *door, bt_status status)
 {
-    int mine = status != BT_OK, any = 0, done = 0;
+    int done = 0;
     MPI_Request request;
-    (void)MPI_Iallreduce(&mine, &any, 1, MPI_INT, MPI_MAX, door, &request);
+    (void)MPI_Ibarrier(bt_comm_mpi(door), &request);
     const double start = bt_seconds();
     for (;;) {
         (void)MPI_Test(&request, &done, MPI_STATUS_IGNORE);
-        if (done) return;
+        if (done) return bt_agree(door, status);
         if (status != BT_OK && bt_seconds() - start > GRACE_SECONDS) {
             (void)fprintf(stderr, "braintune: error: %s\n", bt_error_message());
             (void)MPI_Abort(MPI_COMM_WORLD, (int)status);
@@ -85,11 +86,13 @@ static bt_status run(const bt_stage *stage, const bt_comm *comm, int n_word, cha
     bt_common common = {0};
     bt_text result = {0};
     char *options = NULL;
-    BT_ALLOC(options, stage->options_size);
+    options = bt_calloc(1, stage->options_size);
+    BT_TRY(bt_agree(comm, options ? BT_OK : BT_ERR_MEMORY));
     bt_settings_add(&settings, stage->table, stage->n_setting, options);
     bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, &common);
     BT_TRY(parse(&settings, comm, n_word, words));
     bt_threads_set(choose_threads(common.threads, stage->serial));
+    bt_run_describe(BRAINTUNE_VERSION, bt_threads_get());
     const bt_stage_call call = {
         .options = options, .settings = &settings, .common = &common, .comm = comm, .result = &result};
     BT_TRY(stage->run(&call));
@@ -121,21 +124,23 @@ static int run_parallel(const bt_stage *stage, int n_word, char **words)
     (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     bt_log_speak(rank == 0);
     bt_fault_rank(rank);
-    MPI_Comm door;
-    (void)MPI_Comm_dup(MPI_COMM_WORLD, &door);
-    bt_comm *comm = NULL;
-    bt_status status = bt_comm_create(MPI_COMM_WORLD, &comm);
+    bt_comm *door = NULL, *comm = NULL;
+    bt_status status = bt_comm_create(MPI_COMM_WORLD, &door);
+    if (status == BT_OK) status = bt_comm_create(MPI_COMM_WORLD, &comm);
     if (status == BT_OK) status = run(stage, comm, n_word, words);
-    meet(door, status);
+    if (door) status = meet(door, status);
     bt_comm_destroy(&comm);
-    (void)MPI_Comm_free(&door);
+    bt_comm_destroy(&door);
     (void)MPI_Finalize();
     return rank == 0 ? bt_exit_code(status) : (int)status;
 }
 
 int bt_stage_command(const bt_stage *stage, int n_word, char **words)
 {
+    static char dry_run[] = "dry_run=true";
     if (asks_help(n_word, words)) return print_help(stage);
+    for (int i = 0; i < n_word; ++i)
+        if (!strcmp(words[i], "--dry-run")) words[i] = dry_run;
     const int code = stage->serial ? run_serial(stage, n_word, words) : run_parallel(stage, n_word, words);
     if (getenv("BRAINTUNE_LEAKS") && bt_memory_live() != 0)
         (void)fprintf(stderr, "braintune: %zu blocks of memory leaked\n", bt_memory_live());

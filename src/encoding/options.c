@@ -82,7 +82,7 @@ const bt_setting bt_encode_settings[] = {
      "there"},
     {"ceiling.total_power", BT_SET_CHOICE, AT(total_power), BT_SCIENCE, "data", "data|one", 0, 0, NULL,
      "total power from the repeats, or 1 (released code)"},
-    {"ceiling.threshold", BT_SET_REAL, AT(ceiling_threshold), 0, "0.4", NULL, -1e9, 1, NULL,
+    {"ceiling.keep_above", BT_SET_REAL, AT(ceiling_threshold), 0, "0.4", NULL, -1e9, 1, NULL,
      "ROI means that are printed take voxels whose ceiling is above it"},
     {"preset", BT_SET_TEXT, AT(preset), BT_SCIENCE, "clean", NULL, 0, 0, NULL,
      "name of the settings that this run follows; kept with the result"},

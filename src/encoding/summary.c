@@ -119,7 +119,7 @@ static bt_status print_counts(const summary *s, bt_text *out)
         BT_TRY(bt_text_add(out, "ceiling: %.0f voxels dropped, whose signal power is not positive\n", dropped));
     }
     if (s->n_roi && s->ceiling)
-        BT_TRY(bt_text_add(out, "ROI means: voxels with cc_max above %g (ceiling.threshold), n in brackets\n",
+        BT_TRY(bt_text_add(out, "ROI means: voxels with cc_max above %g (ceiling.keep_above), n in brackets\n",
                            s->threshold));
 cleanup:
     return status;

@@ -1,5 +1,6 @@
 #include "extraction/features.h"
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "extraction/internal.h"
 #include "extraction/options.h"
@@ -135,7 +136,8 @@ static bt_status find_sounds(const bt_comm *comm, const options *o, bt_sounds *s
     }
     BT_TRY(bt_agree(comm, status));
     BT_TRY(bt_sounds_measure(comm, sounds));
-    if (!isnan(o->tr)) BT_TRY(bt_sounds_regular_times(sounds, o->tr, (size_t)o->n_tr, o->tr_start));
+    if (!isnan(o->tr)) status = bt_sounds_regular_times(sounds, o->tr, (size_t)o->n_tr, o->tr_start);
+    BT_TRY(bt_agree(comm, status));
 cleanup:
     bt_dataset_close(&dataset);
     return status;
@@ -225,6 +227,9 @@ static bt_status write_head(const bt_stage_call *call, const bt_extraction *extr
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stage", bt_features_stage.name));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "model", extraction->facts.name));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "family", extraction->facts.family));
+    BT_TRY(bt_h5_set_text(extraction->file, "/", "objective",
+                          strcmp(extraction->facts.origin, "random initialisation") ? extraction->facts.origin
+                                                                                    : "untrained"));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "origin", extraction->facts.origin));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stories", stories.data));
     BT_TRY(bt_write_settings(extraction->file, call->settings));
@@ -299,6 +304,7 @@ static bt_status run(const bt_stage_call *call)
     extraction.comm = bt_grid_axis(grid, BT_AXIS_SAMPLE);
     BT_TRY(find_sounds(call->comm, o, &sounds));
     status = bt_device_create(BT_DEVICE_CPU, &device);
+    if (status == BT_OK) status = bt_fault_point("features.model");
     if (status == BT_OK) status = bt_model_open(o->model, device, &extraction.model);
     BT_TRY(bt_agree(call->comm, status));
     extraction.facts = bt_model_describe(extraction.model);

@@ -24,7 +24,7 @@ static const bt_setting settings[] = {
      "score files, or folders that hold some; empty: the store"},
     {"experiment", BT_SET_TEXT, offsetof(collect_options, experiment), BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "name for the table's first column"},
-    {"ceiling.above", BT_SET_REAL, offsetof(collect_options, above), 0, "0", NULL, 0, 1, "correlation",
+    {"ceiling.keep_above", BT_SET_REAL, offsetof(collect_options, above), 0, "0.4", NULL, 0, 1, "correlation",
      "voxels whose cc_max is not above this are dropped, and counted"},
 };
 

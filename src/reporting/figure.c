@@ -43,8 +43,8 @@ cleanup:
 static const char *find_rule(const bt_table *table)
 {
     for (size_t i = 0; i < table->comments.n; ++i)
-        if (strstr(table->comments.items[i], "ceiling.above: "))
-            return strstr(table->comments.items[i], "ceiling.above: ") + strlen("ceiling.above: ");
+        if (strstr(table->comments.items[i], "ceiling.keep_above: "))
+            return strstr(table->comments.items[i], "ceiling.keep_above: ") + strlen("ceiling.keep_above: ");
     return NULL;
 }
 

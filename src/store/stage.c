@@ -8,8 +8,8 @@
 
 #define GRID_SETTING(name, axis)                                                                                       \
     {                                                                                                                  \
-        "grid." name, BT_SET_INT, offsetof(bt_common, grid) + (axis) * sizeof(int64_t), 0, "0", NULL, 0, 1e6, "ranks", \
-            "ranks along the " name " axis; 0 = chosen from the work"                                                  \
+        "grid." name, BT_SET_INT, offsetof(bt_common, grid) + (axis) * sizeof(int64_t), BT_AUTO, "auto", NULL, 0, 1e6, \
+            "ranks", "ranks along the " name " axis, or auto: chosen from the work"                                    \
     }
 
 const bt_setting bt_common_settings[] = {
@@ -22,8 +22,8 @@ const bt_setting bt_common_settings[] = {
      "print work, bytes, memory, FLOPs and time; compute and write nothing (also --dry-run)"},
     {"memory", BT_SET_BYTES, offsetof(bt_common, memory), 0, "0", NULL, 0, 0, "bytes",
      "what big arrays may take per rank; 0 = 80 % of what the machine has left, over its ranks"},
-    {"threads", BT_SET_INT, offsetof(bt_common, threads), 0, "0", NULL, 0, 4096, NULL,
-     "threads per rank; 0 = the cores that this rank may run on"},
+    {"threads", BT_SET_INT, offsetof(bt_common, threads), BT_AUTO, "auto", NULL, 0, 4096, NULL,
+     "threads per rank, or auto: the cores that this rank may run on"},
     GRID_SETTING("subject", BT_AXIS_SUBJECT),
     GRID_SETTING("layer", BT_AXIS_LAYER),
     GRID_SETTING("split", BT_AXIS_SPLIT),

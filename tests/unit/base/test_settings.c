@@ -3,7 +3,7 @@
 
 typedef struct {
     bool zscore;
-    int64_t seed;
+    int64_t seed, ranks;
     double stride;
     int64_t memory;
     char *out;
@@ -19,6 +19,7 @@ static const bt_setting table[] = {
     {"zscore", BT_SET_BOOL, AT(zscore), BT_SCIENCE, "true", NULL, 0, 0, NULL, "z-score features"},
     {"cv.seed", BT_SET_INT, AT(seed), BT_SCIENCE, "0", NULL, 0, 1e9, NULL, "seed"},
     {"window.stride", BT_SET_REAL, AT(stride), BT_SCIENCE, "0.1", NULL, 0.001, 60, "s", "stride"},
+    {"ranks", BT_SET_INT, AT(ranks), BT_AUTO, "auto", NULL, 0, 64, "ranks", "ranks along an axis"},
     {"memory", BT_SET_BYTES, AT(memory), 0, "1GiB", NULL, 0, 0, NULL, "memory"},
     {"out", BT_SET_TEXT, AT(out), BT_OPTIONAL | BT_PATHS, NULL, NULL, 0, 0, NULL, "result"},
     {"pool", BT_SET_CHOICE, AT(pool), BT_SCIENCE, "last", "last|mean", 0, 0, NULL, "pooling"},
@@ -80,6 +81,17 @@ static void lists_may_have_brackets(void **state)
     assert_int_equal(f.values.delays.n, 2);
     assert_int_equal(f.values.delays.v[1], 2);
     assert_int_equal(f.values.memory, 1572864);
+    bt_settings_clear(&f.settings);
+}
+
+static void auto_is_zero_where_it_may_stand(void **state)
+{
+    (void)state;
+    fixture f;
+    expect_ok(parse(&f, "ranks=3", "ranks=auto"));
+    assert_int_equal(f.values.ranks, 0);
+    bt_settings_clear(&f.settings);
+    expect_failure(parse(&f, "cv.seed=auto", NULL), BT_ERR_USAGE, "whole number");
     bt_settings_clear(&f.settings);
 }
 
@@ -153,6 +165,7 @@ int main(void)
         cmocka_unit_test_teardown(defaults_are_the_table, test_no_leak),
         cmocka_unit_test_teardown(later_wins, test_no_leak),
         cmocka_unit_test_teardown(lists_may_have_brackets, test_no_leak),
+        cmocka_unit_test_teardown(auto_is_zero_where_it_may_stand, test_no_leak),
         cmocka_unit_test_teardown(canonical_text_round_trips, test_no_leak),
         cmocka_unit_test_teardown(bad_words_are_named, test_no_leak),
         cmocka_unit_test_teardown(bad_files_name_the_line, test_no_leak),

@@ -264,7 +264,7 @@ static void test_the_same_recipe_is_done_another_is_refused(void **state)
     bt_text first = {0}, second = {0};
     expect_ok(encode(golden_words("tall", out, ""), &first));
     expect_failure(encode(golden_words("tall", out, "alphas=10,20"), NULL), BT_ERR_USAGE, "alphas");
-    expect_ok(encode(golden_words("tall", out, "delays=0 zscore=false threads=1 ceiling.threshold=0.2"), &second));
+    expect_ok(encode(golden_words("tall", out, "delays=0 zscore=false threads=1 ceiling.keep_above=0.2"), &second));
     assert_string_equal(first.data, second.data);
     bt_text_clear(&first);
     bt_text_clear(&second);

@@ -15,10 +15,10 @@ static bt_status collect(int n, char **words)
     return call_stage(&bt_collect_stage, n, words, &result);
 }
 
-/* collect artefacts=... out=SCRATCH/out ceiling.above=0.1 */
+/* collect artefacts=... out=SCRATCH/out ceiling.keep_above=0.1 */
 static bt_status collect_to(const char *out, const char *artefacts)
 {
-    char first[4096], second[512], third[] = "ceiling.above=0.1";
+    char first[4096], second[512], third[] = "ceiling.keep_above=0.1";
     (void)snprintf(first, sizeof first, "artefacts=%s", artefacts);
     (void)snprintf(second, sizeof second, "out=%s", test_path(test_scratch(), out));
     char *words[] = {first, second, third};
@@ -134,7 +134,7 @@ static void only_new_artefacts_are_read(void **state)
     bt_free(grown);
     bt_free(whole);
     /* other settings: nothing is taken over; fewer artefacts: their rows go */
-    char first[4096], second[256], third[] = "ceiling.above=0.4";
+    char first[4096], second[256], third[] = "ceiling.keep_above=0.4";
     (void)snprintf(first, sizeof first, "artefacts=%s", golden("scores_S01.h5"));
     (void)snprintf(second, sizeof second, "out=%s", test_path(test_scratch(), "grow"));
     char *words[] = {first, second, third};
