@@ -14,16 +14,6 @@ function(bt_common target)
   endif()
 endfunction()
 
-# What every program has. Under a sanitizer Open MPI's plugins stay loaded until the end, so that a leak report can name
-# them and tests/lsan.supp can tell them from ours.
-function(bt_program target)
-  bt_common(${target})
-  if(BRAINTUNE_SANITIZE)
-    target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/keep_plugins.c)
-    target_link_options(${target} PRIVATE -Wl,--export-dynamic-symbol=dlclose)
-  endif()
-endfunction()
-
 # bt_room(name USES room... LIBRARIES target... PUBLIC_LIBRARIES target...): every .c file of src/NAME and below.
 function(bt_room name)
   cmake_parse_arguments(ROOM "" "" "USES;LIBRARIES;PUBLIC_LIBRARIES" ${ARGN})
