@@ -53,13 +53,27 @@ bt_build()
     fi
 }
 
-# Runs braintune on as many ranks as there are cores here (8 at most), one thread each, bound where the machine lets us.
-bt_mpirun()
+# Settles how bt_mpirun starts ranks: one thread each, one rank per core (8 at most), bound where the machine lets us.
+# Cores, not hardware threads: Open MPI offers no more slots than that, and products gain nothing from the second thread.
+bt_mpirun_prepare()
 {
-    local cores
-    cores=$(nproc)
-    [ "$cores" -gt 8 ] && cores=8
+    local ranks bind
     if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
     export OMPI_MCA_btl_vader_single_copy_mechanism=none
-    mpirun --quiet -n "$cores" --map-by slot:PE=1 --bind-to "${BRAINTUNE_BIND:-core:overload-allowed}" "$@"
+    ranks=$(lscpu -p=CORE | grep -v '^#' | sort -u | wc -l) || ranks=0
+    if [ "$ranks" -lt 1 ] || [ "$ranks" -gt "$(nproc)" ]; then ranks=$(nproc); fi
+    [ "$ranks" -gt 8 ] && ranks=8
+    for bind in "${BRAINTUNE_BIND:-core:overload-allowed}" none; do
+        BT_MPIRUN=(mpirun --oversubscribe -n "$ranks" --map-by slot:PE=1 --bind-to "$bind")
+        "${BT_MPIRUN[@]}" true >/dev/null 2>&1 && return 0
+    done
+    "${BT_MPIRUN[@]}" true >&2 && return 0
+    echo "Open MPI starts no ranks on this machine; its own message is above, the call was: ${BT_MPIRUN[*]} true" >&2
+    return 4
+}
+
+# Quiet: Open MPI would add a page of its own to each message of ours.
+bt_mpirun()
+{
+    "${BT_MPIRUN[@]}" --quiet "$@"
 }
