@@ -97,13 +97,14 @@ void bt_inputs_close(bt_inputs *in)
 {
     bt_responses_close(&in->train);
     bt_responses_close(&in->test);
+    bt_responses_close(&in->repeats);
     bt_spaces_close(&in->spaces);
     bt_dataset_close(&in->dataset);
     bt_names_clear(&in->train_stories);
     bt_names_clear(&in->test_stories);
     bt_names_clear(&in->train_responses);
     bt_names_clear(&in->test_responses);
-    bt_names_clear(&in->repeats);
+    bt_names_clear(&in->repeat_files);
     bt_story_rows_clear(&in->train_rows);
     bt_story_rows_clear(&in->test_rows);
     bt_free(in->ceiling_file);
@@ -195,7 +196,7 @@ bt_status bt_inputs_record(const bt_inputs *in, const bt_encode_options *options
     BT_TRY(record_files(recipe, "test.features", &options->test_features, store));
     BT_TRY(record_files(recipe, "responses", &in->train_responses, store));
     BT_TRY(record_files(recipe, "test.responses", &in->test_responses, store));
-    BT_TRY(record_files(recipe, "repeats", &in->repeats, store));
+    BT_TRY(record_files(recipe, "repeats", &in->repeat_files, store));
     for (size_t i = 0; i < sizeof single / sizeof *single; ++i)
         if (single[i].path) BT_TRY(bt_record_file(recipe, single[i].name, single[i].path, store));
     if (in->dataset) BT_TRY(record_dataset(in, recipe));

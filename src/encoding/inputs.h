@@ -13,7 +13,8 @@ typedef struct {
     bt_spaces *spaces;
     bt_names train_stories, test_stories;      /* of the data set */
     bt_names train_responses, test_responses;  /* files, as bt_responses_open takes them */
-    bt_names repeats;                          /* files of test repeats, where ceilings come from them */
+    bt_names repeat_files;                     /* of the test stories, where ceilings come from repeats */
+    bt_responses *repeats;                     /* these, opened; NULL without */
     bt_responses *train, *test;                /* headers */
     bt_story_rows train_rows, test_rows;       /* of the responses */
     bool has_stories;                          /* training rows have story ids */

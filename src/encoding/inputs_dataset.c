@@ -96,6 +96,27 @@ cleanup:
     return status;
 }
 
+/* The repeats of all test stories, of as many rows and voxels as what they are the ceiling of. */
+static bt_status open_repeats(const bt_encode_options *options, bt_inputs *in)
+{
+    bt_status status = BT_OK;
+    bt_story_rows rows = {0};
+    BT_TRY(bt_dataset_responses(in->dataset, options->subject, &in->test_stories, "individual_repeats",
+                                &in->repeat_files));
+    BT_TRY(bt_responses_open(&in->repeat_files, NULL, NULL, &in->repeats));
+    BT_CHECK(bt_responses_repeats(in->repeats) >= 2, BT_ERR_INPUT,
+             "%s: expected at least 2 repeats, found %zu; take ceiling.from=file or none", in->repeat_files.items[0],
+             bt_responses_repeats(in->repeats));
+    BT_TRY(bt_dataset_story_rows(in->dataset, &in->test_stories, in->repeats, &rows));
+    BT_CHECK(bt_responses_voxels(in->repeats) == bt_responses_voxels(in->train), BT_ERR_INPUT,
+             "%s has %zu voxels, but %s has %zu; responses of one subject need equal columns",
+             in->repeat_files.items[0], bt_responses_voxels(in->repeats), in->train_responses.items[0],
+             bt_responses_voxels(in->train));
+cleanup:
+    bt_story_rows_clear(&rows);
+    return status;
+}
+
 /* Where the ceilings come from: the test repeats, the data set's file, or nowhere. */
 static bt_status find_ceiling(const bt_encode_options *options, bool have_repeats, bt_inputs *in)
 {
@@ -105,8 +126,7 @@ static bt_status find_ceiling(const bt_encode_options *options, bool have_repeat
              "ceiling.from=repeats: %s has no individual_repeats for every test story; take ceiling.from=file or none",
              options->subject);
     if (have_repeats && (automatic || options->ceiling_from == BT_CEILING_REPEATS)) {
-        BT_TRY(
-            bt_dataset_responses(in->dataset, options->subject, &in->test_stories, "individual_repeats", &in->repeats));
+        BT_TRY(open_repeats(options, in));
     } else if (automatic || options->ceiling_from == BT_CEILING_FILE) {
         in->ceiling_file = bt_dataset_ceiling_path(in->dataset, options->subject);
         BT_CHECK(in->ceiling_file || automatic, BT_ERR_INPUT,

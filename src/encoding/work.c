@@ -63,21 +63,12 @@ cleanup:
 /* Powers of this rank's voxels, from the test responses or from repeats beside them. */
 static bt_status read_powers(const worker *w, bt_power *powers)
 {
-    bt_status status = BT_OK;
-    bt_responses *repeats = NULL;
     const bt_range mine = bt_voxels_range(w->voxels);
-    if (bt_responses_have_repeats(w->test)) {
-        for (size_t v = 0; v < mine.high - mine.low; ++v) powers[v] = bt_voxels_power(w->voxels, v);
-        return BT_OK;
-    }
-    BT_TRY(bt_responses_open(&w->problem->in->repeats, NULL, NULL, &repeats));
-    BT_CHECK(bt_responses_voxels(repeats) == w->n_voxel, BT_ERR_INPUT, "%s has %zu voxels, but %s has %zu",
-             bt_responses_name(repeats, 0), bt_responses_voxels(repeats), bt_responses_name(w->train, 0), w->n_voxel);
-    BT_TRY(bt_powers_read(repeats, &w->problem->in->test_rows, w->problem->plan->test_drop,
-                          (bt_total_power)w->problem->options->total_power, mine.low, mine.high - mine.low, powers));
-cleanup:
-    bt_responses_close(&repeats);
-    return status;
+    if (!bt_responses_have_repeats(w->test))
+        return bt_powers_read(w->problem->in->repeats, &w->problem->in->test_rows, w->problem->plan->test_drop,
+                              (bt_total_power)w->problem->options->total_power, mine.low, mine.high - mine.low, powers);
+    for (size_t v = 0; v < mine.high - mine.low; ++v) powers[v] = bt_voxels_power(w->voxels, v);
+    return BT_OK;
 }
 
 static size_t count_repeats(const worker *w)
@@ -85,7 +76,7 @@ static size_t count_repeats(const worker *w)
     const bt_encode_options *const options = w->problem->options;
     const bool wanted = options->ceiling_from == BT_CEILING_AUTO || options->ceiling_from == BT_CEILING_REPEATS;
     if (bt_responses_have_repeats(w->test)) return wanted ? bt_responses_repeats(w->test) : 0;
-    return w->problem->in->repeats.n ? 2 : 0;
+    return w->problem->in->repeats ? bt_responses_repeats(w->problem->in->repeats) : 0;
 }
 
 /* Ceilings into the file: my group's powers, if I am in the first group. Collective over the world. */
@@ -123,6 +114,7 @@ static bt_status build_design(const worker *w, size_t space, bool test, double *
         options.drop_first = w->problem->plan->test_drop_first;
     }
     const bt_spaces_rows rows = bt_inputs_rows(w->problem->in, test);
+    BT_TRY(bt_fault_point("encode.design"));
     BT_TRY(bt_spaces_read(w->problem->in->spaces, space, &rows, &x));
     BT_TRY(bt_design_create(x, rows.rows, bt_spaces_width(w->problem->in->spaces, space), &options, design, &n_row));
 cleanup:
@@ -201,6 +193,7 @@ static bt_status pack(const worker *w, const bt_fit *fit, double **packed)
 {
     bt_status status = BT_OK;
     const size_t n = fit->n_voxel;
+    BT_TRY(bt_fault_point("encode.collect"));
     BT_ALLOC(*packed, map_rows(w) * n);
     memcpy(*packed + BT_MAP_R * n, fit->r, n * sizeof **packed);
     memcpy(*packed + BT_MAP_R2 * n, fit->r2, n * sizeof **packed);

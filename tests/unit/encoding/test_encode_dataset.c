@@ -222,6 +222,33 @@ static void test_data_sets_that_do_not_fit_are_refused(void **state)
     expect_refused(broken, "layers=1", BT_ERR_INPUT, "bread.hf5");
 }
 
+/* Repeats beside a stored response that are shorter, narrower or too few: their ceilings would be of something else. */
+static void test_repeats_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    static const size_t stored[2] = {72, WORLD_VOXELS};
+    static const struct {
+        size_t shape[3];
+        const char *part;
+    } cases[] = {{{4, 71, WORLD_VOXELS}, "has 71 rows, but"},
+                 {{4, 72, WORLD_VOXELS - 1}, "has 10 voxels, but"},
+                 {{1, 72, WORLD_VOXELS}, "at least 2 repeats, found 1"}};
+    double *const y = bt_calloc(4 * 72 * WORLD_VOXELS, sizeof *y);
+    const char *const broken = world_make("repeats");
+    for (size_t i = 0; i < 4 * 72 * WORLD_VOXELS; ++i) y[i] = (double)(i * 7 % 13);
+    for (size_t i = 0; i < 3; ++i) {
+        bt_h5 *file = NULL;
+        expect_ok(bt_h5_create(kept_path(test_path(broken, "derivative/preprocessed_data/S1/date.hf5")), &file));
+        expect_ok(bt_h5_write(file, "/data", BT_F64, 2, stored, y));
+        expect_ok(bt_h5_write(file, "/individual_repeats", BT_F64, 3, cases[i].shape, y));
+        expect_ok(bt_h5_close(&file));
+        expect_refused(broken, "layers=1 test.target=data", BT_ERR_INPUT, cases[i].part);
+    }
+    expect_ok(
+        encode(world_words(broken, encode_scratch("none.h5"), "layers=1 test.target=data ceiling.from=none"), NULL));
+    bt_free(y);
+}
+
 /* Features of a story that are as long as its responses, instead of one row per trigger. */
 static void test_features_of_another_length_are_refused(void **state)
 {
@@ -292,6 +319,7 @@ int main(void)
         TEST(test_spaces_join_and_default_to_all),
         TEST(test_ceilings_from_repeats_file_or_nowhere),
         TEST(test_data_sets_that_do_not_fit_are_refused),
+        TEST(test_repeats_that_do_not_fit_are_refused),
         TEST(test_features_of_another_length_are_refused),
         TEST(test_released_settings_run),
     };
