@@ -1,5 +1,6 @@
 #include "io/array.h"
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "dist/partition.h"
@@ -99,11 +100,12 @@ cleanup:
 bt_status bt_array_open(const char *spec, const bt_comm *comm, bt_array **out)
 {
     bt_status status = BT_OK;
-    bt_array *array = NULL;
+    bt_array *array = bt_calloc(1, sizeof *array);
     *out = NULL;
-    BT_ALLOC(array, 1);
-    array->spec = bt_strdup(spec);
-    BT_CHECK(array->spec, BT_ERR_MEMORY, "%s: out of memory", spec);
+    if (array) array->spec = bt_strdup(spec);
+    if (!array || !array->spec) status = bt_fail(BT_ERR_MEMORY, "%s: out of memory", spec);
+    if (comm) status = bt_agree(comm, status);
+    if (status != BT_OK) goto cleanup;
     status = open_either(array, comm);
     if (comm) status = bt_agree(comm, status);
     if (status != BT_OK) goto cleanup;
@@ -221,7 +223,8 @@ static bt_range columns_of(const transposition *t, size_t rank)
 static bt_status read_my_rows(const transposition *t, size_t row, bt_range mine)
 {
     const size_t n = mine.high - mine.low;
-    const bt_status status = bt_array_read(t->array, t->slab, row + mine.low, n, 0, t->n_column, BT_F32, t->block);
+    bt_status status = bt_fault_point("array.columns");
+    if (status == BT_OK) status = bt_array_read(t->array, t->slab, row + mine.low, n, 0, t->n_column, BT_F32, t->block);
     if (status != BT_OK) return status;
     float *to = t->packed;
     for (size_t rank = 0; rank < t->n_rank; ++rank) {

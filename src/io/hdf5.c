@@ -56,7 +56,7 @@ cleanup:
 }
 
 /* Access properties; no lock file system calls, which read-only and some network trees refuse. */
-static bt_status access_list(const bt_h5 *file, const bt_comm *comm, hid_t *list)
+static bt_status access_list(const bt_h5 *file, hid_t *list)
 {
     bt_status status = BT_OK;
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -64,9 +64,6 @@ static bt_status access_list(const bt_h5 *file, const bt_comm *comm, hid_t *list
     BT_H5_CHECK(*list >= 0 && H5Pset_fclose_degree(*list, H5F_CLOSE_STRONG) >= 0 &&
                     H5Pset_file_locking(*list, false, true) >= 0,
                 BT_ERR_INTERNAL, file, NULL, "HDF5 access properties");
-    if (comm && bt_comm_size(comm) > 1)
-        BT_H5_CHECK(H5Pset_fapl_mpio(*list, bt_comm_mpi(comm), MPI_INFO_NULL) >= 0, BT_ERR_INTERNAL, file, NULL,
-                    "HDF5 over MPI-IO");
 cleanup:
     return status;
 }
@@ -78,7 +75,7 @@ bt_status bt_h5_create(const char *path, bt_h5 **out)
     hid_t access = H5I_INVALID_HID, creation = H5I_INVALID_HID;
     *out = NULL;
     BT_TRY(new_handle(path, true, &file));
-    BT_TRY(access_list(file, NULL, &access));
+    BT_TRY(access_list(file, &access));
     BT_TRY(bt_h5_use_driver(file, access));
     creation = H5Pcreate(H5P_FILE_CREATE);
     BT_H5_CHECK(creation >= 0 && H5Pset_obj_track_times(creation, false) >= 0, BT_ERR_INTERNAL, file, NULL,
@@ -105,11 +102,11 @@ cleanup:
     return status;
 }
 
-static bt_status open_id(bt_h5 *file, const bt_comm *comm)
+static bt_status open_id(bt_h5 *file)
 {
     bt_status status = BT_OK;
     hid_t access = H5I_INVALID_HID;
-    BT_TRY(access_list(file, comm, &access));
+    BT_TRY(access_list(file, &access));
     file->id = H5Fopen(file->path, H5F_ACC_RDONLY, access);
     BT_H5_CHECK(file->id >= 0, BT_ERR_INPUT, file, NULL, "cannot be read as HDF5; fetch or write it again");
 cleanup:
@@ -128,7 +125,7 @@ bt_status bt_h5_open(const char *path, const bt_comm *comm, bt_h5 **out)
     if (status == BT_OK && (!shared || bt_comm_rank(comm) == 0)) status = check_signature(path);
     if (shared) status = bt_agree(comm, status);
     if (status != BT_OK) goto cleanup;
-    status = open_id(file, comm);
+    status = open_id(file);
     if (shared) status = bt_agree(comm, status);
     if (status != BT_OK) goto cleanup;
     *out = file;

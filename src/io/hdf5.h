@@ -26,7 +26,9 @@ typedef struct {
 } bt_h5_shape;
 
 bt_status bt_h5_create(const char *path, bt_h5 **out) BT_MUST_CHECK; /* one rank; truncates */
-/* comm NULL or of one rank: serial. Else collective, MPI-IO. Checks bt_file_check and the HDF5 signature first. */
+/* comm NULL: this rank alone. Else collective: all ranks open it, or none does; reading and closing are each rank's
+ * own, so that a rank that fails alone never waits in HDF5 (hence no MPI-IO). Checks bt_file_check and the HDF5
+ * signature first. */
 bt_status bt_h5_open(const char *path, const bt_comm *comm, bt_h5 **out) BT_MUST_CHECK;
 /* Flushes and closes; for a written file a failure here (disk full) is an error. Takes NULL handle. */
 bt_status bt_h5_close(bt_h5 **file) BT_MUST_CHECK;

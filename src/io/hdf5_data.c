@@ -1,4 +1,4 @@
-/* Data sets, moved in pieces that no call of HDF5 or MPI-IO finds too large. */
+/* Data sets, moved in pieces that no call of HDF5 finds too large. */
 #include "base/memory.h"
 #include "io/hdf5.h"
 #include "io/hdf5_internal.h"
