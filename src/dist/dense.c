@@ -58,8 +58,8 @@ bt_status bt_dense_gram_grid(const bt_comm *comm, bt_dense_layout layout, const 
     const size_t order = rows ? m : n;
     bt_blacs_grid grid = {0};
     bt_blacs_matrix a = {0}, c = {0};
-    BT_TRY(bt_blacs_open(comm, layout.most, &grid));
-    status = bt_blacs_matrix_create(&grid, n, m, layout.block, &a);
+    status = bt_blacs_open(comm, layout.most, &grid);
+    if (status == BT_OK) status = bt_blacs_matrix_create(&grid, n, m, layout.block, &a);
     if (status == BT_OK) status = bt_blacs_matrix_create(&grid, order, order, layout.block, &c);
     if (status == BT_OK) status = bt_fault_point("dense.gram");
     BT_TRY(bt_agree(comm, status));
@@ -118,8 +118,8 @@ bt_status bt_dense_eigen_grid(const bt_comm *comm, bt_dense_layout layout, const
     int info = 0;
     bt_blacs_grid grid = {0};
     bt_blacs_matrix local = {0}, z = {0};
-    BT_TRY(bt_blacs_open(comm, layout.most, &grid));
-    status = bt_blacs_matrix_create(&grid, n, n, layout.block, &local);
+    status = bt_blacs_open(comm, layout.most, &grid);
+    if (status == BT_OK) status = bt_blacs_matrix_create(&grid, n, n, layout.block, &local);
     if (status == BT_OK) status = bt_blacs_matrix_create(&grid, n, n, layout.block, &z);
     if (status == BT_OK) status = bt_fault_point("dense.eigen");
     BT_TRY(bt_agree(comm, status));

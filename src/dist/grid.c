@@ -82,7 +82,7 @@ bt_status bt_grid_create(const bt_comm *comm, const size_t extents[BT_AXIS_COUNT
         const size_t rank = (size_t)bt_comm_rank(comm);
         grid->place[axis] = rank / stride % grid->extents[axis];
         const size_t line = rank - grid->place[axis] * stride; /* the first rank of my line */
-        BT_TRY(bt_comm_split(comm, (int)line, &grid->comms[axis]));
+        BT_TRY(bt_agree(comm, bt_comm_split(comm, (int)line, &grid->comms[axis])));
         stride *= grid->extents[axis];
     }
     *out = grid;

@@ -56,6 +56,7 @@ bt_status bt_powers_read(const bt_responses *repeats, const bt_story_rows *rows,
     double *sum = NULL;
     BT_ALLOC(block, bt_responses_rows_all(repeats) * BLOCK);
     BT_ALLOC(sum, n_kept * BLOCK);
+    BT_TRY(bt_fault_point("ceiling.read"));
     memset(powers, 0, n_voxel * sizeof *powers);
     for (size_t low = 0; low < n_voxel; low += BLOCK) {
         const size_t n = n_voxel - low < BLOCK ? n_voxel - low : BLOCK;
@@ -86,6 +87,7 @@ static bt_status open_inputs(ceiling_inputs *in)
 {
     bt_status status = BT_OK;
     const ceiling_options *const options = in->options;
+    BT_TRY(bt_fault_point("ceiling.open"));
     BT_TRY(bt_dataset_open(options->dataset, &in->dataset));
     BT_TRY(bt_dataset_check_subject(in->dataset, options->subject));
     BT_TRY(bt_stories_resolve(in->dataset, &options->test_roles, &in->stories));

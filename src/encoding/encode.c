@@ -1,5 +1,6 @@
 #include "encoding/encode.h"
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "encoding/summary.h"
 #include "encoding/work.h"
@@ -15,6 +16,7 @@ static bt_status prepare(const bt_stage_call *call, everything *all)
 {
     bt_status status = BT_OK;
     const bt_encode_options *const options = call->options;
+    BT_TRY(bt_fault_point("encode.open"));
     BT_TRY(bt_inputs_open(options, &all->in));
     BT_TRY(bt_encode_plan_create(options, call->settings, all->in.has_stories, &all->plan));
     BT_TRY(bt_folds_create(&all->plan.cv, &all->in.train_rows, &all->folds));

@@ -83,20 +83,36 @@ cleanup:
     return status;
 }
 
+/* What comes before the files: this rank alone. *out is set on failure too. */
+static bt_status prepare(const bt_names *specs, const char *mask, size_t *n_masked, bt_responses **out)
+{
+    bt_status status = BT_OK;
+    bt_responses *responses = NULL;
+    BT_CHECK(specs->n > 0, BT_ERR_USAGE, "responses: expected at least one file, found none");
+    BT_ALLOC(responses, 1);
+    *out = responses;
+    BT_ALLOC(responses->files, specs->n);
+    BT_TRY(bt_names_copy(specs, &responses->specs));
+    BT_TRY(open_mask(responses, mask, n_masked));
+cleanup:
+    return status;
+}
+
+static bt_status agree(const bt_comm *comm, bt_status status)
+{
+    return comm ? bt_agree(comm, status) : status;
+}
+
 bt_status bt_responses_open(const bt_names *specs, const char *mask, const bt_comm *comm, bt_responses **out)
 {
     bt_status status = BT_OK;
     bt_responses *responses = NULL;
     size_t n_masked = 0;
     *out = NULL;
-    BT_CHECK(specs->n > 0, BT_ERR_USAGE, "responses: expected at least one file, found none");
-    BT_ALLOC(responses, 1);
-    BT_ALLOC(responses->files, specs->n);
-    BT_TRY(bt_names_copy(specs, &responses->specs));
-    BT_TRY(open_mask(responses, mask, &n_masked));
+    BT_TRY(agree(comm, prepare(specs, mask, &n_masked, &responses)));
     for (size_t i = 0; i < specs->n; ++i) {
         if (is_nifti(specs->items[i]))
-            BT_TRY(open_nifti(responses, specs->items[i], n_masked, &responses->files[i]));
+            BT_TRY(agree(comm, open_nifti(responses, specs->items[i], n_masked, &responses->files[i])));
         else
             BT_TRY(open_array(specs->items[i], comm, &responses->files[i]));
         BT_TRY(check_alike(responses, i));

@@ -1,5 +1,6 @@
 #include "extraction/lowlevel.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "extraction/internal.h"
@@ -120,6 +121,7 @@ static bt_status describe(const options *o, const bt_sound *story, float *rows)
     bins b = {.story = story, .o = o};
     double *values = NULL, *times = NULL, *resampled = NULL;
     int rate = 0;
+    BT_TRY(bt_fault_point("lowlevel.story"));
     BT_TRY(bt_audio_read(story->audio, RATE, &b.samples, &b.n_sample, &rate));
     b.n_bin = bt_bin_count(b.n_sample, RATE, o->bin);
     BT_CHECK(b.n_bin > 0, BT_ERR_INPUT, "%s: %g s of sound are shorter than one bin of %g s; make bin= shorter",
@@ -146,7 +148,7 @@ cleanup:
 
 static bt_status write_story(bt_h5 *file, const options *o, const bt_sound *story, const float *rows)
 {
-    bt_status status = BT_OK;
+    bt_status status = bt_fault_point("lowlevel.write");
     for (size_t kind = 0; kind < N_KIND && status == BT_OK; ++kind) {
         if (!is_asked(o, kind)) continue;
         const size_t shape[2] = {story->n_tr, width_of(o, kind)};

@@ -1,4 +1,5 @@
 /* What the root writes. */
+#include "base/fault.h"
 #include "base/memory.h"
 #include "extraction/internal.h"
 #include "stimulus/features_file.h"
@@ -31,7 +32,7 @@ static char *layer_path(const bt_extraction *extraction, const char *name, size_
 bt_status bt_layers_reserve(const bt_extraction *extraction, const char *name, size_t n_row)
 {
     const size_t shape[2] = {n_row, extraction->facts.n_hidden};
-    bt_status status = BT_OK;
+    bt_status status = bt_fault_point("features.write");
     for (size_t l = 0; l < extraction->n_layer && status == BT_OK; ++l) {
         char *const path = layer_path(extraction, name, l);
         status = path ? bt_h5_reserve(extraction->file, path, BT_F32, 2, shape) : BT_ERR_MEMORY;

@@ -1,5 +1,6 @@
 #include "extraction/sounds.h"
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "io/audio.h"
 #include "stimulus/timing.h"
@@ -89,9 +90,11 @@ static bt_status measure_all(const bt_sounds *sounds, double *lengths)
 bt_status bt_sounds_measure(const bt_comm *comm, bt_sounds *sounds)
 {
     bt_status status = BT_OK;
-    double *lengths = NULL;
-    BT_ALLOC(lengths, 2 * sounds->n);
-    if (bt_comm_rank(comm) == 0) status = measure_all(sounds, lengths);
+    double *const lengths = bt_calloc(2 * sounds->n, sizeof *lengths);
+    if (!lengths)
+        status = BT_ERR_MEMORY;
+    else if (bt_comm_rank(comm) == 0)
+        status = measure_all(sounds, lengths);
     BT_TRY(bt_agree(comm, status));
     BT_TRY(bt_comm_broadcast(comm, 0, lengths, 2 * sounds->n * sizeof *lengths));
     for (size_t i = 0; i < sounds->n; ++i) {
@@ -169,7 +172,8 @@ bt_status bt_sound_read(const bt_comm *comm, const bt_sound *sound, int rate, fl
     *samples = NULL;
     if (bt_comm_rank(comm) == 0) {
         int found_rate = 0;
-        status = bt_audio_read(sound->audio, rate, samples, n_sample, &found_rate);
+        status = bt_fault_point("features.sound");
+        if (status == BT_OK) status = bt_audio_read(sound->audio, rate, samples, n_sample, &found_rate);
         n = *n_sample;
     }
     BT_TRY(bt_agree(comm, status));

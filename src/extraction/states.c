@@ -1,3 +1,4 @@
+#include "base/fault.h"
 #include "base/memory.h"
 #include "extraction/internal.h"
 #include "stimulus/timing.h"
@@ -102,6 +103,7 @@ bt_status bt_window_states(const bt_extraction *extraction, const char *name, co
         memcpy(batch->samples + batch->offsets[w], sound + low, (high - low) * sizeof *sound);
         batch->offsets[w + 1] = batch->offsets[w] + (high - low);
     }
+    BT_TRY(bt_fault_point("features.states"));
     BT_TRY(bt_model_states(extraction->model, batch->samples, batch->offsets, n, extraction->layers,
                            extraction->n_layer, extraction->pool, batch->states));
     BT_TRY(bt_states_finite(extraction, name, bt_window_end(first, extraction->stride), n, batch->states));

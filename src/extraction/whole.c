@@ -1,4 +1,5 @@
 /* Each file as one input. */
+#include "base/fault.h"
 #include "base/memory.h"
 #include "extraction/internal.h"
 #include "io/audio.h"
@@ -22,6 +23,7 @@ static bt_status compute(const bt_extraction *extraction, const bt_sound *sound,
     const size_t n_frame = bt_model_frames(extraction->model, n_sample), offsets[2] = {0, n_sample};
     result->n_frame = n_frame;
     BT_ALLOC(result->states, extraction->n_layer * n_frame * extraction->facts.n_hidden);
+    BT_TRY(bt_fault_point("features.states"));
     BT_TRY(bt_model_states(extraction->model, samples, offsets, 1, extraction->layers, extraction->n_layer,
                            BT_POOL_NONE, result->states));
     BT_TRY(bt_states_finite(extraction, sound->audio, 0, n_frame, result->states));

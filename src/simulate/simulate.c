@@ -137,6 +137,15 @@ cleanup:
     return status;
 }
 
+static bt_status make_recipe(const bt_stage_call *call, bt_recipe **recipe)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_recipe_create(bt_simulate_stage.name, bt_simulate_stage.version, recipe));
+    BT_TRY(bt_recipe_settings(*recipe, call->settings));
+cleanup:
+    return status;
+}
+
 static bt_status run(const bt_stage_call *call)
 {
     bt_status status = BT_OK;
@@ -147,10 +156,9 @@ static bt_status run(const bt_stage_call *call)
                                      .suffix = "",
                                      .folder = true,
                                      .overwrite = call->common->overwrite};
-    BT_TRY(bt_simulate_check(call->options));
+    BT_TRY(bt_agree(call->comm, bt_simulate_check(call->options)));
     if (call->common->dry_run) return estimate(call, call->options);
-    BT_TRY(bt_recipe_create(bt_simulate_stage.name, bt_simulate_stage.version, &recipe));
-    BT_TRY(bt_recipe_settings(recipe, call->settings));
+    BT_TRY(bt_agree(call->comm, make_recipe(call, &recipe)));
     BT_TRY(bt_artefact_begin(&place, recipe, call->comm, &artefact));
     if (!bt_artefact_is_done(artefact)) {
         BT_TRY(make_world(call, bt_artefact_temporary(artefact)));
