@@ -54,12 +54,29 @@ static entry find(const bt_settings *settings, const char *key)
     return (entry){0};
 }
 
+/* A key such as `stories` that is only the front of others: names them. */
+static bt_status front_of_keys(const char *const *keys, size_t n, const char *key, const char *origin)
+{
+    bt_status status = BT_OK;
+    bt_text parts = {0};
+    const size_t length = strlen(key);
+    for (size_t i = 0; i < n; ++i)
+        if (bt_starts_with(keys[i], key) && keys[i][length] == '.')
+            BT_TRY(bt_text_add(&parts, "%s%s", parts.length ? ", " : "", keys[i]));
+    if (parts.length) status = bt_fail(BT_ERR_USAGE, "%s: unknown key %s; there is %s", origin, key, parts.data);
+cleanup:
+    bt_text_clear(&parts);
+    return status;
+}
+
 static bt_status unknown_key(const bt_settings *settings, const char *key, const char *origin)
 {
     const char *keys[MOST_KEYS];
     size_t n = count_keys(settings);
     if (n > MOST_KEYS) n = MOST_KEYS;
     for (size_t i = 0; i < n; ++i) keys[i] = entry_at(settings, i).setting->key;
+    const bt_status status = front_of_keys(keys, n, key, origin);
+    if (status != BT_OK) return status;
     const char *const nearest = bt_nearest(key, keys, n);
     if (nearest) return bt_fail(BT_ERR_USAGE, "%s: unknown key %s; did you mean %s?", origin, key, nearest);
     return bt_fail(BT_ERR_USAGE, "%s: unknown key %s; --help lists the known ones", origin, key);

@@ -290,19 +290,33 @@ bt_status bt_setting_print(const bt_setting *setting, const void *value, bt_text
     return BT_OK;
 }
 
+static const char *help_type(const bt_setting *setting)
+{
+    if (setting->choices) return setting->choices;
+    if ((setting->flags & BT_PATHS) && setting->type == BT_SET_TEXT) return "a path";
+    if ((setting->flags & BT_PATHS) && setting->type == BT_SET_TEXTS) return "paths a,b,c";
+    return type_name(setting->type);
+}
+
+/* A bound that only guards against slips (a million and more) is not worth a reader's time. */
+static bt_status help_range(const bt_setting *setting, bt_text *out)
+{
+    const double far = 1e6;
+    if (setting->low == 0.0 && setting->high == 0.0) return BT_OK;
+    if (setting->low > -far && setting->high < far)
+        return bt_text_add(out, ", from %g to %g", setting->low, setting->high);
+    if (setting->low > -far) return bt_text_add(out, ", at least %g", setting->low);
+    return setting->high < far ? bt_text_add(out, ", at most %g", setting->high) : BT_OK;
+}
+
 bt_status bt_setting_help(const bt_setting *setting, bt_text *out)
 {
     bt_status status = BT_OK;
     BT_TRY(bt_text_add(out, "  %-24s %s%s", setting->key, setting->help,
                        setting->flags & BT_REQUIRED ? " (required)" : ""));
-    BT_TRY(bt_text_add(out, "\n  %-24s   ", ""));
-    if (setting->choices)
-        BT_TRY(bt_text_add(out, "%s", setting->choices));
-    else
-        BT_TRY(bt_text_add(out, "%s", type_name(setting->type)));
-    if (setting->unit) BT_TRY(bt_text_add(out, ", in %s", setting->unit));
-    if (setting->low != 0.0 || setting->high != 0.0)
-        BT_TRY(bt_text_add(out, ", from %g to %g", setting->low, setting->high));
+    BT_TRY(bt_text_add(out, "\n  %-24s   %s%s", "", help_type(setting), setting->flags & BT_AUTO ? " or auto" : ""));
+    if (setting->unit && setting->type != BT_SET_BYTES) BT_TRY(bt_text_add(out, ", in %s", setting->unit));
+    BT_TRY(help_range(setting, out));
     if (setting->preset) BT_TRY(bt_text_add(out, "; default %s", setting->preset));
     BT_TRY(bt_text_add(out, "\n"));
 cleanup:

@@ -1,5 +1,3 @@
-#include "base/log.h"
-#include "base/text.h"
 #include "cli/command.h"
 
 #include <string.h>
@@ -10,17 +8,11 @@ int bt_exit_code(bt_status status)
     return (int)status;
 }
 
-static int unknown_command(const char *name)
+static bool asks_help(int n_word, char **words)
 {
-    enum { MOST = 32 };
-    const char *names[MOST];
-    size_t n = 0;
-    for (size_t i = 0; i < bt_stages_count; ++i) names[n++] = bt_stages[i]->name;
-    for (size_t i = 0; i < bt_commands_count; ++i) names[n++] = bt_commands[i].name;
-    const char *const nearest = bt_nearest(name, names, n);
-    (void)fprintf(stderr, "braintune: error: unknown command %s; %s%s%s\n", name, nearest ? "did you mean " : "",
-                  nearest ? nearest : "`braintune help` lists the commands", nearest ? "?" : "");
-    return BT_ERR_USAGE;
+    for (int i = 0; i < n_word; ++i)
+        if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) return true;
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -32,8 +24,8 @@ int main(int argc, char **argv)
     const char *name = argv[1];
     if (!strcmp(name, "--help") || !strcmp(name, "-h")) name = "help";
     if (!strcmp(name, "--version")) name = "version";
-    for (size_t i = 0; i < bt_commands_count; ++i)
-        if (!strcmp(bt_commands[i].name, name)) return bt_commands[i].run(argc - 2, argv + 2);
+    const bt_command *const command = bt_command_find(name);
+    if (command) return asks_help(argc - 2, argv + 2) ? bt_command_help(command) : command->run(argc - 2, argv + 2);
     const bt_stage *const stage = bt_stage_find(name);
-    return stage ? bt_stage_command(stage, argc - 2, argv + 2) : unknown_command(name);
+    return stage ? bt_stage_command(stage, argc - 2, argv + 2) : bt_unknown_command(name);
 }

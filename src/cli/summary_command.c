@@ -10,8 +10,19 @@ typedef struct {
 
 static const bt_setting table[] = {
     {"results", BT_SET_TEXT, offsetof(summary_options, results), BT_REQUIRED | BT_PATHS, NULL, NULL, 0, 0, NULL,
-     "folder that collect made"},
+     "folder that `braintune collect` wrote"},
 };
+
+bt_status bt_summary_help(bt_text *out)
+{
+    summary_options options = {0};
+    bt_settings settings = {0};
+    bt_settings_add(&settings, table, sizeof table / sizeof *table, &options);
+    const bt_status status =
+        bt_text_add(out, "braintune summary results=DIR: r by ROI and layer, and noise ceilings, of "
+                         "a collected experiment\n\nexample: braintune summary results=results\n\nkeys:\n");
+    return status == BT_OK ? bt_settings_help(&settings, out) : status;
+}
 
 int bt_summary_command(int n_word, char **words)
 {

@@ -12,7 +12,7 @@ int bt_version_command(int n_word, char **words)
     (void)printf("braintune %s\n", BRAINTUNE_VERSION);
     BT_TRY(bt_device_create(BT_DEVICE_CPU, &device));
     BT_TRY(bt_device_describe(device, text, sizeof text));
-    (void)printf("%s", text);
+    (void)printf("%s\n", text);
 cleanup:
     bt_device_destroy(&device);
     return bt_exit_code(status);

@@ -15,7 +15,7 @@
 const bt_setting bt_common_settings[] = {
     {"store", BT_SET_TEXT, offsetof(bt_common, store), BT_PATHS, "store", NULL, 0, 0, NULL, "folder of artefacts"},
     {"out", BT_SET_TEXT, offsetof(bt_common, out), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
-     "where the result goes; empty: the store, by its digest"},
+     "where the result goes; empty: the store, by its digest (collect: results; figures: figures in results)"},
     {"overwrite", BT_SET_BOOL, offsetof(bt_common, overwrite), 0, "false", NULL, 0, 0, NULL,
      "replace another result at out="},
     {"dry_run", BT_SET_BOOL, offsetof(bt_common, dry_run), 0, "false", NULL, 0, 0, NULL,

@@ -11,10 +11,20 @@ for stage in $("$BRAINTUNE" help | awk '/^stages/ { on = 1; next } /^$/ { on = 0
     grep -q 'store  ' <<<"$help" || fail "$stage --help does not list store="
     grep -q 'default' <<<"$help" || fail "$stage --help has no defaults"
 done
+for command in inspect summary version help; do
+    "$BRAINTUNE" "$command" --help >/dev/null || fail "$command --help"
+    cmp <("$BRAINTUNE" "$command" --help) <("$BRAINTUNE" help "$command") || fail "help $command is not $command --help"
+done
+"$BRAINTUNE" inspect anything --help | grep -q 'map=' || fail "inspect PATH --help"
 set +e
 message=$("$BRAINTUNE" encod 2>&1); code=$?
 [ $code -eq 2 ] || fail "unknown command: exit $code"
 grep -q 'did you mean encode' <<<"$message" || fail "$message"
+message=$("$BRAINTUNE" help encod 2>&1); code=$?
+[ $code -eq 2 ] || fail "help of an unknown command: exit $code"
+grep -q 'did you mean encode' <<<"$message" || fail "$message"
+message=$("$BRAINTUNE" inspect README.md out=x.npy 2>&1); code=$?
+[ $code -eq 2 ] && grep -q 'map=' <<<"$message" || fail "inspect out= without map=: exit $code, $message"
 "$BRAINTUNE" >/dev/null 2>&1; [ $? -eq 2 ] || fail "no command"
 out=$("$BRAINTUNE" encode nonsense=1 2>/dev/null); code=$?
 [ $code -eq 2 ] && [ -z "$out" ] || fail "messages belong on standard error"

@@ -118,6 +118,7 @@ static void bad_words_are_named(void **state)
     } cases[] = {
         {"delay=1", "did you mean delays?"},
         {"xyzzy=1", "unknown key xyzzy"},
+        {"stories=a", "unknown key stories; there is stories.encode"},
         {"window.stride=fast", "expected a number, in s"},
         {"window.stride=0", "between 0.001 and 60"},
         {"window.stride=nan", "expected a number"},
@@ -137,6 +138,27 @@ static void bad_words_are_named(void **state)
         expect_failure(parse(&f, cases[i].word, NULL), BT_ERR_USAGE, cases[i].part);
         bt_settings_clear(&f.settings);
     }
+}
+
+static void help_is_what_the_parser_takes(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {
+        "  cv.seed                  seed\n                             a whole number, at least 0; default 0\n",
+        "a number, in s, from 0.001 to 60; default 0.1",
+        "a whole number or auto, in ranks, from 0 to 64; default auto",
+        "last|mean; default last",
+        "whole numbers a,b,c, in TR, from 0 to 20; default 1,2,3,4",
+        "a path\n",
+    };
+    fixture f;
+    bt_text text = {0};
+    expect_ok(parse(&f, NULL, NULL));
+    expect_ok(bt_settings_help(&f.settings, &text));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i)
+        if (!strstr(text.data, parts[i])) fail_msg("no \"%s\" in:\n%s", parts[i], text.data);
+    bt_text_clear(&text);
+    bt_settings_clear(&f.settings);
 }
 
 static void bad_files_name_the_line(void **state)
@@ -168,6 +190,7 @@ int main(void)
         cmocka_unit_test_teardown(auto_is_zero_where_it_may_stand, test_no_leak),
         cmocka_unit_test_teardown(canonical_text_round_trips, test_no_leak),
         cmocka_unit_test_teardown(bad_words_are_named, test_no_leak),
+        cmocka_unit_test_teardown(help_is_what_the_parser_takes, test_no_leak),
         cmocka_unit_test_teardown(bad_files_name_the_line, test_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
