@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static bt_status reserve(bt_text *text, size_t more)
 {
@@ -141,12 +142,13 @@ const char *bt_nearest(const char *word, const char *const *candidates, size_t n
     const char *best = NULL;
     size_t least = SIZE_MAX;
     for (size_t i = 0; i < n; ++i) {
-        const size_t distance = bt_edit_distance(word, candidates[i]);
+        const size_t distance = strcasecmp(word, candidates[i]) ? bt_edit_distance(word, candidates[i]) : 0;
         if (distance < least) {
             least = distance;
             best = candidates[i];
         }
     }
-    const size_t slack = strlen(word) / 3 > 2 ? strlen(word) / 3 : 2;
-    return least <= slack ? best : NULL;
+    const size_t length = strlen(word), slack = length / 3 > 2 ? length / 3 : 2;
+    if (best && !strcasecmp(word, best)) return best;
+    return least <= slack && least < length ? best : NULL; /* something of the word must be left */
 }

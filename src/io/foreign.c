@@ -21,7 +21,7 @@ const char *bt_file_kind_name(bt_file_kind kind)
 {
     static const char *const names[] = {
         "unknown",  "annex or lfs stub", "HDF5",        "npy",  "NIfTI", "audio",
-        "TextGrid", "TR report",         "safetensors", "JSON", "YAML",  "CSV",
+        "TextGrid", "TR report",         "safetensors", "JSON", "YAML",  "table",
     };
     return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "unknown";
 }

@@ -203,28 +203,43 @@ cleanup:
     return status;
 }
 
-/* "; did you mean X?", "; there is a, b, c", or nothing, for a path that is not there. */
-static bt_status suggest(const bt_h5 *file, const char *path, bt_text *text)
+bt_status bt_h5_members(const bt_h5 *file, const char *group, const char *near, bt_text *text)
 {
     enum { SHOWN = 8 };
     bt_status status = BT_OK;
-    bt_names siblings = {0};
-    char *const parent = bt_path_parent(path);
-    BT_CHECK(parent, BT_ERR_MEMORY, "out of memory");
-    const char *const group = strcmp(parent, ".") ? parent : "/";
-    if (!bt_h5_has(file, group)) goto cleanup;
-    BT_TRY(bt_h5_list(file, group, &siblings));
-    const char *const nearest = bt_nearest(bt_path_base(path), (const char *const *)siblings.items, siblings.n);
+    bt_names members = {0};
+    BT_TRY(bt_h5_list(file, group, &members));
+    const char *const nearest = near ? bt_nearest(near, (const char *const *)members.items, members.n) : NULL;
     if (nearest) {
         BT_TRY(bt_text_add(text, "; did you mean %s?", nearest));
     } else {
-        for (size_t i = 0; i < siblings.n && i < SHOWN; ++i)
-            BT_TRY(bt_text_add(text, "%s%s", i ? ", " : "; there is: ", siblings.items[i]));
-        if (siblings.n > SHOWN) BT_TRY(bt_text_add(text, ", ... (%zu in all)", siblings.n));
+        for (size_t i = 0; i < members.n && i < SHOWN; ++i)
+            BT_TRY(bt_text_add(text, "%s%s", i ? ", " : "; there is: ", members.items[i]));
+        if (members.n > SHOWN) BT_TRY(bt_text_add(text, ", ... (%zu in all)", members.n));
     }
 cleanup:
+    bt_names_clear(&members);
+    return status;
+}
+
+/* Adds what there is beside the uppermost part of `path` that is missing. */
+static bt_status suggest(const bt_h5 *file, const char *path, bt_text *text)
+{
+    bt_status status = BT_OK;
+    char *parent = NULL, *missing = bt_strdup(path);
+    for (;;) {
+        BT_CHECK(missing, BT_ERR_MEMORY, "out of memory");
+        parent = bt_path_parent(missing);
+        BT_CHECK(parent, BT_ERR_MEMORY, "out of memory");
+        if (!strcmp(parent, ".") || !strcmp(parent, "/") || bt_h5_has(file, parent)) break;
+        bt_free(missing);
+        missing = parent;
+        parent = NULL;
+    }
+    BT_TRY(bt_h5_members(file, strcmp(parent, ".") ? parent : "/", bt_path_base(missing), text));
+cleanup:
     bt_free(parent);
-    bt_names_clear(&siblings);
+    bt_free(missing);
     return status;
 }
 

@@ -21,11 +21,30 @@ static void close_set(data_set *set)
     if (set->set >= 0) (void)H5Dclose(set->set);
 }
 
+static bt_status fail_group(const bt_h5 *file, const char *path)
+{
+    bt_text members = {0};
+    bt_status status = bt_h5_members(file, path, NULL, &members);
+    if (status == BT_OK)
+        status = bt_fail(BT_ERR_INPUT, "%s:%s: is a group, expected a data set%s", file->path, path,
+                         members.data ? members.data : "");
+    bt_text_clear(&members);
+    return status;
+}
+
+static bool is_group(const bt_h5 *file, const char *path)
+{
+    const hid_t group = H5Gopen2(file->id, path, H5P_DEFAULT);
+    if (group >= 0) (void)H5Gclose(group);
+    return group >= 0;
+}
+
 static bt_status open_set(const bt_h5 *file, const char *path, data_set *set)
 {
     bt_status status = BT_OK;
     *set = (data_set){.set = H5I_INVALID_HID, .space = H5I_INVALID_HID, .type = H5I_INVALID_HID};
     BT_TRY(bt_h5_need(file, path));
+    if (is_group(file, path)) BT_TRY(fail_group(file, path));
     set->set = H5Dopen2(file->id, path, H5P_DEFAULT);
     BT_H5_CHECK(set->set >= 0, BT_ERR_INPUT, file, path, "expected a data set");
     set->space = H5Dget_space(set->set);

@@ -32,4 +32,7 @@ bt_status bt_h5_use_driver(bt_h5 *file, hid_t access) BT_MUST_CHECK;
 /* BT_ERR_INPUT unless `path` is a link to an object that is there; names the nearest sibling. */
 bt_status bt_h5_need(const bt_h5 *file, const char *path) BT_MUST_CHECK;
 
+/* Adds "; did you mean X?" when a member's name is near `near` (may be NULL), else "; there is: a, b". */
+bt_status bt_h5_members(const bt_h5 *file, const char *group, const char *near, bt_text *text) BT_MUST_CHECK;
+
 #endif

@@ -10,17 +10,48 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* "  KEY = VALUE" of each member of one object of a recipe that is not empty. */
+static bt_status add_members(const bt_json *recipe, const char *object, bt_text *out)
+{
+    bt_status status = BT_OK;
+    bt_names keys = {0};
+    bt_text path = {0};
+    char *value = NULL;
+    BT_TRY(bt_json_keys(recipe, object, &keys));
+    for (size_t i = 0; i < keys.n; ++i) {
+        bt_text_clear(&path);
+        bt_free(value);
+        value = NULL;
+        BT_TRY(bt_text_add(&path, "%s.%s", object, keys.items[i]));
+        BT_TRY(bt_json_text(recipe, path.data, &value));
+        if (*value) BT_TRY(bt_text_add(out, "    %s = %s\n", keys.items[i], value));
+    }
+cleanup:
+    bt_free(value);
+    bt_text_clear(&path);
+    bt_names_clear(&keys);
+    return status;
+}
+
 static bt_status add_recipe(const char *path, bt_text *out)
 {
     bt_status status = BT_OK;
-    char *json = NULL;
+    bt_json *recipe = NULL;
+    char *json = NULL, *stage = NULL;
     char digest[BT_DIGEST_SIZE];
     BT_TRY(bt_artefact_recipe_of(path, &json));
     if (!json) goto cleanup;
     bt_digest_bytes(json, strlen(json), digest);
-    BT_TRY(bt_text_add(out, "made by braintune, recipe %s:\n  %s\n", digest, json));
+    BT_TRY(bt_json_parse(json, path, &recipe));
+    BT_TRY(bt_json_text(recipe, "stage", &stage));
+    BT_TRY(bt_text_add(out, "made by braintune %s, recipe %s\n  settings:\n", stage, digest));
+    BT_TRY(add_members(recipe, "settings", out));
+    BT_TRY(bt_text_add(out, "  inputs, by the digest of what they hold:\n"));
+    BT_TRY(add_members(recipe, "inputs", out));
 cleanup:
+    bt_json_close(&recipe);
     bt_free(json);
+    bt_free(stage);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include "io/hdf5.h"
 
 #include <hdf5.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { MOST_OBJECTS = 80, MOST_TEXT = 200 };
@@ -12,6 +13,7 @@ enum { MOST_OBJECTS = 80, MOST_TEXT = 200 };
 typedef struct {
     bt_text *out;
     const char *indent;
+    bool is_root;
     size_t n_object;
     bt_status status; /* why the walk ended early */
 } walk;
@@ -94,6 +96,7 @@ static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *
 {
     (void)info;
     walk *const state = context;
+    if (state->is_root && !strcmp(name, "recipe")) return 0; /* inspect.c spells it out */
     const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
     if (attribute < 0) return 0;
     state->status = bt_text_add(state->out, "%s@%s", state->indent, name);
@@ -107,7 +110,8 @@ static bt_status add_object(walk *state, hid_t object, const char *name, const H
 {
     bt_status status = BT_OK;
     hsize_t from = 0;
-    if (!strcmp(name, ".")) {
+    state->is_root = !strcmp(name, ".");
+    if (state->is_root) {
         state->indent = "  ";
     } else {
         BT_TRY(bt_text_add(state->out, "  /%s", name));

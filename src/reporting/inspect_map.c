@@ -19,6 +19,43 @@ static bt_status find_path(const char *map, bt_text *path)
     return bt_text_add(path, "/%s/%.*s", at + 1, (int)(at - map), map);
 }
 
+/* The groups that hold the map, as NAME@GROUP; empty when there are none. */
+static bt_status find_elsewhere(const bt_h5 *file, const char *name, bt_text *found)
+{
+    enum { SHOWN = 6 };
+    bt_status status = BT_OK;
+    bt_names groups = {0};
+    bt_text inner = {0};
+    size_t n = 0;
+    BT_TRY(bt_h5_list(file, "/", &groups));
+    for (size_t i = 0; i < groups.n; ++i) {
+        bt_text_clear(&inner);
+        BT_TRY(bt_text_add(&inner, "/%s/%s", groups.items[i], name));
+        if (!bt_h5_has(file, inner.data)) continue;
+        if (n++ < SHOWN) BT_TRY(bt_text_add(found, "%s%s@%s", n > 1 ? ", " : "", name, groups.items[i]));
+    }
+    if (n > SHOWN) BT_TRY(bt_text_add(found, " and %zu more", n - SHOWN));
+cleanup:
+    bt_text_clear(&inner);
+    bt_names_clear(&groups);
+    return status;
+}
+
+/* A map that is not there, but in other groups: says in which. */
+static bt_status check_map(const bt_h5 *file, const char *path, const char *map, const char *inner)
+{
+    bt_status status = BT_OK;
+    bt_text found = {0}, name = {0};
+    if (bt_h5_has(file, inner)) return BT_OK;
+    BT_TRY(bt_text_add(&name, "%.*s", (int)strcspn(map, "@"), map));
+    BT_TRY(find_elsewhere(file, name.data, &found));
+    BT_CHECK(!found.length, BT_ERR_INPUT, "%s: expected %s, found none; there is map=%s", path, inner, found.data);
+cleanup:
+    bt_text_clear(&name);
+    bt_text_clear(&found);
+    return status;
+}
+
 static bt_status read_map(const char *path, const char *map, float **values, size_t *n)
 {
     bt_status status = BT_OK;
@@ -28,6 +65,7 @@ static bt_status read_map(const char *path, const char *map, float **values, siz
     void *data = NULL;
     BT_TRY(find_path(map, &inner));
     BT_TRY(bt_h5_open(path, NULL, &file));
+    BT_TRY(check_map(file, path, map, inner.data));
     BT_TRY(bt_h5_read_all(file, inner.data, BT_F32, &shape, &data));
     BT_CHECK(shape.rank == 1, BT_ERR_INPUT, "%s:%s: expected a map (n_voxel), found %d axes", path, inner.data,
              shape.rank);

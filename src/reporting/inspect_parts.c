@@ -10,7 +10,7 @@
 #include "io/tr_report.h"
 #include "reporting/table.h"
 
-enum { SHOWN = 60 };
+enum { SHOWN = 60, LONGEST_TR = 100 };
 
 bt_status bt_inspect_shape(bt_text *out, size_t rank, const size_t *shape)
 {
@@ -42,10 +42,14 @@ bt_status bt_inspect_nifti(const char *path, bt_text *out)
     bt_status status = BT_OK;
     bt_nifti_info info;
     BT_TRY(bt_nifti_inspect(path, &info));
-    BT_TRY(bt_text_add(out, "NIfTI-%d, shape (x %zu, y %zu, z %zu, t %zu) %s, voxels %g x %g x %g mm", info.version,
-                       info.shape[0], info.shape[1], info.shape[2], info.shape[3], info.type, info.spacing[0],
-                       info.spacing[1], info.spacing[2]));
-    if (info.shape[3] > 1) BT_TRY(bt_text_add(out, ", TR %g s", info.spacing[3]));
+    BT_TRY(bt_text_add(out, "NIfTI-%d, shape (x %zu, y %zu, z %zu", info.version, info.shape[0], info.shape[1],
+                       info.shape[2]));
+    if (info.shape[3] > 1) BT_TRY(bt_text_add(out, ", t %zu", info.shape[3]));
+    BT_TRY(
+        bt_text_add(out, ") %s, voxels %g x %g x %g mm", info.type, info.spacing[0], info.spacing[1], info.spacing[2]));
+    if (info.shape[3] > 1)
+        BT_TRY(bt_text_add(out, ", TR %g s%s", info.spacing[3],
+                           info.spacing[3] > LONGEST_TR ? " as its header says; milliseconds are meant?" : ""));
     BT_TRY(bt_text_add(out, "\n"));
 cleanup:
     return status;
@@ -70,15 +74,16 @@ bt_status bt_inspect_textgrid(const char *path, bt_text *out)
     BT_TRY(bt_textgrid_read(path, &grid));
     BT_TRY(bt_text_add(out, "%g to %g s, %zu tier%s", grid.start, grid.end, grid.n, grid.n == 1 ? "" : "s"));
     if (grid.n_odd)
-        BT_TRY(bt_text_add(out, "; %zu oddities accepted (declared sizes that lie, gaps or overlaps up to 1e-4 s)",
-                           grid.n_odd));
+        BT_TRY(bt_text_add(out, "; %zu %s accepted (declared sizes that lie, gaps or overlaps up to 1e-4 s)",
+                           grid.n_odd, grid.n_odd == 1 ? "oddity" : "oddities"));
     BT_TRY(bt_text_add(out, "\n"));
     for (size_t i = 0; i < grid.n; ++i) {
         size_t n_label = 0;
         const bt_tier *const tier = &grid.tiers[i];
         for (size_t k = 0; k < tier->n; ++k) n_label += tier->marks[k].label[0] != '\0';
-        BT_TRY(bt_text_add(out, "  %s: %zu %s, %zu with a label\n", tier->name, tier->n,
-                           tier->is_points ? "points" : "intervals", n_label));
+        BT_TRY(bt_text_add(out, "  %s: %zu %s%s, %zu with a label\n",
+                           *tier->name ? tier->name : "(tier without a name)", tier->n,
+                           tier->is_points ? "point" : "interval", tier->n == 1 ? "" : "s", n_label));
     }
 cleanup:
     bt_textgrid_clear(&grid);
@@ -93,7 +98,8 @@ bt_status bt_inspect_tr_report(const char *path, bt_text *out)
     BT_TRY(bt_tr_report_read(path, &trigger, &n, &mean_tr, &n_inserted));
     BT_TRY(bt_text_add(out, "%zu triggers, mean TR %.4f s, first %.4f s and last %.4f s from the start of the sound", n,
                        mean_tr, trigger[0], trigger[n - 1]));
-    if (n_inserted) BT_TRY(bt_text_add(out, "; %zu missed triggers were put in", n_inserted));
+    if (n_inserted)
+        BT_TRY(bt_text_add(out, "; %zu missed trigger%s put in", n_inserted, n_inserted == 1 ? " was" : "s were"));
     BT_TRY(bt_text_add(out, "\n"));
 cleanup:
     bt_free(trigger);
@@ -113,7 +119,7 @@ bt_status bt_inspect_tensors(const char *path, bt_text *out)
         for (int axis = 0; axis < info.rank; ++axis) size *= (double)info.shape[axis];
         total += size;
     }
-    BT_TRY(bt_text_add(out, "%zu tensors, %.0f parameters\n", n, total));
+    BT_TRY(bt_text_add(out, "%zu tensor%s, %.0f parameters\n", n, n == 1 ? "" : "s", total));
     for (size_t i = 0; i < n && i < SHOWN; ++i) {
         const bt_tensor_info info = bt_checkpoint_info(checkpoint, i);
         BT_TRY(bt_text_add(out, "  %s %s ", info.name, info.type));
@@ -133,7 +139,7 @@ bt_status bt_inspect_json(const char *path, bt_text *out)
     bt_names keys = {0};
     BT_TRY(bt_json_read(path, &json));
     BT_TRY(bt_json_keys(json, "", &keys));
-    BT_TRY(bt_text_add(out, "%zu keys:", keys.n));
+    BT_TRY(bt_text_add(out, "%zu key%s:", keys.n, keys.n == 1 ? "" : "s"));
     for (size_t i = 0; i < keys.n && i < SHOWN; ++i) BT_TRY(bt_text_add(out, "%s %s", i ? "," : "", keys.items[i]));
     if (keys.n > SHOWN) BT_TRY(bt_text_add(out, ", ... and %zu more", keys.n - SHOWN));
     BT_TRY(bt_text_add(out, "\n"));
@@ -148,7 +154,8 @@ bt_status bt_inspect_csv(const char *path, bt_text *out)
     bt_status status = BT_OK;
     bt_table table = {0};
     BT_TRY(bt_table_read(path, &table));
-    BT_TRY(bt_text_add(out, "%zu rows, %zu columns:", table.n_row, table.columns.n));
+    BT_TRY(bt_text_add(out, "%zu row%s, %zu column%s:", table.n_row, table.n_row == 1 ? "" : "s", table.columns.n,
+                       table.columns.n == 1 ? "" : "s"));
     for (size_t i = 0; i < table.columns.n && i < SHOWN; ++i)
         BT_TRY(bt_text_add(out, "%s %s", i ? "," : "", table.columns.items[i]));
     BT_TRY(bt_text_add(out, "\n"));

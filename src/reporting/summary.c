@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_WIDTH = 32, CELL_WIDTH = 23, ROIS_A_LINE = 4 };
+enum { LABEL_WIDTH = 32, CELL_WIDTH = 25, ROIS_A_LINE = 4 };
 
 typedef struct {
     const bt_selection *all;
@@ -85,10 +85,12 @@ static bt_status add_notes(const block *b)
     bt_status status = BT_OK;
     const size_t n = b->all->subjects.n;
     BT_TRY(bt_text_add(b->out,
-                       "r: mean over the ROI's voxels of the correlation with the test story's responses; mean over "
-                       "%zu subject%s:",
+                       "r: mean over the ROI's voxels of the correlation between predicted and measured responses to "
+                       "the test story; mean over %zu subject%s",
                        n, n == 1 ? "" : "s"));
-    for (size_t i = 0; i < n; ++i) BT_TRY(bt_text_add(b->out, " %s", b->all->subjects.items[i]));
+    for (size_t i = 0; i < n; ++i)
+        if (b->all->subjects.items[i][0])
+            BT_TRY(bt_text_add(b->out, "%s %s", i ? "," : ":", b->all->subjects.items[i]));
     BT_TRY(bt_text_add(b->out, "\n[low, high]: 95 %% interval over %s\n",
                        b->over_subjects ? "subjects (Student's t)" : "voxels, taken as independent"));
 cleanup:

@@ -15,7 +15,7 @@ const char *const bt_table_columns[] = {
 const size_t bt_table_columns_count = sizeof bt_table_columns / sizeof *bt_table_columns;
 
 /* Reads one cell from *at on; *at is then behind its separator, *last tells the end of the line. */
-static bt_status read_cell(const char **at, bt_text *cell, bool *last)
+static bt_status read_cell(const char **at, char separator, bt_text *cell, bool *last)
 {
     bt_status status = BT_OK;
     const char *p = *at;
@@ -28,26 +28,26 @@ static bt_status read_cell(const char **at, bt_text *cell, bool *last)
                 BT_TRY(bt_text_add_bytes(cell, p++, 1));
             else
                 quoted = !quoted;
-        } else if (!quoted && (*p == ',' || *p == '\n' || *p == '\0')) {
+        } else if (!quoted && (*p == separator || *p == '\n' || *p == '\0')) {
             break;
         } else if (quoted || *p != '\r') {
             BT_TRY(bt_text_add_bytes(cell, p, 1));
         }
     }
-    *last = *p != ',';
+    *last = *p != separator;
     *at = *p ? p + 1 : p;
 cleanup:
     return status;
 }
 
-static bt_status read_line(const char **at, bt_names *cells, size_t *n)
+static bt_status read_line(const char **at, char separator, bt_names *cells, size_t *n)
 {
     bt_status status = BT_OK;
     bt_text cell = {0};
     *n = 0;
     for (bool last = false; !last; ++*n) {
         cell.length = 0;
-        BT_TRY(read_cell(at, &cell, &last));
+        BT_TRY(read_cell(at, separator, &cell, &last));
         BT_TRY(bt_names_add(cells, cell.data));
     }
 cleanup:
@@ -72,15 +72,16 @@ static bt_status parse(const char *path, const char *text, bt_table *table)
 {
     bt_status status = BT_OK;
     size_t line = 0, n = 0;
+    const char separator = bt_ends_with(path, ".tsv") ? '\t' : ',';
     for (const char *at = text; *at; ++line) {
         if (*at == '#' && !table->columns.n) {
             BT_TRY(read_comment(&at, &table->comments));
         } else if (*at == '\n' || *at == '\r') {
             ++at;
         } else if (!table->columns.n) {
-            BT_TRY(read_line(&at, &table->columns, &n));
+            BT_TRY(read_line(&at, separator, &table->columns, &n));
         } else {
-            BT_TRY(read_line(&at, &table->cells, &n));
+            BT_TRY(read_line(&at, separator, &table->cells, &n));
             BT_CHECK(n == table->columns.n, BT_ERR_INPUT, "expected %zu cells as in the header, found %zu",
                      table->columns.n, n);
             ++table->n_row;

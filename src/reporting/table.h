@@ -1,5 +1,6 @@
 /* The tidy table of results, results/table.csv: comment lines that begin with '#', a line of column names, one number
- * per row. Any CSV of that form is read (quoted cells, CRLF). */
+ * per row. Any CSV of that form is read (quoted cells, CRLF);
+ * cells of a .tsv are parted by tabs. */
 #ifndef BT_REPORTING_TABLE_H
 #define BT_REPORTING_TABLE_H
 

@@ -19,7 +19,7 @@ static const struct {
 
 bt_status bt_table_identity(const char *experiment, double above, bt_text *out)
 {
-    return bt_text_add(out, "# braintune table %d; experiment: %s; ceiling.keep_above: %.17g", FORMAT,
+    return bt_text_add(out, "# braintune table %d; experiment: %s; ceiling.keep_above: %.15g", FORMAT,
                        experiment ? experiment : "", above);
 }
 

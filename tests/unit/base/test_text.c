@@ -79,6 +79,9 @@ static void slips_find_their_word(void **state)
     assert_string_equal(bt_nearest("window.contxt", words, 3), "window.context");
     assert_string_equal(bt_nearest("delay", words, 3), "delays");
     assert_null(bt_nearest("something", words, 3));
+    static const char *const maps[] = {"sp", "r", "r2"};
+    assert_string_equal(bt_nearest("R", maps, 3), "r");
+    assert_null(bt_nearest("q", maps, 3));
 }
 
 static void messages_chain(void **state)

@@ -24,13 +24,15 @@ static void files_are_told(void **state)
 {
     (void)state;
     expect_words(test_file("golden/reporting/scores_S01.h5"), "/layer_03/r (60) float32", "@names = primary_auditory");
-    expect_words(test_file("golden/reporting/scores_S01.h5"), "@recipe = {", "@subject = S01");
+    expect_words(test_file("golden/reporting/scores_S01.h5"), "made by braintune encode, recipe ", "@subject = S01");
     expect_words(test_file("golden/reporting/expected.csv"), "9 columns", "n_dropped");
     const size_t shape[2] = {3, 2};
     const double values[6] = {0};
     expect_ok(bt_npy_write(test_path(test_scratch(), "x.npy"), BT_F64, 2, shape, values));
     expect_words(test_path(test_scratch(), "x.npy"), "shape (3, 2) float64", "C order");
     expect_words(test_write_text("x.json", "{\"b\": 1, \"a.c\": 2}"), "2 keys", "a.c");
+    expect_words(test_write_text("x.tsv", "onset\tduration\n1.5\t2, or so\n"), "1 row, 2 columns: onset, duration",
+                 "x.tsv: table");
     expect_words(test_file("audio/bobby_16bit_16khz.wav"), "16000 Hz, 1 channel", " s\n");
     expect_words(test_file("fmri/brainiak_mask.nii.gz"), "NIfTI-1", "voxels");
     expect_words(test_scratch(), "folder of", "x.npy");
@@ -50,7 +52,7 @@ static void models_are_told(void **state)
     (void)test_write_text("model/config.json", "{\"model_type\": \"wav2vec2\", \"hidden_size\": 3}");
     expect_words(test_path(test_scratch(), "model"), "model_type wav2vec2, hidden_size 3",
                  "without preprocessor_config");
-    expect_words(test_path(test_scratch(), "model"), "1 tensors, 6 parameters", "encoder.weight F32 (2, 3)");
+    expect_words(test_path(test_scratch(), "model"), "1 tensor, 6 parameters", "encoder.weight F32 (2, 3)");
     expect_words(test_path(test_scratch(), "model/model.safetensors"), "safetensors", "encoder.weight");
 }
 
@@ -88,6 +90,8 @@ static void maps_come_out(void **state)
     bt_free(values);
     expect_ok(bt_inspect_map(scores, "cc_max", npy, NULL, &out));
     expect_failure(bt_inspect_map(scores, "q@layer_03", npy, NULL, &out), BT_ERR_INPUT, "/layer_03/q");
+    expect_failure(bt_inspect_map(scores, "r", npy, NULL, &out), BT_ERR_INPUT, "there is map=r@layer_0");
+    expect_failure(bt_inspect_map(scores, "r@77", npy, NULL, &out), BT_ERR_INPUT, "there is map=r@layer_0");
     expect_failure(bt_inspect_map(scores, "r@3", "x.png", NULL, &out), BT_ERR_USAGE, ".npy");
     const char *const image = test_path(test_scratch(), "map.nii.gz");
     expect_failure(bt_inspect_map(scores, "r@3", image, NULL, &out), BT_ERR_USAGE, "mask=");

@@ -20,7 +20,7 @@ static void cells_are_the_tables(void **state)
     if (getenv("BRAINTUNE_KEEP_FIGURES")) print_message("%s", text.data);
     static const char *const lines[] = {
         "primary_auditory",   "language",          "layer 0",       "layer 4",
-        "mean of layers 3-4", "control: envelope", "noise ceiling", "2 subjects: S01 S02",
+        "mean of layers 3-4", "control: envelope", "noise ceiling", "2 subjects: S01, S02",
         "over voxels"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) assert_non_null(strstr(text.data, lines[i]));
     double sum = 0;
