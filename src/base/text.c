@@ -53,6 +53,19 @@ void bt_text_clear(bt_text *text)
     *text = (bt_text){0};
 }
 
+bt_status bt_text_add_shell(bt_text *text, const char *word)
+{
+    static const char *const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,:=+@%-";
+    bt_status status = BT_OK;
+    if (*word && !word[strspn(word, plain)]) return bt_text_add(text, "%s", word);
+    BT_TRY(bt_text_add(text, "'"));
+    for (const char *at = word; *at; ++at)
+        BT_TRY(*at == '\'' ? bt_text_add(text, "'\\''") : bt_text_add_bytes(text, at, 1));
+    BT_TRY(bt_text_add(text, "'"));
+cleanup:
+    return status;
+}
+
 bt_status bt_names_add(bt_names *names, const char *item)
 {
     bt_status status = BT_OK;

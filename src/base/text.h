@@ -16,6 +16,8 @@ typedef struct {
 bt_status bt_text_add(bt_text *text, const char *format, ...) BT_PRINTF(2, 3) BT_MUST_CHECK;
 bt_status bt_text_add_bytes(bt_text *text, const char *bytes, size_t n) BT_MUST_CHECK;
 void bt_text_clear(bt_text *text);
+/* `word` as a shell takes it for one word: quoted where it must be. */
+bt_status bt_text_add_shell(bt_text *text, const char *word) BT_MUST_CHECK;
 
 /* A list of owned strings. Zero-initialise. */
 typedef struct {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -146,14 +147,48 @@ static bt_status examine(const char *path, stub_kind *stub)
     return status;
 }
 
+/* The size in a key such as MD5E-s872355--24e95f7d.wav, which ends a link's target or a pointer; 0 without. */
+static int64_t size_in_key(const char *text)
+{
+    const char *key = strstr(text, "annex/objects/");
+    for (const char *slash = key; slash; slash = strchr(slash + 1, '/')) key = slash;
+    const char *const size = key ? strstr(key, "-s") : NULL;
+    return size ? (int64_t)strtoll(size + 2, NULL, 10) : 0;
+}
+
+bool bt_file_is_annex_stub(const char *path, int64_t *bytes)
+{
+    stub_kind stub = NO_STUB;
+    char text[HEAD * 4 + 1];
+    size_t n = 0;
+    *bytes = 0;
+    if (examine(path, &stub) != BT_OK || stub != ANNEX_STUB) return false;
+    const ssize_t length = readlink(path, text, sizeof text - 1);
+    if (length >= 0)
+        text[length] = '\0';
+    else if (read_head(path, false, text, HEAD, &n) != BT_OK)
+        return true;
+    *bytes = size_in_key(text);
+    return true;
+}
+
+static bt_status fail_stub(const char *path)
+{
+    bt_text word = {0};
+    bt_status status = bt_text_add_shell(&word, path);
+    if (status == BT_OK)
+        status = bt_fail(BT_ERR_INPUT, "%s: its content was never fetched (a git-annex stub); run: datalad get %s",
+                         path, word.data);
+    bt_text_clear(&word);
+    return status;
+}
+
 bt_status bt_file_check(const char *path)
 {
     stub_kind stub;
     const bt_status status = examine(path, &stub);
     if (status != BT_OK) return status;
-    if (stub == ANNEX_STUB)
-        return bt_fail(BT_ERR_INPUT, "%s: its content was never fetched (a git-annex stub); run: datalad get %s", path,
-                       path);
+    if (stub == ANNEX_STUB) return fail_stub(path);
     if (stub == LFS_STUB)
         return bt_fail(BT_ERR_INPUT,
                        "%s: its content was never fetched (a git-lfs pointer); run in its repository: git lfs pull",

@@ -4,6 +4,9 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 typedef enum {
     BT_FILE_UNKNOWN,
     BT_FILE_ANNEX_STUB, /* an annex pointer (text "/annex/objects/..." or a link to .git/annex/objects that dangles), or
@@ -24,6 +27,9 @@ const char *bt_file_kind_name(bt_file_kind kind);
 
 /* By content first, then by name. A stub is BT_OK here; a missing file, a folder and an empty file fail as below. */
 bt_status bt_file_recognise(const char *path, bt_file_kind *kind) BT_MUST_CHECK;
+
+/* True for a git-annex stub; *bytes is then the size of its content, as far as its key says, else 0. */
+bool bt_file_is_annex_stub(const char *path, int64_t *bytes);
 
 /* Every reader calls this first. BT_ERR_INPUT with the fix: a missing file (names the uppermost missing folder), a link
  * that dangles, a directory, an empty file, an annex stub ("...: its content was never fetched; run: datalad get

@@ -5,6 +5,7 @@
 #include "io/audio.h"
 #include "io/hdf5.h"
 #include "io/textgrid.h"
+#include "stimulus/unfetched.h"
 #include "stimulus/words.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ typedef struct {
     bt_text *report;
     bt_text faults;
     size_t n_fault;
+    bt_unfetched unfetched;
 } inspection;
 
 /* A file that cannot be used is a fault of the data set, not of the inspection: its message becomes a line. Running out
@@ -22,7 +24,7 @@ static bt_status note_fault(inspection *in, bt_status status)
 {
     if (status == BT_OK || status == BT_ERR_MEMORY) return status;
     ++in->n_fault;
-    return bt_text_add(&in->faults, "  %s\n", bt_error_message());
+    return bt_text_add(&in->faults, "    %s\n", bt_error_message());
 }
 
 static bt_status check_audio(const bt_dataset *dataset, const char *story, double *seconds)
@@ -62,6 +64,11 @@ static bt_status check_someone_heard(const bt_dataset *dataset, const char *stor
                    bt_dataset_root(dataset), story);
 }
 
+static bt_status note_stub(inspection *in, const char *folder, const char *story, const char *extension, bool *stub)
+{
+    return bt_unfetched_note(&in->unfetched, bt_dataset_root(in->dataset), folder, story, extension, stub);
+}
+
 static bt_status inspect_stories(inspection *in)
 {
     bt_status status = BT_OK;
@@ -69,10 +76,14 @@ static bt_status inspect_stories(inspection *in)
     double seconds = 0;
     size_t trs = 0;
     for (size_t i = 0; i < stories->n; ++i) {
+        const char *const story = stories->items[i];
         size_t n = 0;
-        BT_TRY(note_fault(in, check_audio(in->dataset, stories->items[i], &seconds)));
-        BT_TRY(note_fault(in, check_transcript(in->dataset, stories->items[i])));
-        BT_TRY(note_fault(in, check_someone_heard(in->dataset, stories->items[i])));
+        bool stub = false;
+        BT_TRY(note_stub(in, "stimuli", story, ".wav", &stub));
+        if (!stub) BT_TRY(note_fault(in, check_audio(in->dataset, story, &seconds)));
+        BT_TRY(note_stub(in, "derivative/TextGrids", story, ".TextGrid", &stub));
+        if (!stub) BT_TRY(note_fault(in, check_transcript(in->dataset, story)));
+        BT_TRY(note_fault(in, check_someone_heard(in->dataset, story)));
         BT_TRY(bt_dataset_scanner_trs(in->dataset, stories->items[i], &n));
         trs += n;
     }
@@ -85,15 +96,16 @@ cleanup:
 typedef struct {
     const char *name;
     size_t n_voxel;
-    char *voxel_source; /* the file that n_voxel came from */
-    size_t n_story;
-    bt_text missing, uncounted, repeats; /* names of stories, joined by ", " */
+    char *voxel_source;         /* the file that n_voxel came from */
+    bt_names heard, missing;    /* stories that respdict.json counts */
+    bt_text uncounted, repeats; /* names of stories, joined by ", " */
 } subject_facts;
 
 static void subject_clear(subject_facts *facts)
 {
     bt_free(facts->voxel_source);
-    bt_text_clear(&facts->missing);
+    bt_names_clear(&facts->heard);
+    bt_names_clear(&facts->missing);
     bt_text_clear(&facts->uncounted);
     bt_text_clear(&facts->repeats);
 }
@@ -204,20 +216,96 @@ static bt_status join(bt_text *list, const char *name)
 static bt_status inspect_responses(inspection *in, subject_facts *facts)
 {
     bt_status status = BT_OK;
+    bt_text folder = {0};
     const bt_names *const stories = bt_dataset_stories(in->dataset);
     const bt_names *const heard = bt_dataset_heard(in->dataset, facts->name);
+    BT_TRY(bt_text_add(&folder, "derivative/preprocessed_data/%s", facts->name));
     for (size_t i = 0; i < stories->n; ++i) {
-        if (!bt_names_have(heard, stories->items[i])) {
-            BT_TRY(join(&facts->missing, stories->items[i]));
-            continue;
-        }
-        ++facts->n_story;
-        BT_TRY(note_fault(in, check_responses(in->dataset, stories->items[i], facts)));
+        const char *const story = stories->items[i];
+        const bool is_heard = bt_names_have(heard, story);
+        bool stub = false;
+        BT_TRY(bt_names_add(is_heard ? &facts->heard : &facts->missing, story));
+        if (!is_heard) continue;
+        BT_TRY(note_stub(in, folder.data, story, ".hf5", &stub));
+        if (!stub) BT_TRY(note_fault(in, check_responses(in->dataset, story, facts)));
     }
     for (size_t i = 0; i < heard->n; ++i)
         if (!bt_names_have(stories, heard->items[i])) BT_TRY(join(&facts->uncounted, heard->items[i]));
 cleanup:
+    bt_text_clear(&folder);
     return status;
+}
+
+static bool covers(const bt_names *all, const bt_names *some)
+{
+    for (size_t i = 0; i < some->n; ++i)
+        if (!bt_names_have(all, some->items[i])) return false;
+    return true;
+}
+
+/* The subject whose stories are this one's and the fewest more, not all there are: UTS05 for UTS04, which lacks one of
+ * its 27. An earlier subject of the same stories goes before that. NULL when none is near. */
+static const char *find_alike(const bt_dataset *dataset, const subject_facts *facts)
+{
+    enum { FEW = 8 };
+    const bt_names *const subjects = bt_dataset_subjects(dataset);
+    const char *alike = NULL;
+    size_t least = FEW + 1;
+    bool earlier = true;
+    for (size_t i = 0; i < subjects->n; ++i) {
+        const bt_names *const others = bt_dataset_heard(dataset, subjects->items[i]);
+        if (!strcmp(subjects->items[i], facts->name)) earlier = false;
+        if (others->n < facts->heard.n || others->n - facts->heard.n >= least || !covers(others, &facts->heard))
+            continue;
+        if (others->n == facts->heard.n ? !earlier : covers(others, bt_dataset_stories(dataset))) continue;
+        least = others->n - facts->heard.n;
+        alike = subjects->items[i];
+    }
+    return alike;
+}
+
+static bt_status tell_names(inspection *in, const char *before, const bt_names *names)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_text_add(in->report, "    %s:", before));
+    for (size_t i = 0; i < names->n; ++i) BT_TRY(bt_text_add(in->report, "%s %s", i ? "," : "", names->items[i]));
+    BT_TRY(bt_text_add(in->report, "\n"));
+cleanup:
+    return status;
+}
+
+/* Which stories a subject lacks, in the fewest words. */
+static bt_status tell_stories(inspection *in, const subject_facts *facts)
+{
+    bt_status status = BT_OK;
+    bt_text before = {0};
+    bt_names lacking = {0};
+    const char *const alike = find_alike(in->dataset, facts);
+    const bt_names *const others = alike ? bt_dataset_heard(in->dataset, alike) : NULL;
+    if (!facts->missing.n) return BT_OK;
+    for (size_t i = 0; others && i < others->n; ++i)
+        if (!bt_names_have(&facts->heard, others->items[i])) BT_TRY(bt_names_add(&lacking, others->items[i]));
+    if (lacking.n) {
+        BT_TRY(bt_text_add(&before, "of the %zu stories of %s it has no responses to (stated, no fault)", others->n,
+                           alike));
+        BT_TRY(tell_names(in, before.data, &lacking));
+    } else if (alike) {
+        BT_TRY(bt_text_add(in->report, "    has responses to the stories of %s\n", alike));
+    } else if (facts->missing.n <= facts->heard.n) {
+        BT_TRY(tell_names(in, "has no responses to (stated, no fault)", &facts->missing));
+    } else {
+        BT_TRY(tell_names(in, "has responses to", &facts->heard));
+    }
+cleanup:
+    bt_text_clear(&before);
+    bt_names_clear(&lacking);
+    return status;
+}
+
+static bt_status tell_voxels(inspection *in, const subject_facts *facts)
+{
+    if (!facts->voxel_source) return bt_text_add(in->report, "number of voxels unknown");
+    return bt_text_add(in->report, "%zu voxel%s", facts->n_voxel, facts->n_voxel == 1 ? "" : "s");
 }
 
 static bt_status inspect_subject(inspection *in, const char *subject)
@@ -227,16 +315,35 @@ static bt_status inspect_subject(inspection *in, const char *subject)
     const char *ceiling = NULL, *rois = NULL;
     BT_TRY(inspect_responses(in, &facts));
     BT_TRY(inspect_maps(in, &facts, &ceiling, &rois));
-    BT_TRY(bt_text_add(in->report, "  subject %s: %zu of %zu stories, %zu voxels%s, %s, %s\n", subject, facts.n_story,
-                       bt_dataset_stories(in->dataset)->n, facts.n_voxel, facts.repeats.data ? facts.repeats.data : "",
-                       ceiling, rois));
-    if (facts.missing.length)
-        BT_TRY(bt_text_add(in->report, "    has no responses to (stated, no fault): %s\n", facts.missing.data));
+    BT_TRY(bt_text_add(in->report, "  subject %s: %zu of %zu stories, ", subject, facts.heard.n,
+                       bt_dataset_stories(in->dataset)->n));
+    BT_TRY(tell_voxels(in, &facts));
+    BT_TRY(bt_text_add(in->report, "%s, %s, %s\n", facts.repeats.data ? facts.repeats.data : "", ceiling, rois));
+    BT_TRY(tell_stories(in, &facts));
     if (facts.uncounted.length)
         BT_TRY(bt_text_add(in->report, "    has responses to stories that respdict.json does not count (unused): %s\n",
                            facts.uncounted.data));
 cleanup:
     subject_clear(&facts);
+    return status;
+}
+
+static bt_status tell_faults(const inspection *in)
+{
+    bt_status status = BT_OK;
+    const size_t n = in->unfetched.n_stub;
+    if (n) {
+        BT_TRY(bt_text_add(in->report, "  not whole, %zu file%s never fetched (git-annex stubs):\n", n,
+                           n == 1 ? " was" : "s were"));
+        BT_TRY(bt_unfetched_report(&in->unfetched, bt_dataset_root(in->dataset), in->report));
+    }
+    if (in->n_fault)
+        BT_TRY(bt_text_add(in->report, "  not whole, %zu fault%s:\n%s", in->n_fault, in->n_fault > 1 ? "s" : "",
+                           in->faults.data));
+    if (!n && !in->n_fault)
+        BT_TRY(bt_text_add(in->report,
+                           "  whole: every story has audio, transcript and responses, and all counts agree\n"));
+cleanup:
     return status;
 }
 
@@ -248,14 +355,11 @@ bt_status bt_dataset_inspect(const bt_dataset *dataset, bt_text *report, bool *w
     BT_TRY(bt_text_add(report, "%s: data set\n", bt_dataset_root(dataset)));
     BT_TRY(inspect_stories(&in));
     for (size_t i = 0; i < subjects->n; ++i) BT_TRY(inspect_subject(&in, subjects->items[i]));
-    if (in.n_fault)
-        BT_TRY(bt_text_add(report, "  not whole, %zu fault%s:\n%s", in.n_fault, in.n_fault > 1 ? "s" : "",
-                           in.faults.data));
-    else
-        BT_TRY(bt_text_add(report, "  whole: every story has audio, transcript and responses, and all counts agree\n"));
-    *whole = in.n_fault == 0;
+    BT_TRY(tell_faults(&in));
+    *whole = in.n_fault == 0 && in.unfetched.n_stub == 0;
     bt_error_clear();
 cleanup:
+    bt_unfetched_clear(&in.unfetched);
     bt_text_clear(&in.faults);
     return status;
 }

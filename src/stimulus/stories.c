@@ -105,10 +105,22 @@ cleanup:
     return status;
 }
 
+static bool is_role(const char *name)
+{
+    for (size_t i = 0; i < N_ROLE; ++i)
+        if (!strcmp(role_name(i), name)) return true;
+    return false;
+}
+
 static bt_status neither(const bt_dataset *dataset, const roles *values, const char *name)
 {
     bt_status status = BT_OK;
     bt_names candidates = {0};
+    if (is_role(name))
+        return bt_fail(BT_ERR_INPUT,
+                       "%s: '%s' is a role that %s/stories.yaml may define (stories.%s: [...]), but does not; write it "
+                       "there, or name the stories themselves",
+                       bt_dataset_root(dataset), name, bt_dataset_root(dataset), name);
     BT_TRY(bt_names_copy(bt_dataset_stories(dataset), &candidates));
     for (size_t i = 0; i < N_ROLE; ++i)
         if (role_members(values, i)->n > 0) BT_TRY(bt_names_add(&candidates, role_name(i)));

@@ -168,6 +168,9 @@ static void test_roles(void **state)
     expect_ok(bt_names_add(&list, "encod"));
     expect_failure(bt_stories_resolve(dataset, &list, &stories), BT_ERR_INPUT, "did you mean 'encode'?");
     bt_names_clear(&list);
+    expect_ok(bt_names_add(&list, "validate"));
+    expect_failure(bt_stories_resolve(dataset, &list, &stories), BT_ERR_INPUT, "'validate' is a role");
+    bt_names_clear(&list);
     expect_ok(bt_names_add(&list, "tune"));
     expect_failure(bt_stories_resolve(dataset, &list, &stories), BT_ERR_INPUT, "stories.tune");
     bt_names_clear(&list);
@@ -259,6 +262,34 @@ static void test_inspect_annex_stubs(void **state)
     bt_text_clear(&report);
 }
 
+/* A fresh clone: nothing but stubs, told by folder; who lacks which story is told by the subject that comes nearest. */
+static void test_inspect_fresh_clone(void **state)
+{
+    (void)state;
+    static const char *const heard[][2] = {{"P", "abcde"}, {"Q", "abc"}, {"R", "ab"}, {"S", "ab"}};
+    const char *const root = made_up_root("fresh clone");
+    (void)made_up_text(root, "derivative/respdict.json", "{\"a\": 30, \"b\": 30, \"c\": 30, \"d\": 30, \"e\": 30}");
+    char path[128];
+    for (const char *story = "abcde"; *story; ++story) {
+        (void)snprintf(path, sizeof path, "stimuli/%c.wav", *story);
+        (void)made_up_text(root, path, "/annex/objects/MD5E-s2097152--00.wav\n");
+        (void)snprintf(path, sizeof path, "derivative/TextGrids/%c.TextGrid", *story);
+        (void)made_up_text(root, path, "/annex/objects/MD5E-s100--00.TextGrid\n");
+    }
+    for (size_t i = 0; i < sizeof heard / sizeof *heard; ++i)
+        for (const char *story = heard[i][1]; *story; ++story) {
+            (void)snprintf(path, sizeof path, "derivative/preprocessed_data/%s/%c.hf5", heard[i][0], *story);
+            (void)made_up_text(root, path, "/annex/objects/MD5E-s1024--00.hf5\n");
+        }
+    EXPECT_SAID(root, false, "subject P: 5 of 5 stories, number of voxels unknown", "(stated, no fault): d, e\n",
+                "of the 3 stories of Q it has no responses to (stated, no fault): c\n",
+                "has responses to the stories of R\n", "22 files were never fetched",
+                "stimuli: all 5, 10.0 MiB; run:", "TextGrids: all 5, 500 bytes", "preprocessed_data/S: all 2, 2.0 KiB",
+                "fresh clone/stimuli'\n");
+    made_up_sound(root, "b", 20);
+    EXPECT_SAID(root, false, "stimuli: 4 of 5, all but b, 8.0 MiB; run: datalad get '", "/stimuli/e.wav'\n");
+}
+
 static void test_inspect_counts(void **state)
 {
     (void)state;
@@ -298,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_inspect_story_of_no_subject),
         cmocka_unit_test(test_inspect_missing_files),
         cmocka_unit_test(test_inspect_annex_stubs),
+        cmocka_unit_test(test_inspect_fresh_clone),
         cmocka_unit_test(test_inspect_counts),
         cmocka_unit_test(test_inspect_no_word_tier),
     };
