@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# timeout: 1200
+# labels: slow
+# An injected failure on each rank, at each point of each stage: every rank ends by itself with the same code, one
+# message names the rank, nothing is left behind. A rank that waits for another is ended from outside, without a code.
+source "$(dirname "$0")/support.sh"
+world=$scratch/world
+make_world "$world"
+data=$world/data
+subject=$(ls "$data/derivative/preprocessed_data")
+mapfile -t sounds < <(ls "$data"/stimuli/*.wav)
+mkdir "$scratch/codes"
+cat >"$scratch/rank" <<'END'
+#!/bin/sh
+"$BRAINTUNE" "$@"
+echo $? >"${0%/*}/codes/$OMPI_COMM_WORLD_RANK"
+END
+chmod +x "$scratch/rank"
+
+# NAME of a .npy file of ROWS x COLUMNS small integers
+integers() {
+    local header="{'descr': '|i1', 'fortran_order': False, 'shape': ($2, $3), }"
+    { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "$header"; LC_ALL=C awk -v n=$(($2 * $3)) -v seed="$2" \
+        'BEGIN { srand(seed); for (i = 0; i < n; ++i) printf "%c", 1 + int(125 * rand()) }'; } >"$scratch/$1.npy"
+}
+integers X 530 515
+integers Y 530 3
+integers X2 20 515
+integers Y2 20 3
+
+command_of() { # RUN -> ranks, array `words`
+    ranks=2
+    case $1 in
+    simulate) words=(simulate "${world_settings[@]}") ;;
+    features) words=(features model="$data/model" dataset="$data" "${feature_settings[@]}") ;;
+    windows) words=(features model="$data/model" audio="${sounds[0]},${sounds[1]}" "${feature_settings[@]}") ;;
+    frames) words=(features model="$data/model" audio="${sounds[0]},${sounds[1]}" mode=frames) ;;
+    lowlevel) words=(lowlevel dataset="$data") ;;
+    ceiling) words=(ceiling dataset="$data" subject="$subject") ;;
+    layers) words=(encode dataset="$data" subject="$subject" features="$world/features.h5" test.target=data grid.layer=2) ;;
+    voxels) ranks=3 words=(encode dataset="$data" subject="$subject" features="$world/features.h5" grid.voxel=3) ;;
+    weights) words=(encode dataset="$data" subject="$subject" features="$world/features.h5" grid.voxel=2 weights=true) ;;
+    wide) words=(encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy"
+        test.responses="$scratch/Y2.npy" cv.scheme=kfold cv.n_fold=2 alphas=10) ;;
+    esac
+    words+=(store="$scratch/store" out="$scratch/out/result")
+}
+
+# Every rank's code in `codes`, the message in $scratch/message.
+attempt() { # FAULT
+    rm -rf "$scratch/out" "$scratch"/codes/*
+    mkdir "$scratch/out"
+    BRAINTUNE_FAULT=$1 timeout 60 mpirun --quiet --oversubscribe -n "$ranks" "$scratch/rank" "${words[@]}" \
+        >"$scratch/stdout" 2>"$scratch/message" || true
+    codes=
+    for ((r = 0; r < ranks; ++r)); do codes+="$(cat "$scratch/codes/$r" 2>/dev/null || echo none) "; done
+}
+
+tried=0
+# The run fails at POINT on each of the ranks WHO (root, or all), and leaves nothing.
+fails() { # RUN POINT WHO [NTH]
+    local who=$3 last fault rank
+    command_of "$1"
+    last=$((ranks - 1))
+    [ "$who" = all ] || last=0
+    for rank in $(seq 0 "$last"); do
+        fault=$2:fail:$rank:${4:-1}
+        attempt "$fault"
+        tried=$((tried + 1))
+        [ "$codes" = "$(printf '4 %.0s' $(seq "$ranks"))" ] || { cat "$scratch/message"; fail "$1, $fault: codes $codes"; }
+        [ "$(grep -c 'braintune: error:' "$scratch/message")" -eq 1 ] || { cat "$scratch/message"; fail "$1, $fault: not one message"; }
+        grep -q "error: rank $rank: .*injected failure at $2" "$scratch/message" || { cat "$scratch/message"; fail "$1, $fault: another message"; }
+        [ ! -s "$scratch/stdout" ] || fail "$1, $fault: output on standard output"
+        [ -z "$(ls -A "$scratch/out")" ] || fail "$1, $fault: left behind: $(ls -A "$scratch/out")"
+    done
+}
+
+# After the rename the result is there and whole: the code says what went wrong, the next run finds the work done.
+fails_late() { # RUN
+    command_of "$1"
+    attempt publish.renamed:fail:0
+    tried=$((tried + 1))
+    [ "$codes" = "4 4 " ] || { cat "$scratch/message"; fail "$1, publish.renamed: codes $codes"; }
+    [ "$(ls -A "$scratch/out")" = result ] || fail "$1, publish.renamed: $(ls -A "$scratch/out")"
+    on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$scratch/stdout" 2>"$scratch/message" || fail "$1: no second run"
+    [ -s "$scratch/stdout" ] || fail "$1: no result on standard output"
+}
+
+# Facts of the run are no reason to fail.
+warns() { # RUN
+    command_of "$1"
+    attempt publish.sidecar:fail:0
+    tried=$((tried + 1))
+    [ "$codes" = "0 0 " ] || { cat "$scratch/message"; fail "$1, publish.sidecar: codes $codes"; }
+    grep -q "run facts are not beside it" "$scratch/message" || { cat "$scratch/message"; fail "$1: no warning"; }
+}
+
+for run in simulate features lowlevel ceiling layers; do
+    fails "$run" artefact.leased root
+    fails "$run" artefact.computed all
+    fails "$run" publish.synced root
+    fails_late "$run"
+    warns "$run"
+done
+fails simulate simulate.story all
+fails simulate simulate.story all 2
+fails simulate simulate.responses all
+fails simulate simulate.responses all 2
+fails simulate simulate.truth root
+fails features features.model all
+for run in features windows; do
+    fails "$run" features.sound root 2
+    fails "$run" features.states all
+    fails "$run" features.states all 2
+    fails "$run" features.write root 2
+done
+fails frames features.states all
+fails frames features.write root 2
+fails lowlevel lowlevel.story all
+fails lowlevel lowlevel.story all 2
+fails lowlevel lowlevel.write root 3
+fails ceiling ceiling.open all
+fails ceiling ceiling.read all
+fails ceiling ceiling.write root
+fails layers encode.open all
+fails layers encode.read all
+fails layers encode.design all
+fails layers encode.design root 3
+fails layers encode.split all 2
+fails layers encode.refit all
+fails layers encode.collect all
+fails layers encode.write root 2
+fails layers ceiling.read root
+fails voxels array.columns all
+fails voxels array.columns all 2
+fails voxels encode.design root 2
+fails voxels encode.split all
+fails voxels encode.refit all
+fails voxels encode.collect all 2
+fails voxels encode.write root 3
+fails weights encode.collect all
+fails weights encode.refit all
+fails wide dense.gram all
+fails wide dense.eigen all
+
+echo "ok: $tried failures"
+[ "$tried" -ge 80 ]
