@@ -33,6 +33,7 @@ bt_status bt_story_rows_from_ids(const char *name, const double *id, size_t n_ro
     BT_ALLOC(out->start, n_row + 1);
     for (size_t i = 0; i < n_row; ++i) {
         if (i > 0 && id[i] == id[i - 1]) continue;
+        BT_CHECK(isfinite(id[i]), BT_ERR_INPUT, "%s: row %zu: expected a story id, found %g", name, i, id[i]);
         BT_CHECK(!used_before(id, i), BT_ERR_INPUT,
                  "%s: story %g comes back at row %zu; expected the rows of a story to lie together", name, id[i], i);
         out->start[n_story++] = i;

@@ -78,11 +78,15 @@ cleanup:
 }
 
 /* One split per distinct id, ascending; negative ids always train. */
-static bt_status fold_ids(const double *id, size_t n_row, bt_folds *folds)
+static bt_status fold_ids(const char *file, const double *id, size_t n_row, bt_folds *folds)
 {
     bt_status status = BT_OK;
     double *distinct = NULL;
     size_t n = 0;
+    for (size_t i = 0; i < n_row; ++i)
+        BT_CHECK(isfinite(id[i]), BT_ERR_INPUT,
+                 "%s: row %zu: expected a fold id, or one below 0 for a row that always trains; found %g", file, i,
+                 id[i]);
     BT_ALLOC(distinct, n_row);
     for (double last = -1;; last = distinct[n++]) {
         double next = INFINITY;
@@ -127,7 +131,7 @@ static bt_status fold_file(const bt_cv_options *options, size_t n_row, bt_folds 
     BT_CHECK(shape[rank - 1] == n_row, BT_ERR_INPUT, "%s: cv.folds: expected %zu rows as the responses, found %zu",
              options->file, n_row, shape[rank - 1]);
     if (rank == 1)
-        BT_TRY(fold_ids(values, n_row, folds));
+        BT_TRY(fold_ids(options->file, values, n_row, folds));
     else
         BT_TRY(fold_masks(options->file, values, shape[0], n_row, folds));
     BT_CHECK(folds->n_split > 0, BT_ERR_INPUT, "%s: cv.folds: expected at least one split, found none", options->file);

@@ -40,6 +40,11 @@ static bt_status open_matrices(const bt_encode_options *options, bt_inputs *in)
     BT_TRY(bt_names_copy(&options->test_responses, &in->test_responses));
     BT_TRY(bt_responses_open(&in->train_responses, options->mask, NULL, &in->train));
     BT_TRY(bt_responses_open(&in->test_responses, options->mask, NULL, &in->test));
+    BT_CHECK(options->ceiling_from != BT_CEILING_FILE, BT_ERR_USAGE,
+             "ceiling.from=file: the file is the data set's, which needs dataset=; leave it out");
+    BT_CHECK(options->ceiling_from != BT_CEILING_REPEATS || bt_responses_have_repeats(in->test), BT_ERR_INPUT,
+             "ceiling.from=repeats: %s has none; give test.responses (n_repeat, n_tr, n_voxel), or leave it out",
+             in->test_responses.items[0]);
     BT_TRY(story_rows("stories", options->stories, in->train, &in->train_rows));
     BT_TRY(story_rows("test.stories", options->test_stories, in->test, &in->test_rows));
     in->has_stories = options->stories || bt_responses_files(in->train) > 1;

@@ -69,9 +69,10 @@ static void test_delays_longer_than_a_story_are_zeros(void **state)
 static void test_ids_must_lie_together(void **state)
 {
     (void)state;
-    const double back[] = {1, 1, 2, 2, 1}, good[] = {3, 3, 1, 2, 2};
+    const double back[] = {1, 1, 2, 2, 1}, good[] = {3, 3, 1, 2, 2}, nan[] = {1, 1, (double)NAN, 2, 2};
     bt_story_rows rows;
     expect_failure(bt_story_rows_from_ids("S.npy", back, 5, &rows), BT_ERR_INPUT, "S.npy: story 1 comes back at row 4");
+    expect_failure(bt_story_rows_from_ids("S.npy", nan, 5, &rows), BT_ERR_INPUT, "S.npy: row 2: expected a story id");
     expect_ok(bt_story_rows_from_ids("S.npy", good, 5, &rows));
     assert_int_equal(rows.n_story, 3);
     assert_int_equal(rows.start[1], 2);

@@ -292,6 +292,8 @@ static void test_inputs_that_do_not_fit_are_refused(void **state)
                    "test.responses: missing");
     expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s layers=1", x, y, x2, y2),
                    BT_ERR_USAGE, "layers: needs dataset=");
+    expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s stories.encode=a", x, y, x2, y2),
+                   BT_ERR_USAGE, "stories.encode: needs dataset=");
     expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s", x, y2, x2, y2), BT_ERR_INPUT,
                    "tall_x.npy has 60 rows, but responses:");
     expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s", x, y, x, y2), BT_ERR_INPUT,
@@ -327,6 +329,11 @@ static void test_inputs_that_do_not_fit_are_refused(void **state)
                    BT_ERR_USAGE, "needs mask=");
     expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s test.drop=29", x, y, x2, y2),
                    BT_ERR_USAGE, "test.drop");
+    expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s ceiling.from=file", x, y, x2, y2),
+                   BT_ERR_USAGE, "needs dataset=");
+    expect_refused(
+        WORDS("features=%s responses=%s test.features=%s test.responses=%s ceiling.from=repeats", x, y, x2, y2),
+        BT_ERR_INPUT, "tall_y2.npy has none");
     expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s dataset=nowhere", x, y, x2, y2),
                    BT_ERR_USAGE, "subject");
 #undef WORDS

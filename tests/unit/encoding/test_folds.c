@@ -111,7 +111,8 @@ static void test_all_or_nothing_is_refused(void **state)
     (void)state;
     const size_t length[] = {6}, ids_shape[] = {6}, mask_shape[] = {2, 6}, short_shape[] = {5};
     const double ones[] = {1, 1, 1, 1, 1, 1}, nothing[] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-                 odd[] = {1, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0}, never[] = {-1, -1, -1, -1, -1, -1};
+                 odd[] = {1, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0}, never[] = {-1, -1, -1, -1, -1, -1},
+                 nan[] = {0, 0, 1, 1, (double)NAN, 1};
     bt_story_rows rows = rows_of(1, length);
     bt_folds folds;
     bt_cv_options options = {.scheme = BT_CV_GIVEN, .file = npy_f64("one.npy", 1, ids_shape, ones)};
@@ -122,6 +123,8 @@ static void test_all_or_nothing_is_refused(void **state)
     expect_failure(bt_folds_create(&options, &rows, &folds), BT_ERR_INPUT, "split 1, row 1");
     options.file = npy_f64("never.npy", 1, ids_shape, never);
     expect_failure(bt_folds_create(&options, &rows, &folds), BT_ERR_INPUT, "at least one split");
+    options.file = npy_f64("nan.npy", 1, ids_shape, nan);
+    expect_failure(bt_folds_create(&options, &rows, &folds), BT_ERR_INPUT, "row 4: expected a fold id");
     options.file = npy_f64("short.npy", 1, short_shape, ones);
     expect_failure(bt_folds_create(&options, &rows, &folds), BT_ERR_INPUT, "expected 6 rows as the responses, found 5");
     options = (bt_cv_options){.scheme = BT_CV_GIVEN};
