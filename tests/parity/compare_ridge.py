@@ -87,13 +87,16 @@ def partition_masks(rng, n, n_split):
 
 
 def compare(label, peer_alpha, peer_r, scores, alpha, r, alphas):
-    gap = np.nanmax(np.abs(r - peer_r))
+    if not (np.isfinite(alpha).all() and np.isfinite(scores).all() and np.isfinite(r).all()):
+        print(f"{label:40s} not finite   FAILED")
+        return False
+    gap = np.max(np.abs(r - peer_r))
     equal = np.isclose(alpha, peer_alpha)
     tie = 0.0
     for v in np.flatnonzero(~equal):
         mine, theirs = (np.argmin(np.abs(alphas - a[v])) for a in (alpha, peer_alpha))
         tie = max(tie, abs(scores[mine, v] - scores[theirs, v]))
-        gap = np.nanmax(np.abs((r - peer_r)[equal])) if equal.any() else 0.0
+        gap = np.max(np.abs((r - peer_r)[equal])) if equal.any() else np.inf
     good = gap <= 1e-4 and (equal.mean() >= 0.999 or tie <= 1e-5)
     print(f"{label:40s} r {gap:8.1e}   equal alphas {100 * equal.mean():6.2f} %   ties {tie:8.1e}   {'ok' if good else 'FAILED'}")
     return good
