@@ -143,5 +143,32 @@ fails weights encode.refit all
 fails wide dense.gram all
 fails wide dense.eigen all
 
+# Files that one rank does not see: the other ranks' working folder is where they lie.
+mkdir "$scratch/elsewhere"
+here=$scratch/world nowhere=$scratch/elsewhere
+printf 'cv: {seed: 3}\n' >"$here/settings.yaml"
+unseen() { # PART WORDS...
+    local part=$1 first second
+    for first in here nowhere; do
+        second=$([ "$first" = here ] && echo nowhere || echo here)
+        rm -rf "$scratch/out" "$scratch"/codes/*
+        mkdir "$scratch/out"
+        words=("${@:2}" store="$scratch/store" out="$scratch/out/result")
+        timeout 60 mpirun --quiet --oversubscribe -wdir "${!first}" -n 1 "$scratch/rank" "${words[@]}" : \
+            -wdir "${!second}" -n 1 "$scratch/rank" "${words[@]}" >"$scratch/stdout" 2>"$scratch/message" || true
+        tried=$((tried + 1))
+        codes=$(cat "$scratch"/codes/0 "$scratch"/codes/1 | tr '\n' ' ')
+        [ "$codes" = "3 3 " ] || [ "$codes" = "2 2 " ] || { cat "$scratch/message"; fail "$2 of one rank: codes $codes"; }
+        [ "$(grep -c 'braintune: error:' "$scratch/message")" -eq 1 ] || { cat "$scratch/message"; fail "$2: not one message"; }
+        grep -q "$part" "$scratch/message" || { cat "$scratch/message"; fail "$2: no $part"; }
+        [ -z "$(ls -A "$scratch/out")" ] || fail "$2: left behind: $(ls -A "$scratch/out")"
+    done
+}
+unseen "no such folder" features model=data/model dataset="$data" "${feature_settings[@]}"
+unseen "not a folder" lowlevel dataset=data
+unseen "not a folder" ceiling dataset=data subject="$subject"
+unseen "features.h5" encode dataset="$data" subject="$subject" features=features.h5
+unseen "settings.yaml" encode settings.yaml dataset="$data" subject="$subject" features="$world/features.h5"
+
 echo "ok: $tried failures"
-[ "$tried" -ge 80 ]
+[ "$tried" -ge 110 ]
