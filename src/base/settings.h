@@ -86,6 +86,9 @@ bool bt_settings_given(const bt_settings *settings, const char *key);
 /* The canonical text of a value: reals as %.17g shortest round trip, lists joined by ',', bytes as a number. */
 bt_status bt_settings_text(const bt_settings *settings, const char *key, bt_text *out) BT_MUST_CHECK;
 
+/* The canonical text of a list of reals. */
+bt_status bt_reals_text(const bt_reals *values, bt_text *out) BT_MUST_CHECK;
+
 /* Calls `visit` for every setting that has all `flags`, in table order, with its canonical text. */
 typedef bt_status (*bt_settings_visitor)(void *context, const bt_setting *setting, const char *text);
 bt_status bt_settings_visit(const bt_settings *settings, unsigned flags, bt_settings_visitor visit,

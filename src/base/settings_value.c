@@ -274,6 +274,12 @@ cleanup:
     return status;
 }
 
+bt_status bt_reals_text(const bt_reals *values, bt_text *out)
+{
+    const bt_setting list = {.type = BT_SET_REALS};
+    return print_list(&list, values, out);
+}
+
 bt_status bt_setting_print(const bt_setting *setting, const void *value, bt_text *out)
 {
     switch (setting->type) {

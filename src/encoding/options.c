@@ -106,6 +106,16 @@ cleanup:
     return status;
 }
 
+/* Settings that only a data set can follow. */
+static bt_status check_plain(const bt_settings *settings)
+{
+    static const char *const keys[] = {"stories.encode", "stories.test", "test.target"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i)
+        if (bt_settings_given(settings, keys[i]))
+            return bt_fail(BT_ERR_USAGE, "%s: needs dataset=; the rows of plain matrices are all taken", keys[i]);
+    return BT_OK;
+}
+
 static bt_status check_dataset(const bt_encode_options *options)
 {
     bt_status status = BT_OK;
@@ -194,6 +204,7 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
     out->design.zscore = plain && !bt_settings_given(settings, "zscore") ? false : options->zscore;
     out->design.delays = plain && !bt_settings_given(settings, "delays") ? (bt_ints){1, none} : options->delays;
     out->design.stacked = options->delay_scope == BT_DELAYS_STACKED;
+    if (plain) BT_TRY(check_plain(settings));
     BT_CHECK(!options->cv_folds || out->cv.scheme == BT_CV_GIVEN, BT_ERR_USAGE,
              "cv.folds: only with cv.scheme=given; add it, or leave cv.folds out");
     BT_TRY(plan_alphas(options, settings, out));
@@ -228,7 +239,8 @@ bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *s
     BT_TRY(bt_recipe_setting(recipe, "zscore", plan->design.zscore ? "true" : "false"));
     BT_TRY(bt_recipe_setting(recipe, "cv.scheme", schemes[plan->cv.scheme]));
     bt_text_clear(&text);
-    for (size_t i = 0; i < plan->n_alpha; ++i) BT_TRY(bt_text_add(&text, "%s%.17g", i ? "," : "", plan->alpha[i]));
+    const bt_reals alphas = {.n = plan->n_alpha, .v = plan->alpha};
+    BT_TRY(bt_reals_text(&alphas, &text));
     BT_TRY(bt_recipe_setting(recipe, "alphas", text.data));
     BT_TRY(bt_recipe_setting(recipe, "alphas.logspace", ""));
 cleanup:

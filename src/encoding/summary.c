@@ -46,15 +46,26 @@ cleanup:
     return status;
 }
 
+/* The next of the names at *at: its length, and how wide its column is. */
+static int next_roi(const char **at, int *width)
+{
+    enum { NARROWEST = 16 };
+    const int length = (int)strcspn(*at, ",");
+    *at += length + ((*at)[length] == ',');
+    *width = length > NARROWEST ? length : NARROWEST;
+    return length;
+}
+
 static bt_status print_head(const summary *s, bt_text *out)
 {
     bt_status status = BT_OK;
     const char *at = s->roi_names;
-    BT_TRY(bt_text_add(out, "%-20s %8s %8s", "space", "voxels", "mean r"));
+    int width = 0;
+    BT_TRY(bt_text_add(out, "%-20s %8s %8s", "mean r", "voxels", "all"));
     for (size_t k = 0; k < s->n_roi; ++k) {
-        const size_t length = strcspn(at, ",");
-        BT_TRY(bt_text_add(out, "  %16.*s", (int)length, at));
-        at += length + (at[length] == ',');
+        const char *const name = at;
+        const int length = next_roi(&at, &width);
+        BT_TRY(bt_text_add(out, "  %*.*s", width, length, name));
     }
     BT_TRY(bt_text_add(out, "\n"));
 cleanup:
@@ -66,6 +77,8 @@ static bt_status print_space(const summary *s, const char *space, bt_text *out)
     bt_status status = BT_OK;
     double *r = NULL, sum = 0;
     size_t n_voxel = 0, n = 0;
+    const char *at = s->roi_names;
+    int width = 0;
     BT_TRY(read_map(s, space, "r", &r, &n_voxel));
     for (size_t v = 0; v < n_voxel; ++v)
         if (!isnan(r[v])) {
@@ -75,7 +88,8 @@ static bt_status print_space(const summary *s, const char *space, bt_text *out)
     BT_TRY(bt_text_add(out, "%-20s %8zu %8.4f", *space ? space : "all features", n, n ? sum / (double)n : 0.0));
     for (size_t k = 0; k < s->n_roi; ++k) {
         const bt_rois_score score = bt_rois_mean(s->member + k * n_voxel, r, s->ceiling, s->threshold, n_voxel);
-        BT_TRY(bt_text_add(out, "  %9.4f (%4zu)", score.mean, score.n));
+        (void)next_roi(&at, &width);
+        BT_TRY(bt_text_add(out, "  %*.4f (%4zu)", width - (int)strlen(" (1234)"), score.mean, score.n));
     }
     BT_TRY(bt_text_add(out, "\n"));
 cleanup:
@@ -116,11 +130,14 @@ static bt_status print_counts(const summary *s, bt_text *out)
                        kept, nan, constant));
     if (bt_h5_has_attribute(s->file, "/", "ceiling_dropped")) {
         BT_TRY(bt_h5_get_real(s->file, "/", "ceiling_dropped", &dropped));
-        BT_TRY(bt_text_add(out, "ceiling: %.0f voxels dropped, whose signal power is not positive\n", dropped));
+        BT_TRY(bt_text_add(out, "ceiling: %.0f voxel%s dropped, whose signal power is not positive\n", dropped,
+                           dropped == 1 ? "" : "s"));
     }
     if (s->n_roi && s->ceiling)
-        BT_TRY(bt_text_add(out, "ROI means: voxels with cc_max above %g (ceiling.keep_above), n in brackets\n",
+        BT_TRY(bt_text_add(out, "ROI columns: voxels with cc_max above %g (ceiling.keep_above), n in brackets\n",
                            s->threshold));
+    else if (s->n_roi)
+        BT_TRY(bt_text_add(out, "ROI columns: all voxels of the ROI, n in brackets\n"));
 cleanup:
     return status;
 }

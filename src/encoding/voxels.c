@@ -13,7 +13,8 @@ struct bt_voxels {
     float *train;          /* (n_train, n_mine) when held */
     float *test;           /* (n_test, n_mine) when held */
     unsigned char *states; /* (n_mine) bt_voxel_state */
-    bt_power *powers;      /* (n_mine), NULL without repeats */
+    size_t n_off_centre;
+    bt_power *powers; /* (n_mine), NULL without repeats */
 };
 
 size_t bt_voxels_count(const bt_voxels *voxels)
@@ -88,13 +89,23 @@ static bt_voxel_state judge(const float *rows, size_t n_row, size_t stride)
     return varies ? BT_VOXEL_KEPT : BT_VOXEL_CONSTANT;
 }
 
-/* States of n voxels from their training and test rows. */
-static void judge_block(const float *train, size_t n_train, const float *test, size_t n_test, size_t n,
-                        unsigned char *states)
+static bool is_off_centre(const float *rows, size_t n_row, size_t stride)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n_row; ++i) sum += rows[i * stride];
+    const double mean = sum / (double)n_row;
+    for (size_t i = 0; i < n_row; ++i) squares += (rows[i * stride] - mean) * (rows[i * stride] - mean);
+    return mean * mean > squares / (double)n_row;
+}
+
+/* States of n voxels, from my voxel `low` on, from their training and test rows. */
+static void judge_block(bt_voxels *voxels, const float *train, const float *test, size_t low, size_t n)
 {
     for (size_t v = 0; v < n; ++v) {
-        const bt_voxel_state a = judge(train + v, n_train, n), b = judge(test + v, n_test, n);
-        states[v] = (unsigned char)(a == BT_VOXEL_NAN || b == BT_VOXEL_NAN ? BT_VOXEL_NAN : a ? a : b);
+        const bt_voxel_state a = judge(train + v, voxels->n_train, n), b = judge(test + v, voxels->n_test, n);
+        const bt_voxel_state state = a == BT_VOXEL_NAN || b == BT_VOXEL_NAN ? BT_VOXEL_NAN : a ? a : b;
+        voxels->states[low + v] = (unsigned char)state;
+        voxels->n_off_centre += state == BT_VOXEL_KEPT && is_off_centre(train + v, voxels->n_train, n);
     }
 }
 
@@ -108,7 +119,7 @@ static bt_status hold_all(bt_voxels *voxels)
     BT_TRY(bt_agree(voxels->options.comm, voxels->train && voxels->test ? BT_OK : BT_ERR_MEMORY));
     BT_TRY(read_rows(voxels, voxels->options.train, true, 0, 0, n, voxels->train));
     BT_TRY(read_test(voxels, true, 0, n, voxels->test, voxels->powers));
-    judge_block(voxels->train, voxels->n_train, voxels->test, voxels->n_test, n, voxels->states);
+    judge_block(voxels, voxels->train, voxels->test, 0, n);
 cleanup:
     return status;
 }
@@ -125,7 +136,7 @@ static bt_status survey(bt_voxels *voxels)
         const size_t n = n_mine - low < block ? n_mine - low : block;
         BT_TRY(read_rows(voxels, voxels->options.train, false, 0, low, n, train));
         BT_TRY(read_test(voxels, false, low, n, test, voxels->powers ? voxels->powers + low : NULL));
-        judge_block(train, voxels->n_train, test, voxels->n_test, n, voxels->states + low);
+        judge_block(voxels, train, test, low, n);
     }
 cleanup:
     bt_free(train);
@@ -205,6 +216,11 @@ size_t bt_voxels_test_rows(const bt_voxels *voxels)
 bool bt_voxels_are_held(const bt_voxels *voxels)
 {
     return voxels->held;
+}
+
+size_t bt_voxels_off_centre(const bt_voxels *voxels)
+{
+    return voxels->n_off_centre;
 }
 
 bt_voxel_state bt_voxels_state(const bt_voxels *voxels, size_t voxel)

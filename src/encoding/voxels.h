@@ -37,6 +37,8 @@ size_t bt_voxels_count(const bt_voxels *voxels);   /* mine */
 size_t bt_voxels_train_rows(const bt_voxels *voxels);
 size_t bt_voxels_test_rows(const bt_voxels *voxels); /* without the dropped ones */
 bool bt_voxels_are_held(const bt_voxels *voxels);
+/* Mine whose training mean is more than one standard deviation from 0: ridge has no intercept to fit it. */
+size_t bt_voxels_off_centre(const bt_voxels *voxels);
 bt_voxel_state bt_voxels_state(const bt_voxels *voxels, size_t voxel); /* voxel counts from my first */
 bt_power bt_voxels_power(const bt_voxels *voxels, size_t voxel);       /* zeros without repeats */
 

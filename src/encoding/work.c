@@ -60,6 +60,20 @@ cleanup:
     return status;
 }
 
+/* Raw BOLD lies far from 0, and there is no intercept. Collective over the group. */
+static bt_status warn_off_centre(const worker *w)
+{
+    bt_status status = BT_OK;
+    int64_t n = (int64_t)bt_voxels_off_centre(w->voxels);
+    BT_TRY(bt_comm_sum_i64(w->group, &n, 1));
+    if (2 * (size_t)n > w->n_voxel)
+        bt_log_warn("responses: the means of %lld of %zu voxels are more than a standard deviation from 0, and no "
+                    "intercept is fitted; centre responses and features beforehand, each story by itself",
+                    (long long)n, w->n_voxel);
+cleanup:
+    return status;
+}
+
 /* Powers of this rank's voxels, from the test responses or from repeats beside them. */
 static bt_status read_powers(const worker *w, bt_power *powers)
 {
@@ -341,6 +355,7 @@ static bt_status prepare(worker *w)
     w->group = bt_grid_axis(w->grid, BT_AXIS_VOXEL);
     BT_TRY(agree(w, bt_fault_point("encode.read")));
     BT_TRY(agree(w, open_responses(w)));
+    BT_TRY(agree(w, warn_off_centre(w)));
     say_method(w);
 cleanup:
     return status;

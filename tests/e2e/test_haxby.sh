@@ -15,6 +15,7 @@ encode_runs() {
         delays=1,2,3,4 alphas.logspace=0,4,9 out="$scratch/$name.h5" store="$scratch/store" "$@" \
         >"$scratch/table" 2>"$scratch/log" || { cat "$scratch/log"; fail "$name"; }
     grep -q "mean r" "$scratch/table" || fail "$name: no table"
+    grep -q "warning: .*centre responses" "$scratch/log" || fail "$name: raw BOLD without an intercept, and no warning"
     h5diff -d 1e-4 "$scratch/$name.h5" "$golden/$wanted.h5" /r /r || fail "$name: other r than numpy's"
 }
 
