@@ -57,12 +57,12 @@ static const bt_setting table[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+static const char *const timing[] = {"timing.source", "timing.tr", "timing.sound_start", "timing.at", "timing.reports"};
+static const char *const regular[] = {"tr", "n_tr", "tr.start"};
+static const char *const windows[] = {"window.context", "window.stride", "pool"};
+
 static bt_status check_settings(const bt_settings *settings, const options *o)
 {
-    static const char *const timing[] = {"timing.source", "timing.tr", "timing.sound_start", "timing.at",
-                                         "timing.reports"};
-    static const char *const regular[] = {"tr", "n_tr", "tr.start"};
-    static const char *const windows[] = {"window.context", "window.stride", "pool"};
     static const char *const stories[] = {"stories"};
     bt_status status = BT_OK;
     BT_CHECK((o->audio.n > 0) != (o->dataset != NULL), BT_ERR_USAGE,
@@ -80,11 +80,22 @@ static bt_status check_settings(const bt_settings *settings, const options *o)
         BT_TRY(bt_refuse_settings(settings, windows, COUNT(windows), "mode=frames"));
         BT_TRY(bt_refuse_settings(settings, regular, COUNT(regular), "mode=frames"));
     }
-    if (isnan(o->tr)) BT_TRY(bt_refuse_settings(settings, regular + 1, COUNT(regular) - 1, "no tr="));
+    for (size_t i = 1; i < COUNT(regular) && isnan(o->tr); ++i)
+        BT_CHECK(!bt_settings_given(settings, regular[i]), BT_ERR_USAGE,
+                 "%s: it has no meaning without tr=; give the repetition time too, for example tr=2.0045", regular[i]);
     BT_CHECK(o->n_tr != 1, BT_ERR_USAGE, "n_tr=1: resampling needs the spacing of at least 2 TR times");
-    if (o->mode == MODE_FRAMES) BT_CHECK(isnan(o->tr), BT_ERR_USAGE, "tr: it has no meaning with mode=frames");
 cleanup:
     return status;
+}
+
+/* Keys that this call makes no use of, as many as timing, regular and windows have together at most. */
+static size_t idle_settings(const options *o, const char **idle)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT(timing) && !o->dataset; ++i) idle[n++] = timing[i];
+    for (size_t i = 0; i < COUNT(regular) && isnan(o->tr); ++i) idle[n++] = regular[i];
+    for (size_t i = 0; i < COUNT(windows) && o->mode == MODE_FRAMES; ++i) idle[n++] = windows[i];
+    return n;
 }
 
 static int ascending(const void *a, const void *b)
@@ -143,14 +154,32 @@ cleanup:
     return status;
 }
 
-/* Root: what the result is made from. The other ranks' recipes stay empty: the root's counts. */
-static bt_status fill_recipe(const bt_stage_call *call, const options *o, const bt_sounds *sounds, bt_recipe *recipe)
+/* "0,1,2", whichever way layers= was put. */
+static bt_status join_layers(const bt_extraction *extraction, bt_text *out)
 {
     bt_status status = BT_OK;
+    for (size_t l = 0; l < extraction->n_layer; ++l)
+        BT_TRY(bt_text_add(out, "%s%zu", l ? "," : "", extraction->layers[l]));
+cleanup:
+    return status;
+}
+
+/* Root: what the result is made from. The other ranks' recipes stay empty: the root's counts. */
+static bt_status fill_recipe(const bt_stage_call *call, const options *o, const bt_extraction *extraction,
+                             const bt_sounds *sounds, bt_recipe *recipe)
+{
+    bt_status status = BT_OK;
+    bt_text layers = {0};
+    const char *idle[COUNT(timing) + COUNT(regular) + COUNT(windows)];
+    BT_TRY(join_layers(extraction, &layers));
     BT_TRY(bt_recipe_settings(recipe, call->settings));
+    BT_TRY(bt_recipe_setting(recipe, "layers", layers.data));
+    const size_t n_idle = idle_settings(o, idle);
+    for (size_t i = 0; i < n_idle; ++i) BT_TRY(bt_recipe_setting(recipe, idle[i], ""));
     BT_TRY(bt_recipe_input(recipe, "model", o->model, call->common->store));
     BT_TRY(bt_sounds_recipe(sounds, call->common->store, recipe));
 cleanup:
+    bt_text_clear(&layers);
     return status;
 }
 
@@ -217,12 +246,14 @@ static bt_status choose_batch(const bt_stage_call *call, bt_extraction *extracti
 }
 
 /* Root: the file's own description. */
-static bt_status write_head(const bt_stage_call *call, const bt_extraction *extraction, const bt_sounds *sounds,
-                            const char *recipe)
+static bt_status write_head(const bt_stage_call *call, const options *o, const bt_extraction *extraction,
+                            const bt_sounds *sounds, const char *recipe)
 {
     bt_status status = BT_OK;
-    bt_text stories = {0};
+    bt_text stories = {0}, layers = {0};
+    const char *idle[COUNT(timing) + COUNT(regular) + COUNT(windows)];
     BT_TRY(bt_sounds_names(sounds, &stories));
+    BT_TRY(join_layers(extraction, &layers));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "recipe", recipe));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stage", bt_features_stage.name));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "model", extraction->facts.name));
@@ -232,8 +263,10 @@ static bt_status write_head(const bt_stage_call *call, const bt_extraction *extr
                                                                                     : "untrained"));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "origin", extraction->facts.origin));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stories", stories.data));
-    BT_TRY(bt_write_settings(extraction->file, call->settings));
+    BT_TRY(bt_write_settings(extraction->file, call->settings, idle, idle_settings(o, idle)));
+    BT_TRY(bt_h5_set_text(extraction->file, "/", "layers", layers.data));
 cleanup:
+    bt_text_clear(&layers);
     bt_text_clear(&stories);
     return status;
 }
@@ -248,7 +281,7 @@ static bt_status compute(const bt_stage_call *call, const options *o, bt_extract
     extraction->progress = &progress;
     if (root) {
         status = bt_h5_create(bt_artefact_temporary(artefact), &extraction->file);
-        if (status == BT_OK) status = write_head(call, extraction, sounds, bt_artefact_recipe(artefact));
+        if (status == BT_OK) status = write_head(call, o, extraction, sounds, bt_artefact_recipe(artefact));
     }
     BT_TRY(bt_agree(extraction->comm, status));
     if (o->mode == MODE_FRAMES)
@@ -267,20 +300,37 @@ cleanup:
     return status;
 }
 
+/* "h.h5", "  2 files, 90 rows, one a frame; 3 layers of 64 units". */
+static bt_status add_result(const bt_stage_call *call, const options *o, const bt_extraction *extraction,
+                            const bt_sounds *sounds, const char *path)
+{
+    bt_estimate ignored = {0};
+    double n_row = 0;
+    size_t longest = 0;
+    const size_t n = sounds->n, n_layer = extraction->n_layer;
+    measure_work(extraction, sounds, o->mode, &ignored, &n_row, &longest);
+    return bt_text_add(call->result, "%s\n  %zu %s%s, %.0f row%s%s; %zu layer%s of %zu units\n", path, n,
+                       o->dataset ? "stor" : "file", o->dataset ? (n == 1 ? "y" : "ies") : (n == 1 ? "" : "s"), n_row,
+                       n_row == 1 ? "" : "s",
+                       o->mode == MODE_FRAMES      ? ", one a frame"
+                       : sounds->items[0].n_tr > 0 ? " at TR times"
+                                                   : " at window ends",
+                       n_layer, n_layer == 1 ? "" : "s", extraction->facts.n_hidden);
+}
+
 static bt_status make(const bt_stage_call *call, const options *o, bt_extraction *extraction, const bt_sounds *sounds)
 {
     bt_status status = BT_OK;
     bt_recipe *recipe = NULL;
     bt_artefact *artefact = NULL;
     status = bt_recipe_create(bt_features_stage.name, bt_features_stage.version, &recipe);
-    if (status == BT_OK && bt_comm_rank(call->comm) == 0) status = fill_recipe(call, o, sounds, recipe);
+    if (status == BT_OK && bt_comm_rank(call->comm) == 0) status = fill_recipe(call, o, extraction, sounds, recipe);
     BT_TRY(bt_agree(call->comm, status));
     const bt_artefact_place place = {
         .store = call->common->store, .out = call->common->out, .suffix = ".h5", .overwrite = call->common->overwrite};
     BT_TRY(bt_artefact_begin(&place, recipe, call->comm, &artefact));
     if (!bt_artefact_is_done(artefact)) BT_TRY(compute(call, o, extraction, sounds, artefact));
-    BT_TRY(bt_text_add(call->result, "%s\n  %zu %s, %zu layers of %zu units\n", bt_artefact_path(artefact), sounds->n,
-                       o->dataset ? "stories" : "files", extraction->n_layer, extraction->facts.n_hidden));
+    BT_TRY(add_result(call, o, extraction, sounds, bt_artefact_path(artefact)));
 cleanup:
     bt_artefact_end(&artefact);
     bt_recipe_destroy(&recipe);

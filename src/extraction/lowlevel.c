@@ -201,7 +201,7 @@ static bt_status create_file(const bt_stage_call *call, const bt_sounds *stories
     BT_TRY(bt_h5_set_text(*file, "/", "recipe", bt_artefact_recipe(artefact)));
     BT_TRY(bt_h5_set_text(*file, "/", "stage", bt_lowlevel_stage.name));
     BT_TRY(bt_h5_set_text(*file, "/", "stories", names.data));
-    BT_TRY(bt_write_settings(*file, call->settings));
+    BT_TRY(bt_write_settings(*file, call->settings, NULL, 0));
 cleanup:
     bt_text_clear(&names);
     return status;

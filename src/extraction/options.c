@@ -1,5 +1,7 @@
 #include "extraction/options.h"
 
+#include <string.h>
+
 bt_status bt_refuse_settings(const bt_settings *settings, const char *const *keys, size_t n, const char *other)
 {
     for (size_t i = 0; i < n; ++i)
@@ -16,12 +18,22 @@ bt_status bt_sample_grid(const bt_stage_call *call, bt_grid **grid)
     return bt_grid_create(call->comm, extents, work, grid);
 }
 
+typedef struct {
+    bt_h5 *file;
+    const char *const *idle;
+    size_t n_idle;
+} written;
+
 static bt_status write_setting(void *context, const bt_setting *setting, const char *text)
 {
-    return bt_h5_set_text(context, "/", setting->key, text);
+    const written *const to = context;
+    for (size_t i = 0; i < to->n_idle; ++i)
+        if (!strcmp(to->idle[i], setting->key)) return BT_OK;
+    return bt_h5_set_text(to->file, "/", setting->key, text);
 }
 
-bt_status bt_write_settings(bt_h5 *file, const bt_settings *settings)
+bt_status bt_write_settings(bt_h5 *file, const bt_settings *settings, const char *const *idle, size_t n_idle)
 {
-    return bt_settings_visit(settings, BT_SCIENCE, write_setting, file);
+    written to = {file, idle, n_idle};
+    return bt_settings_visit(settings, BT_SCIENCE, write_setting, &to);
 }

@@ -16,7 +16,8 @@ bt_status bt_refuse_settings(const bt_settings *settings, const char *const *key
 /* Collective. All ranks along the sample axis; grid.AXIS of another axis is BT_ERR_USAGE. */
 bt_status bt_sample_grid(const bt_stage_call *call, bt_grid **grid) BT_MUST_CHECK;
 
-/* Every science setting as an attribute of "/" under its key. */
-bt_status bt_write_settings(bt_h5 *file, const bt_settings *settings) BT_MUST_CHECK;
+/* Every science setting as an attribute of "/" under its key, but for those of `idle` (n_idle). */
+bt_status bt_write_settings(bt_h5 *file, const bt_settings *settings, const char *const *idle,
+                            size_t n_idle) BT_MUST_CHECK;
 
 #endif

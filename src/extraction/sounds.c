@@ -1,6 +1,7 @@
 #include "extraction/sounds.h"
 
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "io/audio.h"
 #include "stimulus/timing.h"
@@ -106,6 +107,17 @@ cleanup:
     return status;
 }
 
+/* Where there is no sound, resampled features are 0: a little of that is padding, much of it a slip. */
+static void warn_outside(const bt_sound *sound)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < sound->n_tr; ++k) n += sound->times[k] < 0 || sound->times[k] > sound->seconds;
+    if (4 * n > sound->n_tr)
+        bt_log_warn("%s: %zu of its %zu TR times lie outside its %g s, and features there are 0; check n_tr= and "
+                    "tr.start=",
+                    sound->audio, n, sound->n_tr, sound->seconds);
+}
+
 bt_status bt_sounds_regular_times(bt_sounds *sounds, double tr, size_t n_tr, double start)
 {
     bt_status status = BT_OK;
@@ -118,6 +130,7 @@ bt_status bt_sounds_regular_times(bt_sounds *sounds, double tr, size_t n_tr, dou
         sound->n_tr = n_tr > 0 ? n_tr : (size_t)fit;
         BT_ALLOC(sound->times, sound->n_tr);
         bt_tr_times(sound->n_tr, tr, -start, 1, sound->times);
+        warn_outside(sound);
     }
 cleanup:
     return status;

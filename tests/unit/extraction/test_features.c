@@ -279,6 +279,11 @@ static void test_attributes(void **state)
     expect_ok(bt_h5_get_text(file, "/", "stories", &value));
     assert_string_equal(value, "apple");
     bt_free(value);
+    assert_false(bt_h5_has_attribute(file, "/", "timing.tr")); /* audio= makes no use of it, nor frames of windows */
+    bt_h5_abandon(&file);
+    expect_ok(bt_h5_open(extract(root, "frames.h5", "layers=0 mode=frames"), NULL, &file));
+    assert_false(bt_h5_has_attribute(file, "/", "window.context"));
+    assert_false(bt_h5_has_attribute(file, "/", "pool"));
     bt_h5_abandon(&file);
 }
 
@@ -289,6 +294,7 @@ static void test_again(void **state)
     bt_text line = {0};
     (void)extract(root, "a.h5", "mode=frames");
     (void)extract(root, "a.h5", "mode=frames memory=4GiB");
+    (void)extract(root, "a.h5", "mode=frames layers=4,2,0,1,3"); /* all, spelled out */
     expect_ok(bt_text_add(&line, "audio=%s/stimuli/apple.wav out=%s/a.h5 layers=0 mode=frames", root, root));
     expect_failure(run(line.data), BT_ERR_USAGE, "layers");
     bt_text_clear(&line);
@@ -345,7 +351,7 @@ static void test_bad_settings(void **state)
         {"audio=%R/stimuli/apple.wav timing.tr=2", "timing.tr: it has no meaning with audio="},
         {"audio=%R/stimuli/apple.wav mode=frames pool=mean", "pool: it has no meaning with mode=frames"},
         {"audio=%R/stimuli/apple.wav mode=frames tr=2", "tr: it has no meaning with mode=frames"},
-        {"audio=%R/stimuli/apple.wav n_tr=5", "n_tr: it has no meaning with no tr="},
+        {"audio=%R/stimuli/apple.wav n_tr=5", "n_tr: it has no meaning without tr="},
         {"audio=%R/stimuli/apple.wav tr=2 n_tr=1", "n_tr=1"},
         {"audio=%R/stimuli/apple.wav layers=0,99", "found '99'"},
         {"audio=%R/stimuli/apple.wav layers=last", "found 'last'"},
