@@ -146,9 +146,10 @@ static bt_status begin_root(bt_artefact *artefact, const bt_artefact_place *plac
     bt_status status = BT_OK;
     BT_TRY(prepare(artefact, place, recipe));
     BT_TRY(wait_for_lease(artefact));
-    if (artefact->done)
+    if (artefact->done) {
+        bt_log_info("%s: this result is there, nothing is computed", artefact->target);
         clean_after_others(artefact);
-    else
+    } else
         BT_TRY(make_temporary(artefact));
 cleanup:
     return status;

@@ -196,15 +196,20 @@ static bt_status take_over(const bt_lease *lease, const char *dead, bool *taken)
 static bt_status make_private(const char *folder, const char *holder)
 {
     bt_status status = BT_OK;
-    char *entry = NULL;
+    char *entry = NULL, *parent = NULL;
     int file = -1;
-    BT_CHECK(mkdir(folder, 0777) == 0, BT_ERR_FILE, "%s: cannot write in this folder: %s", folder, strerror(errno));
+    const int made = mkdir(folder, 0777), failure = errno;
+    parent = bt_path_parent(folder);
+    if (!parent) BT_TRY(BT_ERR_MEMORY);
+    BT_CHECK(made == 0, BT_ERR_FILE, "%s: cannot write in this folder: %s; choose another out= or store=", parent,
+             strerror(failure));
     entry = bt_path_join(folder, holder);
     if (!entry) BT_TRY(BT_ERR_MEMORY);
     file = open(entry, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     BT_CHECK(file >= 0, BT_ERR_FILE, "%s: cannot write in this folder: %s", entry, strerror(errno));
 cleanup:
     if (file >= 0) (void)close(file);
+    bt_free(parent);
     bt_free(entry);
     return status;
 }

@@ -184,12 +184,12 @@ bool bt_recipe_is_one(const char *text)
 static const char *text_of(const json_t *value)
 {
     const char *const text = json_string_value(value);
-    return !text ? "absent" : *text ? text : "empty";
+    return !text ? "none" : *text ? text : "empty";
 }
 
 static bt_status add_difference(bt_text *out, const char *key, const char *what, const char *here, const char *there)
 {
-    return bt_text_add(out, "%s%s (%s%s here, %s%s there)", out->length ? ", " : "", key, what, here, what, there);
+    return bt_text_add(out, "%s%s (wanted %s%s, holds %s%s)", out->length ? ", " : "", key, what, here, what, there);
 }
 
 /* The members of one object of both recipes, in the order of their keys, `what` before each value. */
@@ -226,7 +226,7 @@ bt_status bt_recipe_difference(const char *here, const char *there, bt_text *out
     const long long version_a = json_integer_value(json_object_get(a, "version"));
     const long long version_b = json_integer_value(json_object_get(b, "version"));
     if (version_a != version_b)
-        BT_TRY(bt_text_add(out, "%sversion (%lld here, %lld there)", out->length ? ", " : "", version_a, version_b));
+        BT_TRY(bt_text_add(out, "%sversion (wanted %lld, holds %lld)", out->length ? ", " : "", version_a, version_b));
     BT_TRY(compare_members(out, json_object_get(a, "settings"), json_object_get(b, "settings"), ""));
     BT_TRY(compare_members(out, json_object_get(a, "inputs"), json_object_get(b, "inputs"), "content "));
 cleanup:

@@ -24,7 +24,7 @@ bt_status bt_recipe_json(const bt_recipe *recipe, bt_text *out) BT_MUST_CHECK; /
 bt_status bt_recipe_digest(const bt_recipe *recipe, char digest[33]) BT_MUST_CHECK;
 const char *bt_recipe_stage(const bt_recipe *recipe);
 bool bt_recipe_is_one(const char *text); /* JSON with a stage, version, settings and inputs */
-/* The keys that differ between two recipes' JSON, "a (1 here, 2 there), b (...)"; empty when equal. */
+/* The keys that differ between two recipes' JSON, "a (wanted 1, holds 2), b (...)"; empty when equal. */
 bt_status bt_recipe_difference(const char *here, const char *there, bt_text *out) BT_MUST_CHECK;
 
 #endif

@@ -67,9 +67,7 @@ static bt_status refuse(const char *target, const char *recipe, const char *foun
              "%s: exists and is no readable result of braintune; choose another out=, or overwrite=true replaces it",
              target);
     BT_TRY(bt_recipe_difference(recipe, found, &keys));
-    status = bt_fail(BT_ERR_USAGE,
-                     "%s: holds another result (here = wanted now, there = in that file): %s; choose another out=, or "
-                     "overwrite=true replaces it",
+    status = bt_fail(BT_ERR_USAGE, "%s: holds another result: %s; choose another out=, or overwrite=true replaces it",
                      target, keys.data ? keys.data : "the same keys in another spelling");
 cleanup:
     bt_text_clear(&keys);

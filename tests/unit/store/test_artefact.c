@@ -149,7 +149,7 @@ static void other_recipes_are_refused(void **state)
     job work = {.out = test_path(folder, "a.h5"), .value = 1};
     expect_ok(run(&work, &computed));
     work.value = 2;
-    expect_failure(run(&work, &computed), BT_ERR_USAGE, "value (2 here, 1 there)");
+    expect_failure(run(&work, &computed), BT_ERR_USAGE, "value (wanted 2, holds 1)");
     work.overwrite = true;
     expect_ok(run(&work, &computed));
     expect_near(content(work.out), 2, 0);

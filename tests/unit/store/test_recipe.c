@@ -64,7 +64,7 @@ static void differences_name_keys(void **state)
     expect_ok(bt_recipe_json(there, &b));
     expect_ok(bt_recipe_difference(a.data, b.data, &keys));
     assert_string_equal(keys.data,
-                        "alpha (1 here, 7 there), beta (1 here, absent there), gamma (absent here, 1 there)");
+                        "alpha (wanted 1, holds 7), beta (wanted 1, holds none), gamma (wanted none, holds 1)");
     bt_text_clear(&keys);
     expect_ok(bt_recipe_difference(a.data, a.data, &keys));
     assert_int_equal(keys.length, 0);
