@@ -2,7 +2,7 @@
 # timeout: 1200
 # labels: slow
 # An injected failure on each rank, at each point of each stage: every rank ends by itself with the same code, one
-# message names the rank, nothing is left behind. A rank that waits for another is ended from outside, without a code.
+# message names the rank, nothing is left behind on the disk or in memory. A rank that waits for another is ended from outside, without a code.
 source "$(dirname "$0")/support.sh"
 world=$scratch/world
 make_world "$world"
@@ -10,6 +10,7 @@ data=$world/data
 subject=$(ls "$data/derivative/preprocessed_data")
 mapfile -t sounds < <(ls "$data"/stimuli/*.wav)
 mkdir "$scratch/codes"
+export BRAINTUNE_LEAKS=1
 cat >"$scratch/rank" <<'END'
 #!/bin/sh
 "$BRAINTUNE" "$@"
@@ -70,6 +71,7 @@ fails() { # RUN POINT WHO [NTH]
         [ "$codes" = "$(printf '4 %.0s' $(seq "$ranks"))" ] || { cat "$scratch/message"; fail "$1, $fault: codes $codes"; }
         [ "$(grep -c 'braintune: error:' "$scratch/message")" -eq 1 ] || { cat "$scratch/message"; fail "$1, $fault: not one message"; }
         grep -q "error: rank $rank: .*injected failure at $2" "$scratch/message" || { cat "$scratch/message"; fail "$1, $fault: another message"; }
+        ! grep "leaked" "$scratch/message" || fail "$1, $fault: memory leaked"
         [ ! -s "$scratch/stdout" ] || fail "$1, $fault: output on standard output"
         [ -z "$(ls -A "$scratch/out")" ] || fail "$1, $fault: left behind: $(ls -A "$scratch/out")"
     done
