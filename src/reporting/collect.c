@@ -10,8 +10,10 @@
 #include "reporting/voxel_file.h"
 #include "store/publish.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct {
     bt_names artefacts;
@@ -43,6 +45,8 @@ typedef struct {
     part *parts;
     bt_names digests, definitions; /* of what was collected; "metric: words" that differ between score files */
     size_t n_taken_over;
+    bool dry;             /* look, but read no maps and write nothing */
+    bt_estimate estimate; /* of what was found */
 } collection;
 
 static void clear(collection *all)
@@ -96,6 +100,7 @@ static bt_status make_rows(collection *all, bt_score_file *scores, bt_text *rows
     }
     BT_TRY(bt_score_file_load(scores));
     BT_TRY(bt_score_rows(scores, all->options->experiment ? all->options->experiment : "", all->options->above, rows));
+    BT_TRY(bt_path_make(all->voxels)); /* not before there is something to put there */
     BT_TRY(bt_voxel_file_write(scores, all->voxels));
 cleanup:
     return status;
@@ -137,6 +142,19 @@ cleanup:
     return status;
 }
 
+/* A score file is read whole, and most of it goes into its voxel file. */
+static bt_status estimate_part(collection *all, const char *path, const bt_score_file *scores)
+{
+    struct stat facts;
+    if (bt_names_have(&all->digests, scores->digest)) return BT_OK;
+    const double bytes = stat(path, &facts) == 0 ? (double)facts.st_size : 0;
+    ++all->estimate.work;
+    all->estimate.read_bytes += bytes;
+    all->estimate.written_bytes += bytes;
+    all->estimate.memory_bytes = fmax(all->estimate.memory_bytes, bytes);
+    return bt_names_add(&all->digests, scores->digest);
+}
+
 static bt_status add_file(collection *all, const char *path, bool must)
 {
     bt_status status = BT_OK;
@@ -147,7 +165,7 @@ static bt_status add_file(collection *all, const char *path, bool must)
     BT_CHECK(is_score || !must, BT_ERR_INPUT, "%s: expected a score file of `braintune encode`, found another file",
              path);
     if (!is_score) goto cleanup;
-    status = add_part(all, &scores);
+    status = all->dry ? estimate_part(all, path, &scores) : add_part(all, &scores);
     bt_score_file_close(&scores);
 cleanup:
     return status;
@@ -183,15 +201,16 @@ static bt_status add_all(collection *all, const bt_stage_call *call)
     const bt_names whole_store = {.n = 1, .items = (char **)(uintptr_t)store};
     const bt_names *const paths = options->artefacts.n ? &options->artefacts : &whole_store;
     for (size_t i = 0; i < paths->n; ++i) {
-        BT_CHECK(bt_path_exists(paths->items[i]), BT_ERR_INPUT, "%s=%s: no such file or folder",
-                 options->artefacts.n ? "artefacts" : "store", paths->items[i]);
+        BT_CHECK(bt_path_exists(paths->items[i]), BT_ERR_INPUT, "%s=%s: no such file or folder%s",
+                 options->artefacts.n ? "artefacts" : "store", paths->items[i],
+                 options->artefacts.n ? "" : "; name score files in artefacts=, or run `braintune encode` first");
         if (bt_path_is_directory(paths->items[i]))
             BT_TRY(add_folder(all, paths->items[i], true));
         else
             BT_TRY(add_file(all, paths->items[i], true));
     }
     BT_CHECK(
-        all->n, BT_ERR_INPUT,
+        all->digests.n, BT_ERR_INPUT,
         "%s: no score file there; run `braintune encode` first, or name its result in artefacts=", paths->items[0]);
 cleanup:
     return status;
@@ -226,11 +245,18 @@ cleanup:
 static bt_status run(const bt_stage_call *call)
 {
     bt_status status = BT_OK;
-    collection all = {.options = call->options, .folder = call->common->out ? call->common->out : "results"};
+    collection all = {.options = call->options,
+                      .folder = call->common->out ? call->common->out : "results",
+                      .dry = call->common->dry_run,
+                      .estimate = {.work_unit = "score files"}};
     all.table_path = bt_path_join(all.folder, "table.csv");
     all.voxels = bt_path_join(all.folder, "voxels");
     if (!all.table_path || !all.voxels) BT_TRY(BT_ERR_MEMORY);
-    BT_TRY(bt_path_make(all.voxels));
+    if (all.dry) {
+        BT_TRY(add_all(&all, call));
+        status = bt_estimate_report(call, &all.estimate);
+        goto cleanup;
+    }
     BT_TRY(read_old(&all));
     BT_TRY(add_all(&all, call));
     BT_TRY(write_table(&all));

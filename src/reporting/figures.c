@@ -118,6 +118,17 @@ cleanup:
     return status;
 }
 
+static bt_status estimate(const bt_stage_call *call, const char *table)
+{
+    enum { FIGURE_BYTES = 512 << 10 };
+    struct stat facts;
+    const size_t n = sizeof figures / sizeof *figures;
+    bt_estimate estimate = {.work = (double)n, .work_unit = "figures", .written_bytes = (double)n * FIGURE_BYTES};
+    if (stat(table, &facts) == 0) estimate.read_bytes = (double)facts.st_size;
+    estimate.memory_bytes = 4 * estimate.read_bytes; /* cells are strings of their own */
+    return bt_estimate_report(call, &estimate);
+}
+
 static bt_status run(const bt_stage_call *call)
 {
     bt_status status = BT_OK;
@@ -132,7 +143,7 @@ static bt_status run(const bt_stage_call *call)
     BT_TRY(bt_table_read(path, &table));
     BT_TRY(bt_table_check(&table, path));
     BT_TRY(bt_selection_create(&table, path, &selection));
-    BT_TRY(make_all(call, &selection, folder));
+    BT_TRY(call->common->dry_run ? estimate(call, path) : make_all(call, &selection, folder));
 cleanup:
     bt_selection_clear(&selection);
     bt_table_clear(&table);

@@ -62,8 +62,10 @@ static bt_status add_seconds(bt_text *out, double seconds, double rate, int rank
 {
     const char *const unit = seconds < 120 ? "s" : seconds < 7200 ? "min" : "h";
     const double value = seconds < 120 ? seconds : seconds < 7200 ? seconds / 60 : seconds / 3600;
-    return bt_text_add(out, "%-18s %.1f %s (%.0f GFLOP/s: %d rank%s, %d thread%s each)\n", "estimated time", value,
-                       unit, rate / 1e9, ranks, ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s");
+    const bool short_one = seconds < 1;
+    return bt_text_add(out, "%-18s %s%.*f %s (%.0f GFLOP/s: %d rank%s, %d thread%s each)\n", "estimated time",
+                       short_one ? "below " : "", short_one ? 0 : 1, short_one ? 1 : value, unit, rate / 1e9, ranks,
+                       ranks == 1 ? "" : "s", threads, threads == 1 ? "" : "s");
 }
 
 static bt_status report_root(const bt_stage_call *call, const bt_estimate *estimate)

@@ -205,7 +205,19 @@ static void strange_inputs_are_named(void **state)
     expect_failure(collect_to("bad", test_path(test_scratch(), "nothing.h5")), BT_ERR_INPUT, "nothing.h5");
     expect_failure(collect_to("bad", test_file("audio")), BT_ERR_INPUT, "no score file there");
     expect_failure(collect_to("bad", test_write_text("notes.txt", "hello")), BT_ERR_INPUT, "notes.txt");
-    assert_false(bt_path_exists(test_path(test_scratch(), "bad/table.csv")));
+    assert_false(bt_path_exists(test_path(test_scratch(), "bad")));
+}
+
+static void dry_runs_write_nothing(void **state)
+{
+    (void)state;
+    char first[4096], second[512], third[] = "dry_run=true";
+    (void)snprintf(first, sizeof first, "artefacts=%s", golden("scores_S01.h5 scores_S02.h5 scores_S01.h5"));
+    (void)snprintf(second, sizeof second, "out=%s", test_path(test_scratch(), "dry"));
+    char *words[] = {first, second, third};
+    expect_ok(collect(3, words));
+    assert_non_null(strstr(result.data, "2 score files"));
+    assert_false(bt_path_exists(test_path(test_scratch(), "dry")));
 }
 
 static void labels_must_fit(void **state)
@@ -260,6 +272,7 @@ int main(void)
         cmocka_unit_test(voxel_files_hold_the_maps),
         cmocka_unit_test(one_voxel_has_no_interval),
         cmocka_unit_test(strange_inputs_are_named),
+        cmocka_unit_test(dry_runs_write_nothing),
         cmocka_unit_test(labels_must_fit),
         cmocka_unit_test(tables_say_where_they_break),
     };
