@@ -62,8 +62,7 @@ static void show(const bt_progress *progress, double now)
     (void)fprintf(stderr, "braintune: %s: %lld/%lld %s", progress->phase, (long long)progress->done,
                   (long long)progress->total, progress->unit);
     if (progress->done > 0 && progress->done < progress->total && rate > 0.0)
-        (void)fprintf(stderr, ", %.3g %s/s, %.0f s left", rate, progress->unit,
-                      (double)(progress->total - progress->done) / rate);
+        (void)fprintf(stderr, ", %.3g a second, %.0f s left", rate, (double)(progress->total - progress->done) / rate);
     else if (progress->done >= progress->total && progress->done > 0)
         (void)fprintf(stderr, " in %.1f s", spent);
     (void)fputc('\n', stderr);

@@ -382,7 +382,8 @@ bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefac
     const bt_range mine = spaces_of(&w, bt_grid_place(w.grid, BT_AXIS_LAYER));
     const bt_range most = spaces_of(&w, 0);
     const size_t fits = (mine.high - mine.low) * (problem->folds->n_split + 1) * bt_voxels_count(w.voxels);
-    w.progress = bt_progress_start("encode: fits", "voxel fits", (int64_t)fits);
+    w.progress = bt_progress_start(
+        "encode", bt_comm_size(problem->call->comm) > 1 ? "voxel fits of rank 0" : "voxel fits", (int64_t)fits);
     for (size_t step = 0; step < most.high - most.low; ++step) BT_TRY(run_step(&w, step));
     bt_progress_end(&w.progress);
     BT_TRY(agree(&w, is_root(&w) ? bt_output_finish(&w.output) : BT_OK));

@@ -112,7 +112,9 @@ static bt_status respond_mine(const bt_world *world, bt_range mine)
     bt_voxels voxels = {0};
     const bt_voxel_options options = bt_simulate_voxels(world->options);
     size_t drawn = world->n_subject; /* nobody */
-    bt_progress progress = bt_progress_start("simulate: responses", "files", (int64_t)(mine.high - mine.low));
+    bt_progress progress =
+        bt_progress_start("simulate: responses", bt_comm_size(world->comm) > 1 ? "files of rank 0" : "files",
+                          (int64_t)(mine.high - mine.low));
     for (size_t i = mine.low; i < mine.high; ++i) {
         const size_t subject = i / world->n_story;
         if (subject != drawn) {

@@ -71,7 +71,8 @@ static bt_status tell_mine(bt_world *world, my_stories *mine)
 {
     bt_status status = BT_OK;
     bt_progress progress =
-        bt_progress_start("simulate: telling stories", "stories", (int64_t)(mine->range.high - mine->range.low));
+        bt_progress_start("simulate: telling stories", bt_comm_size(world->comm) > 1 ? "stories of rank 0" : "stories",
+                          (int64_t)(mine->range.high - mine->range.low));
     BT_ALLOC(mine->drivers, mine->range.high - mine->range.low);
     for (size_t s = mine->range.low; s < mine->range.high; ++s) {
         BT_TRY(tell_one(world, s, &mine->drivers[s - mine->range.low]));
