@@ -80,6 +80,11 @@ bt_status bt_settings_yaml(bt_settings *settings, const char *path)
     yaml_parser_t parser;
     yaml_document_t document;
     bool loaded = false;
+    if (path[0] == '-')
+        return bt_fail(BT_ERR_USAGE,
+                       "command line: unknown option %s; settings are key=value, and --help and --dry-run "
+                       "are all the options",
+                       path);
     FILE *const file = fopen(path, "rb");
     if (!file)
         return bt_fail(BT_ERR_USAGE, "%s: cannot open this settings file: %s (a setting is key=value, without spaces)",

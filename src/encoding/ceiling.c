@@ -195,8 +195,9 @@ static bt_status print_summary(const bt_stage_call *call, const char *path)
         }
     BT_TRY(bt_text_add(call->result,
                        "%s\n%zu voxels, %.0f repeats: %zu with a ceiling, mean cc_max %.3f; %.0f dropped, whose signal "
-                       "power is not positive\n",
-                       path, shape.shape[0], n_repeat, n, n ? sum / (double)n : 0.0, n_dropped));
+                       "power is not positive; %.0f with NaN\n",
+                       path, shape.shape[0], n_repeat, n, n ? sum / (double)n : 0.0, n_dropped,
+                       (double)(shape.shape[0] - n) - n_dropped));
 cleanup:
     bt_h5_abandon(&file);
     bt_free(data);

@@ -24,9 +24,9 @@ static bt_status fold_stories(const bt_cv_options *options, const bt_story_rows 
     const size_t n_row = bt_story_rows_count(rows);
     const size_t n_fold = rows->n_story < options->n_fold ? rows->n_story : options->n_fold;
     BT_CHECK(n_fold >= 2, BT_ERR_USAGE,
-             "cv.scheme=stories: expected at least 2 stories and cv.n_fold of 2 or more, found %zu stories and "
+             "cv.scheme=stories: expected at least 2 stories and cv.n_fold of 2 or more, found %zu %s and "
              "cv.n_fold=%zu, which would hold out everything; give more stories, stories=, or cv.scheme=chunks",
-             rows->n_story, options->n_fold);
+             rows->n_story, rows->n_story == 1 ? "story" : "stories", options->n_fold);
     BT_TRY(make_room(folds, n_fold, n_row));
     for (size_t k = 0; k < n_fold; ++k) {
         const bt_range held = bt_partition(k, n_fold, rows->n_story);

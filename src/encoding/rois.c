@@ -1,5 +1,6 @@
 #include "encoding/rois.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "io/array.h"
 #include "io/json.h"
@@ -59,6 +60,22 @@ cleanup:
     return status;
 }
 
+/* Labels that the name table does not know belong to no ROI, which may be a slip. */
+static void warn_unnamed(const char *labels, const char *names, const double *label, const int64_t *values,
+                         const bt_rois *rois)
+{
+    size_t n = 0;
+    double first = 0;
+    for (size_t v = 0; v < rois->n_voxel; ++v) {
+        bool named = label[v] == 0;
+        for (size_t k = 0; k < rois->names.n && !named; ++k) named = label[v] == (double)values[k];
+        if (!named && n++ == 0) first = label[v];
+    }
+    if (n)
+        bt_log_warn("%s: %zu of %zu voxels have labels that %s does not name, such as %g; they belong to no ROI",
+                    labels, n, rois->n_voxel, names, first);
+}
+
 bt_status bt_rois_read(const char *labels, const char *names, size_t n_voxel, const char *responses, bt_rois *out)
 {
     bt_status status = BT_OK;
@@ -76,6 +93,7 @@ bt_status bt_rois_read(const char *labels, const char *names, size_t n_voxel, co
              shape[rank - 1], responses, n_voxel);
     BT_ALLOC(out->member, out->names.n * n_voxel);
     BT_TRY(fill(labels, label, rank, shape[0], values, out));
+    if (rank == 1) warn_unnamed(labels, names, label, values, out);
 cleanup:
     bt_free(label);
     bt_free(values);

@@ -89,7 +89,9 @@ static bt_status print_space(const summary *s, const char *space, bt_text *out)
     for (size_t k = 0; k < s->n_roi; ++k) {
         const bt_rois_score score = bt_rois_mean(s->member + k * n_voxel, r, s->ceiling, s->threshold, n_voxel);
         (void)next_roi(&at, &width);
-        BT_TRY(bt_text_add(out, "  %*.4f (%4zu)", width - (int)strlen(" (1234)"), score.mean, score.n));
+        width -= (int)strlen(" (1234)");
+        BT_TRY(score.n ? bt_text_add(out, "  %*.4f (%4zu)", width, score.mean, score.n)
+                       : bt_text_add(out, "  %*s (%4zu)", width, "-", score.n));
     }
     BT_TRY(bt_text_add(out, "\n"));
 cleanup:

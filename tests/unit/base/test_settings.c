@@ -132,6 +132,7 @@ static void bad_words_are_named(void **state)
         {"delays=1,99", "between 0 and 20"},
         {"memory=8 parsecs", "bytes"},
         {"no-such-file.yaml", "cannot open this settings file"},
+        {"-n", "unknown option -n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         fixture f;
