@@ -62,6 +62,16 @@ bt_matrix bt_gradient_join(const bt_gradients *g, size_t index, size_t n)
     return matrix;
 }
 
+void bt_gradients_range(const bt_gradients *g, size_t first, size_t last, size_t *offset, size_t *count)
+{
+    *offset = *count = 0;
+    for (size_t i = first; i <= last; ++i) {
+        if (!g->table->rows[i].trainable) continue;
+        if (*count == 0) *offset = g->offsets[i];
+        *count += g->table->rows[i].count;
+    }
+}
+
 /* Rows of all but the last axis, columns of the last. */
 static bt_matrix by_last_axis(bt_matrix matrix, const bt_parameter *row)
 {

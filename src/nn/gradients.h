@@ -28,6 +28,9 @@ bt_status bt_gradients_zero(bt_gradients *gradients) BT_MUST_CHECK;
 bt_matrix bt_gradient_matrix(const bt_gradients *gradients, size_t index);
 bt_matrix bt_gradient_join(const bt_gradients *gradients, size_t index, size_t n);
 
+/* The elements [*offset, *offset + *count) that belong to trainable rows `first` .. `last` of the table. */
+void bt_gradients_range(const bt_gradients *gradients, size_t first, size_t last, size_t *offset, size_t *count);
+
 /* The gradient of derived row `index` is handed on to the rows that it is derived from, and set to 0. */
 bt_status bt_gradients_hand_on(bt_gradients *gradients, size_t index) BT_MUST_CHECK;
 
