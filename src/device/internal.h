@@ -38,4 +38,7 @@ bt_status bt_floats(bt_matrix matrix, const char *call, float **out) BT_MUST_CHE
 /* As bt_floats; *out = NULL when the matrix has no buffer. */
 bt_status bt_floats_or_none(bt_matrix matrix, const char *call, float **out) BT_MUST_CHECK;
 
+/* sums (1, columns) += the sum over the rows of x. */
+bt_status bt_add_column_sums(bt_device *device, bt_matrix x, bt_matrix sums) BT_MUST_CHECK;
+
 #endif

@@ -253,6 +253,15 @@ cleanup:
     return status;
 }
 
+bt_status bt_parameters_derive(bt_parameters *table)
+{
+    bt_status status = BT_OK;
+    for (size_t i = 0; i < table->n; ++i)
+        if (table->rows[i].derivation != BT_DERIVED_NOT) BT_TRY(derive_row(table, &table->rows[i]));
+cleanup:
+    return status;
+}
+
 bt_status bt_parameters_load(bt_parameters *table, bt_device *device, const bt_checkpoint *checkpoint,
                              const bt_parameter_names *names)
 {
@@ -263,8 +272,7 @@ bt_status bt_parameters_load(bt_parameters *table, bt_device *device, const bt_c
     BT_TRY(bt_buffer_create(device, BT_F32, table->n_value, &table->values));
     for (size_t i = 0; i < table->n; ++i)
         if (sources[i] != SIZE_MAX) BT_TRY(read_row(table, checkpoint, &table->rows[i], sources[i]));
-    for (size_t i = 0; i < table->n; ++i)
-        if (table->rows[i].derivation != BT_DERIVED_NOT) BT_TRY(derive_row(table, &table->rows[i]));
+    BT_TRY(bt_parameters_derive(table));
 cleanup:
     bt_free(sources);
     return status;

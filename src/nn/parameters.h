@@ -63,5 +63,7 @@ typedef struct {
  * tensor. */
 bt_status bt_parameters_load(bt_parameters *table, bt_device *device, const bt_checkpoint *checkpoint,
                              const bt_parameter_names *names) BT_MUST_CHECK;
+/* The derived rows again, after the rows that they are derived from changed. */
+bt_status bt_parameters_derive(bt_parameters *table) BT_MUST_CHECK;
 
 #endif

@@ -5,7 +5,9 @@
 #include "base/status.h"
 #include "device/device.h"
 #include "io/json.h"
+#include "nn/ragged.h"
 #include "speech/model.h"
+#include "speech/training.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +32,17 @@ typedef struct {
     /* As bt_model_states, arguments checked. */
     bt_status (*states)(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
                         const size_t *layers, size_t n_layer, bt_pool pool, float *out);
+    size_t (*frame_width)(const bt_model *model);
+    /* As bt_model_front_end, arguments checked. */
+    bt_status (*front_end)(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                           float *frames);
+    /* A training whose first member is a bt_training; training.c fills the rest of it but `parameters` and the
+     * sequences' states. */
+    bt_status (*training_create)(bt_model *model, const bt_training_options *options, bt_training **out);
+    void (*training_destroy)(bt_training *training); /* frees the training itself too */
+    size_t (*training_bytes)(const bt_training *training, size_t n_sequence, size_t n_frame);
+    bt_status (*training_forward)(bt_training *training, const float *frames);
+    bt_status (*training_backward)(bt_training *training);
 } bt_family;
 
 /* What all families' models begin with. */
@@ -39,6 +52,24 @@ struct bt_model {
     bt_model_facts facts;
     char *name, *origin;
 };
+
+/* What all families' trainings begin with. */
+struct bt_training {
+    bt_model *model; /* borrowed */
+    bt_parameters *parameters;
+    bt_gradients gradients;
+    size_t *layers; /* (n_layer) */
+    size_t n_layer;
+    bool recompute;
+    bt_gradients_ready ready;
+    bt_ragged frames;            /* sequences of the latest forward */
+    bt_matrix *states, *dstates; /* (n_layer) after forward */
+    bool waits;                  /* forward was, backward was not */
+};
+
+/* BT_ERR_USAGE unless the layers are the model's and ascend; BT_ERR_INPUT for a sequence that gives no frame. */
+bt_status bt_model_check_layers(const bt_model *model, const size_t *layers, size_t n_layer) BT_MUST_CHECK;
+bt_status bt_model_check_sequences(const bt_model *model, const size_t *offsets, size_t n_sequence) BT_MUST_CHECK;
 
 const bt_family *bt_family_at(size_t index); /* NULL behind the last */
 

@@ -168,7 +168,7 @@ double bt_model_frame_time(const bt_model *model, size_t frame)
 /* --- states ----------------------------------------------------------------------------------------------------------
  */
 
-static bt_status check_layers(const bt_model *model, const size_t *layers, size_t n_layer)
+bt_status bt_model_check_layers(const bt_model *model, const size_t *layers, size_t n_layer)
 {
     for (size_t i = 0; i < n_layer; ++i) {
         if (layers[i] >= model->facts.n_layer)
@@ -180,16 +180,25 @@ static bt_status check_layers(const bt_model *model, const size_t *layers, size_
     return BT_OK;
 }
 
-bt_status bt_model_states(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
-                          const size_t *layers, size_t n_layer, bt_pool pool, float *out)
+bt_status bt_model_check_sequences(const bt_model *model, const size_t *offsets, size_t n_sequence)
 {
-    const bt_status status = check_layers(model, layers, n_layer);
-    if (status != BT_OK || n_layer == 0) return status;
     for (size_t s = 0; s < n_sequence; ++s)
         if (offsets[s + 1] - offsets[s] < model->facts.minimum_samples)
             return bt_fail(BT_ERR_INPUT,
                            "sequence %zu has %zu samples; model %s needs at least %zu (%.4f s) for one frame", s,
                            offsets[s + 1] - offsets[s], model->name, model->facts.minimum_samples,
                            (double)model->facts.minimum_samples / (double)model->facts.rate);
-    return model->family->states(model, samples, offsets, n_sequence, layers, n_layer, pool, out);
+    return BT_OK;
+}
+
+bt_status bt_model_states(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                          const size_t *layers, size_t n_layer, bt_pool pool, float *out)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_model_check_layers(model, layers, n_layer));
+    if (n_layer == 0) goto cleanup;
+    BT_TRY(bt_model_check_sequences(model, offsets, n_sequence));
+    BT_TRY(model->family->states(model, samples, offsets, n_sequence, layers, n_layer, pool, out));
+cleanup:
+    return status;
 }

@@ -6,6 +6,11 @@ writes tests/data/golden/models/{odd,even,wrapped}/: a model folder each, and st
   sequence_N            (first, last) samples of the excerpt tests/data/audio-jfk/jfk_excerpt.wav
   sequence_N.layer_MM   (n_frame / step, n_hidden): every `step`-th frame; step 3 for the first sequence, else 1
   jfk.layer_MM          with --jfk: every 50th frame of the whole recording
+and gradients.safetensors: for loss = mean over sequences and targets of (head(mean over frames of the last layer) -
+target)^2, with the front end frozen,
+  head.weight, head.bias, target (n_sequence, N_TARGET), loss
+  gradient.NAME         of the loss, NAME as torch.nn.utils.weight_norm spells it
+  losses                of N_STEP steps of torch.optim.Adam: RATES, DECAY where the parameter has more than one axis
 setup (beside this file) makes the environment PEERS."""
 
 import argparse
@@ -84,6 +89,55 @@ def states(model, x, normalise):
     return np.stack([h[0].numpy() for h in out.hidden_states])
 
 
+N_TARGET, N_STEP, DECAY = 6, 10, 0.01
+RATES = {"backbone": 5e-4, "head": 1e-3}
+
+
+def pooled_loss(model, head, inputs, target):
+    """Mean squared error of the head on the frames' mean of the last layer."""
+    means = torch.stack([model(x).last_hidden_state[0].mean(0) for x in inputs])
+    return ((head(means) - target) ** 2).mean()
+
+
+def gradients(model, sounds, normalise, seed):
+    """Gradients of all trained parameters, then the losses of some steps of Adam."""
+    generator = torch.Generator().manual_seed(100 + seed)
+    head = torch.nn.Linear(model.config.hidden_size, N_TARGET)
+    target = torch.randn(len(sounds), N_TARGET, generator=generator).double()
+    with torch.no_grad():
+        for p in head.parameters():
+            p.copy_(0.3 * torch.randn(p.shape, generator=generator))
+    out = {f"head.{name}": p.detach().clone() for name, p in head.named_parameters()}
+    head = head.double()
+    model.freeze_feature_encoder()
+    inputs = []
+    for x in sounds:
+        x = x.astype(np.float64)
+        inputs.append(torch.from_numpy((x - x.mean()) / np.sqrt(x.var() + 1e-7) if normalise else x)[None])
+    loss = pooled_loss(model, head, inputs, target)
+    loss.backward()
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad and p.grad is not None]
+    spelled = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    for name, p in named + [(f"head.{n}", p) for n, p in head.named_parameters()]:
+        for long, short in spelled.items():
+            name = name.replace(long, short)
+        out[f"gradient.{name}"] = p.grad.clone()
+    vectors = lambda p: p.dim() == 1 or p.shape[:2] == (1, 1)
+    optimiser = torch.optim.Adam(
+        [{"params": [p for p in part if vectors(p) == plain], "lr": RATES[role], "weight_decay": 0 if plain else DECAY}
+         for role, part in (("backbone", [p for _, p in named]), ("head", list(head.parameters())))
+         for plain in (False, True)])
+    losses = []
+    for _ in range(N_STEP):
+        optimiser.zero_grad()
+        value = pooled_loss(model, head, inputs, target)
+        value.backward()
+        losses.append(float(value))
+        optimiser.step()
+    out |= {"target": target, "loss": loss.detach()[None], "losses": torch.tensor(losses)}
+    return {k: v.detach().float().contiguous() for k, v in out.items()}
+
+
 def load(folder, wrapped):
     """The folder as transformers reads it back, in float64 and evaluation mode."""
     model = (Wav2Vec2ForCTC if wrapped else Wav2Vec2Model).from_pretrained(
@@ -114,6 +168,8 @@ def main():
             for layer, h in enumerate(states(model, whole, normalise)):
                 golden[f"jfk.layer_{layer:02d}"] = torch.from_numpy(h[::50].copy()).float()
         save_file({k: v.contiguous() for k, v in golden.items()}, folder / "states.safetensors")
+        sounds = [sound[first:last] for first, last in SEQUENCES[name]]
+        save_file(gradients(model, sounds, normalise, seed), folder / "gradients.safetensors")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,18 @@ static void kernel_gelu(const float *x, float *out, size_t n)
     memcpy(out + i, rest, (n - i) * sizeof *x);
 }
 
+static void kernel_gelu_backward(const float *x, const float *dy, float *dx, size_t n)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) store(dx + i, load(dy + i) * gelu_slope(load(x + i)));
+    if (i == n) return;
+    float rest[WIDTH] = {0}, drest[WIDTH] = {0};
+    memcpy(rest, x + i, (n - i) * sizeof *x);
+    memcpy(drest, dy + i, (n - i) * sizeof *x);
+    store(drest, load(drest) * gelu_slope(load(rest)));
+    memcpy(dx + i, drest, (n - i) * sizeof *x);
+}
+
 /* --- rows of a product with one panel ------------------------------------------------------------------------------
  */
 
@@ -199,6 +211,89 @@ static void kernel_norm_rows(const bt_norm_rows *task, size_t first, size_t last
             store(out + j, (load(out + j) - mean) * inverse * load(task->scale + j) + load(task->shift + j));
         for (; j < task->columns; ++j) out[j] = (out[j] - mean) * inverse * task->scale[j] + task->shift[j];
     }
+}
+
+static void kernel_norm_moments(const float *x, size_t n, float epsilon, float moments[2])
+{
+    vector sums = fill(0.0f);
+    size_t j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) sums += load(x + j);
+    float sum = lane_sum(sums);
+    for (; j < n; ++j) sum += x[j];
+    moments[0] = sum / (float)n;
+    moments[1] = 1.0f / sqrtf(norm_squares(x, n, moments[0]) / (float)n + epsilon);
+}
+
+static void kernel_norm_backward(const float *x, const float *scale, const float moments[2], const float *dy, float *dx,
+                                 size_t n)
+{
+    const float mean = moments[0], inverse = moments[1];
+    vector plain = fill(0.0f), weighted = fill(0.0f);
+    size_t j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) {
+        const vector g = load(dy + j) * load(scale + j);
+        plain += g;
+        weighted += g * ((load(x + j) - mean) * inverse);
+    }
+    float g_mean = lane_sum(plain), gh_mean = lane_sum(weighted);
+    for (; j < n; ++j) {
+        g_mean += dy[j] * scale[j];
+        gh_mean += dy[j] * scale[j] * (x[j] - mean) * inverse;
+    }
+    g_mean /= (float)n;
+    gh_mean /= (float)n;
+    for (j = 0; j + WIDTH <= n; j += WIDTH) {
+        const vector h = (load(x + j) - mean) * inverse;
+        store(dx + j, (load(dy + j) * load(scale + j) - g_mean - h * gh_mean) * inverse);
+    }
+    for (; j < n; ++j) dx[j] = (dy[j] * scale[j] - g_mean - (x[j] - mean) * inverse * gh_mean) * inverse;
+}
+
+/* --- softmax of a row -----------------------------------------------------------------------------------------------
+ */
+
+static float row_largest(const float *row, size_t n)
+{
+    vector most = fill(row[0]);
+    size_t j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) most = larger(most, load(row + j));
+    float top = row[0];
+    for (int i = 0; i < WIDTH; ++i) top = most[i] > top ? most[i] : top;
+    for (; j < n; ++j) top = row[j] > top ? row[j] : top;
+    return top;
+}
+
+/* scale > 0. The last, incomplete vector is filled with what adds 0. */
+static void kernel_softmax(float *row, size_t n, float scale)
+{
+    const float top = scale * row_largest(row, n);
+    vector sums = fill(0.0f);
+    float rest[WIDTH];
+    size_t j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) {
+        const vector p = exponential(scale * load(row + j) - top);
+        sums += p;
+        store(row + j, p);
+    }
+    if (j < n) {
+        for (size_t i = 0; i < WIDTH; ++i) rest[i] = j + i < n ? scale * row[j + i] - top : -1000.0f;
+        const vector p = exponential(load(rest));
+        sums += p;
+        store(rest, p);
+        memcpy(row + j, rest, (n - j) * sizeof *row);
+    }
+    const float inverse = 1.0f / lane_sum(sums);
+    for (j = 0; j < n; ++j) row[j] *= inverse;
+}
+
+static void kernel_softmax_backward(const float *p, float *dp, size_t n, float scale)
+{
+    vector sums = fill(0.0f);
+    size_t j = 0;
+    for (; j + WIDTH <= n; j += WIDTH) sums += load(p + j) * load(dp + j);
+    float sum = lane_sum(sums);
+    for (; j < n; ++j) sum += p[j] * dp[j];
+    for (j = 0; j < n; ++j) dp[j] = scale * p[j] * (dp[j] - sum);
 }
 
 /* --- moments of a signal and of its windows --------------------------------------------------------------------------

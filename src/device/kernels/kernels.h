@@ -58,6 +58,17 @@ typedef struct {
     void (*norm_rows)(const bt_norm_rows *task, size_t first, size_t last);
     void (*panel_rows)(const bt_panel_rows *task, size_t n_row);
     void (*gelu)(const float *x, float *out, size_t n);
+    /* dx = dy GELU'(x); dx may be dy. */
+    void (*gelu_backward)(const float *x, const float *dy, float *dx, size_t n);
+    /* row = softmax(scale row), n > 0. */
+    void (*softmax)(float *row, size_t n, float scale);
+    /* dp = scale p (dp - p . dp). */
+    void (*softmax_backward)(const float *p, float *dp, size_t n, float scale);
+    /* Mean of a row, and 1 / sqrt(variance + epsilon). */
+    void (*norm_moments)(const float *x, size_t n, float epsilon, float moments[2]);
+    /* One row of bt_layer_norm_backward; dx may be dy. */
+    void (*norm_backward)(const float *x, const float *scale, const float moments[2], const float *dy, float *dx,
+                          size_t n);
     /* sums[0], [1] = sum of x - centre, and of its squares. */
     void (*centred_sums)(const float *x, size_t n, double centre, double *sums);
     /* sums (kernel + 1, kernel) += over n_frame <= BT_MOMENT_FRAMES frames f of x[f stride + i] x[f stride + j], the

@@ -1,8 +1,6 @@
 /* A wav2vec2 model on a device: its layers, and hidden states of ragged batches. */
+#include "speech/wav2vec2/model.h"
 #include "base/memory.h"
-#include "nn/arena.h"
-#include "nn/ragged.h"
-#include "speech/wav2vec2/config.h"
 #include "speech/wav2vec2/family.h"
 
 #include <stdint.h>
@@ -12,27 +10,14 @@ static const double input_epsilon = 1e-7;
 
 enum { FRAMES_AT_A_TIME = 4096 }; /* a batch is worked through in groups of sequences of about so many frames */
 
-typedef struct {
-    bt_model base; /* first: a bt_model pointer is a pointer to this */
-    bt_wav2vec2_config config;
-    bt_parameters parameters;
-    bt_front_end *front_end;
-    bt_embedding *embedding;
-    bt_block *blocks[BT_WAV2VEC2_BLOCKS];
-    bt_arena *arena;
-    bt_ragged frames, single; /* frames of the sequences of a group; one row for each of them */
-    size_t *last_rows;        /* of each sequence of a group */
-    size_t last_capacity;
-} wav2vec2;
-
-static wav2vec2 *of(bt_model *model)
+static bt_wav2vec2 *of(bt_model *model)
 {
-    return (wav2vec2 *)model;
+    return (bt_wav2vec2 *)model;
 }
 
-static const wav2vec2 *of_const(const bt_model *model)
+static const bt_wav2vec2 *of_const(const bt_model *model)
 {
-    return (const wav2vec2 *)model;
+    return (const bt_wav2vec2 *)model;
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------
@@ -40,7 +25,7 @@ static const wav2vec2 *of_const(const bt_model *model)
 
 static void model_close(bt_model *model)
 {
-    wav2vec2 *const m = of(model);
+    bt_wav2vec2 *const m = of(model);
     for (size_t i = 0; i < m->config.n_block; ++i) bt_block_destroy(&m->blocks[i]);
     bt_embedding_destroy(&m->embedding);
     bt_front_end_destroy(&m->front_end);
@@ -49,12 +34,14 @@ static void model_close(bt_model *model)
     bt_ragged_clear(&m->frames);
     bt_ragged_clear(&m->single);
     bt_free(m->last_rows);
+    bt_free(m->rows);
     bt_free(m);
 }
 
-static bt_status make_layers(wav2vec2 *m, bt_device *device, const bt_wav2vec2_rows *rows)
+static bt_status make_layers(bt_wav2vec2 *m, bt_device *device)
 {
     bt_status status = BT_OK;
+    const bt_wav2vec2_rows *const rows = m->rows;
     BT_TRY(bt_front_end_create(device, &m->config.front_end, &m->parameters, &rows->front_end, &m->front_end));
     BT_TRY(bt_embedding_create(device, &m->config.embedding, &m->parameters, &rows->embedding, &m->embedding));
     for (size_t i = 0; i < m->config.n_block; ++i)
@@ -64,27 +51,25 @@ cleanup:
     return status;
 }
 
-static bt_status load(wav2vec2 *m, const bt_model_request *request)
+static bt_status load(bt_wav2vec2 *m, const bt_model_request *request)
 {
     bt_status status = BT_OK;
     bt_checkpoint *checkpoint = NULL;
-    bt_wav2vec2_rows *rows = NULL;
     const bt_parameter_names names = bt_wav2vec2_names(request->folder);
-    BT_ALLOC(rows, 1);
-    BT_TRY(bt_wav2vec2_table(&m->config, &m->parameters, rows));
+    BT_ALLOC(m->rows, 1);
+    BT_TRY(bt_wav2vec2_table(&m->config, &m->parameters, m->rows));
     BT_TRY(bt_checkpoint_open(request->folder, &checkpoint));
     BT_TRY(bt_parameters_load(&m->parameters, request->device, checkpoint, &names));
-    BT_TRY(make_layers(m, request->device, rows));
+    BT_TRY(make_layers(m, request->device));
 cleanup:
     bt_checkpoint_close(&checkpoint);
-    bt_free(rows);
     return status;
 }
 
 static bt_status model_open(const bt_model_request *request, bt_model **out)
 {
     bt_status status = BT_OK;
-    wav2vec2 *m = NULL;
+    bt_wav2vec2 *m = NULL;
     bt_wav2vec2_config config;
     *out = NULL;
     BT_TRY(bt_wav2vec2_config_read(request->folder, request->config, &config));
@@ -173,7 +158,7 @@ static size_t sequence_samples(const states *call, size_t s)
 }
 
 /* Sequences from call->first on whose frames stay below FRAMES_AT_A_TIME; at least one. */
-static bt_status choose_group(wav2vec2 *m, states *call)
+static bt_status choose_group(bt_wav2vec2 *m, states *call)
 {
     bt_status status = BT_OK;
     size_t total = 0;
@@ -199,7 +184,7 @@ cleanup:
     return status;
 }
 
-static bt_status plan_group(wav2vec2 *m, states *call)
+static bt_status plan_group(bt_wav2vec2 *m, states *call)
 {
     bt_status status = BT_OK;
     const size_t n = bt_ragged_total(&m->frames), hidden = m->config.block.hidden;
@@ -230,7 +215,7 @@ cleanup:
     return status;
 }
 
-static bt_status front_end(wav2vec2 *m, const states *call)
+static bt_status front_end(bt_wav2vec2 *m, const states *call)
 {
     bt_status status = BT_OK;
     const bt_matrix work[3] = {call->slots[SLOT_EVEN], call->slots[SLOT_ODD], call->slots[SLOT_FILTER]};
@@ -249,7 +234,7 @@ cleanup:
 }
 
 /* Rows of a finished layer to the caller; `pooled` says that x already has one row per sequence. */
-static bt_status deliver(wav2vec2 *m, const states *call, size_t layer, bt_matrix x, bool pooled)
+static bt_status deliver(bt_wav2vec2 *m, const states *call, size_t layer, bt_matrix x, bool pooled)
 {
     bt_status status = BT_OK;
     size_t i = 0;
@@ -270,7 +255,7 @@ cleanup:
 }
 
 /* A block over all frames, or over the last one of each sequence only. */
-static bt_status apply_block(wav2vec2 *m, const states *call, size_t block, bool last_only)
+static bt_status apply_block(bt_wav2vec2 *m, const states *call, size_t block, bool last_only)
 {
     bt_status status = BT_OK;
     const bt_matrix all = call->slots[SLOT_X];
@@ -289,7 +274,7 @@ cleanup:
     return status;
 }
 
-static bt_status group_states(wav2vec2 *m, states *call)
+static bt_status group_states(bt_wav2vec2 *m, states *call)
 {
     bt_status status = BT_OK;
     const size_t top = call->layers[call->n_layer - 1];
@@ -327,10 +312,40 @@ cleanup:
     return status;
 }
 
+static size_t model_frame_width(const bt_model *model)
+{
+    return of_const(model)->config.embedding.channels;
+}
+
+static bt_status model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                                 float *frames)
+{
+    bt_status status = BT_OK;
+    bt_wav2vec2 *const m = of(model);
+    states call = {.samples = samples, .offsets = offsets, .n_sequence = n_sequence, .pool = BT_POOL_NONE};
+    for (; call.first < n_sequence; call.first += call.n, call.first_row += call.n_row) {
+        BT_TRY(choose_group(m, &call));
+        BT_TRY(plan_group(m, &call));
+        BT_TRY(front_end(m, &call));
+        const bt_matrix made = call.slots[SLOT_FRAMES];
+        BT_TRY(bt_buffer_read(made.buffer, made.offset, frames + call.first_row * made.columns,
+                              call.n_row * made.columns));
+    }
+cleanup:
+    return status;
+}
+
 const bt_family bt_wav2vec2_family = {.name = "wav2vec2",
                                       .open = model_open,
                                       .close = model_close,
                                       .frames = model_frames,
                                       .flops = model_flops,
                                       .frame_time = model_frame_time,
-                                      .states = model_states};
+                                      .states = model_states,
+                                      .frame_width = model_frame_width,
+                                      .front_end = model_front_end,
+                                      .training_create = bt_wav2vec2_training_create,
+                                      .training_destroy = bt_wav2vec2_training_destroy,
+                                      .training_bytes = bt_wav2vec2_training_bytes,
+                                      .training_forward = bt_wav2vec2_training_forward,
+                                      .training_backward = bt_wav2vec2_training_backward};

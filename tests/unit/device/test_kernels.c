@@ -57,6 +57,83 @@ static void gelu(void **state)
     bt_free(y);
 }
 
+/* GELU'(x) = Phi(x) + x phi(x) over all magnitudes. */
+static void gelu_backward(void **state)
+{
+    (void)state;
+    enum { N = 200003 };
+    float *const x = bt_calloc(N, sizeof *x), *const dy = bt_calloc(N, sizeof *dy),
+                 *const dx = bt_calloc(N, sizeof *dx);
+    for (size_t i = 0; i < N; ++i) {
+        x[i] = (float)(((double)i - N / 2) * 1e-4);
+        dy[i] = i % 2 ? 1.0f : -2.0f;
+    }
+    x[0] = -1e30f;
+    x[1] = 1e30f;
+    for (size_t k = 0; bt_kernels_at(k); ++k) {
+        bt_kernels_at(k)->gelu_backward(x, dy, dx, N);
+        for (size_t i = 0; i < N; ++i) {
+            const double at = (double)x[i], density = exp(-0.5 * at * at) / sqrt(2 * acos(-1));
+            const double slope = 0.5 * (1 + erf(at / sqrt(2))) + (fabs(at) < 30 ? at * density : 0);
+            expect_near((double)dx[i], (double)dy[i] * slope, 1e-6);
+        }
+    }
+    bt_free(x);
+    bt_free(dy);
+    bt_free(dx);
+}
+
+/* One row of every remainder of the vectors' widths, against double precision. */
+static void softmax_and_adjoint(void **state)
+{
+    (void)state;
+    enum { MOST = 70 };
+    for (size_t set = 0; bt_kernels_at(set); ++set)
+        for (size_t n = 1; n < MOST; ++n) {
+            float *const p = normals(n, n), *const dp = normals(n + 100, n);
+            double wanted[MOST], dwanted[MOST], sum = 0, along = 0;
+            for (size_t j = 0; j < n; ++j) sum += wanted[j] = exp(0.7 * (double)p[j]);
+            for (size_t j = 0; j < n; ++j) along += (wanted[j] /= sum) * (double)dp[j];
+            for (size_t j = 0; j < n; ++j) dwanted[j] = 0.7 * wanted[j] * ((double)dp[j] - along);
+            bt_kernels_at(set)->softmax(p, n, 0.7f);
+            bt_kernels_at(set)->softmax_backward(p, dp, n, 0.7f);
+            for (size_t j = 0; j < n; ++j) {
+                expect_near((double)p[j], wanted[j], 5e-7);
+                expect_near((double)dp[j], dwanted[j], 1e-6);
+            }
+            bt_free(p);
+            bt_free(dp);
+        }
+}
+
+static void norm_backward(void **state)
+{
+    (void)state;
+    for (size_t set = 0; bt_kernels_at(set); ++set)
+        for (size_t n = 2; n < 70; ++n) {
+            float *const x = normals(n, n), *const scale = normals(n + 100, n), *const d = normals(n + 200, n);
+            double mean = 0, variance = 0, g = 0, gh = 0, wanted[70];
+            for (size_t j = 0; j < n; ++j) mean += (double)x[j] / (double)n;
+            for (size_t j = 0; j < n; ++j) variance += ((double)x[j] - mean) * ((double)x[j] - mean) / (double)n;
+            const double inverse = 1 / sqrt(variance + 0.1);
+            for (size_t j = 0; j < n; ++j) {
+                g += (double)d[j] * (double)scale[j] / (double)n;
+                gh += (double)d[j] * (double)scale[j] * ((double)x[j] - mean) * inverse / (double)n;
+            }
+            for (size_t j = 0; j < n; ++j)
+                wanted[j] = ((double)d[j] * (double)scale[j] - g - ((double)x[j] - mean) * inverse * gh) * inverse;
+            float found[2];
+            bt_kernels_at(set)->norm_moments(x, n, 0.1f, found);
+            expect_near((double)found[0], mean, 1e-6);
+            expect_near((double)found[1], inverse, 3e-6);
+            bt_kernels_at(set)->norm_backward(x, scale, found, d, d, n);
+            for (size_t j = 0; j < n; ++j) expect_near((double)d[j], wanted[j], 2e-5);
+            bt_free(x);
+            bt_free(scale);
+            bt_free(d);
+        }
+}
+
 static void attend(void **state)
 {
     (void)state;
@@ -172,7 +249,8 @@ static void moments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(some_set_is_usable), cmocka_unit_test(gelu),
-                                       cmocka_unit_test(attend), cmocka_unit_test(rows_and_norms),
-                                       cmocka_unit_test(moments)};
+                                       cmocka_unit_test(gelu_backward),      cmocka_unit_test(softmax_and_adjoint),
+                                       cmocka_unit_test(norm_backward),      cmocka_unit_test(attend),
+                                       cmocka_unit_test(rows_and_norms),     cmocka_unit_test(moments)};
     return cmocka_run_group_tests_name("device.kernels", tests, NULL, test_no_leak);
 }

@@ -1,0 +1,79 @@
+/* What training needs of a device beside layers.h: forward operations that read the weights in place (they change after
+ * every step), and the adjoint of each. A leading d is a gradient of the loss. Gradients of parameters are added to,
+ * those of rows are overwritten unless a call says otherwise; gradients without buffer are not computed. */
+#ifndef BT_DEVICE_BACKWARD_H
+#define BT_DEVICE_BACKWARD_H
+
+#include "base/status.h"
+#include "device/device.h"
+#include "device/layers.h"
+
+#include <stddef.h>
+
+/* All elements 0. */
+bt_status bt_matrix_clear(bt_device *device, bt_matrix x) BT_MUST_CHECK;
+/* out = x + y, which may be one of them. */
+bt_status bt_matrix_add(bt_device *device, bt_matrix x, bt_matrix y, bt_matrix out) BT_MUST_CHECK;
+
+/* y = x W' + b. x (n, in), weight (out, in), bias (1, out) or without buffer, y (n, out). */
+bt_status bt_linear_forward(bt_device *device, bt_matrix x, bt_matrix weight, bt_matrix bias,
+                            bt_matrix y) BT_MUST_CHECK;
+/* dx = beta dx + dy W, dW += dy' x, db += column sums of dy. */
+bt_status bt_linear_backward(bt_device *device, bt_matrix x, bt_matrix weight, bt_matrix dy, double beta, bt_matrix dx,
+                             bt_matrix dweight, bt_matrix dbias) BT_MUST_CHECK;
+
+/* y = x Phi(x), Phi the normal distribution function. y may be x. */
+bt_status bt_gelu_forward(bt_device *device, bt_matrix x, bt_matrix y) BT_MUST_CHECK;
+/* dx = dy (Phi(x) + x phi(x)). dx may be dy. */
+bt_status bt_gelu_backward(bt_device *device, bt_matrix x, bt_matrix dy, bt_matrix dx) BT_MUST_CHECK;
+
+/* Of bt_layer_norm without residual; x is its input. With h = (x - mean) / deviation and g = dy scale, per row:
+ * dx = (g - mean(g) - h mean(g h)) / deviation, dscale += sum dy h, dshift += sum dy. dx may be dy. */
+bt_status bt_layer_norm_backward(bt_device *device, bt_matrix x, bt_matrix scale, double epsilon, bt_matrix dy,
+                                 bt_matrix dx, bt_matrix dscale, bt_matrix dshift) BT_MUST_CHECK;
+
+enum { BT_ATTENTION_QUERIES = 128 }; /* queries whose probabilities are held at a time */
+
+/* Of bt_attention. The probabilities P are computed again: dv = P' dout, dP = dout v',
+ * dS = P (dP - rowsum(P dP)), dquery = scale dS key, dkey = scale dS' query. work (2 BT_ATTENTION_QUERIES, longest
+ * sequence of keys). dquery, dkey, dvalue are shaped as query, key, value; rows of padding get zeros. */
+bt_status bt_attention_backward(bt_device *device, const bt_attention_spec *spec, bt_matrix query, bt_sequences queries,
+                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix dout, bt_matrix dquery,
+                                bt_matrix dkey, bt_matrix dvalue, bt_matrix work) BT_MUST_CHECK;
+
+/* A convolution of stride 1 in groups, without activation, whose weights are packed at every call. Shapes as
+ * bt_convolution's; weight and dweight (out, in / groups * kernel) dense. x (n, in) and y (n, out) hold all sequences;
+ * as many rows come out of each as go in (before + after = kernel - 1). */
+typedef struct bt_trained_convolution bt_trained_convolution;
+
+bt_status bt_trained_convolution_create(bt_device *device, const bt_convolution_spec *spec,
+                                        bt_trained_convolution **out) BT_MUST_CHECK;
+void bt_trained_convolution_destroy(bt_trained_convolution **convolution);
+bt_status bt_trained_convolution_forward(bt_trained_convolution *convolution, bt_matrix weight, bt_matrix bias,
+                                         bt_matrix x, bt_sequences sequences, bt_matrix y) BT_MUST_CHECK;
+/* dx[t] = sum_k W[:, :, k]' dy[t - k + before], dW[:, :, k] += sum_t dy[t]' x[t + k - before], db += column sums. */
+bt_status bt_trained_convolution_backward(bt_trained_convolution *convolution, bt_matrix weight, bt_matrix x,
+                                          bt_sequences sequences, bt_matrix dy, bt_matrix dx, bt_matrix dweight,
+                                          bt_matrix dbias) BT_MUST_CHECK;
+
+/* Weight norm over the last axis: w[:, k] = g[k] v[:, k] / |v[:, k]|. g (1, k) or (k, 1) dense; v, w (n, k). */
+bt_status bt_weight_norm_forward(bt_device *device, bt_matrix g, bt_matrix v, bt_matrix w) BT_MUST_CHECK;
+/* dg[k] += dw[:, k] . v[:, k] / |v|, dv[:, k] += g / |v| (dw - v (dw . v) / |v|^2). */
+bt_status bt_weight_norm_backward(bt_device *device, bt_matrix g, bt_matrix v, bt_matrix dw, bt_matrix dg,
+                                  bt_matrix dv) BT_MUST_CHECK;
+
+/* Of bt_rows_mean: every real row of sequence s gets dy[s] / length, padding gets zeros. */
+bt_status bt_rows_mean_backward(bt_device *device, bt_matrix dy, bt_sequences sequences, bt_matrix dx) BT_MUST_CHECK;
+
+/* One step of Adam (Kingma & Ba 2015), as torch.optim.Adam does it: decay is added to the gradient. */
+typedef struct {
+    double rate, beta1, beta2, epsilon, decay;
+    size_t step; /* from 1 on */
+} bt_adam_spec;
+
+/* g = dw + decay w; m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
+ * w -= rate / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + epsilon). All of one shape. */
+bt_status bt_adam_update(bt_device *device, const bt_adam_spec *spec, bt_matrix dw, bt_matrix m, bt_matrix v,
+                         bt_matrix w) BT_MUST_CHECK;
+
+#endif

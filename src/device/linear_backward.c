@@ -1,0 +1,65 @@
+/* A linear layer whose weights change: products of BLAS on the weights where they lie. */
+#include "device/backward.h"
+#include "device/internal.h"
+
+#include <string.h>
+
+enum { COLUMNS_AT_A_TIME = 64 };
+
+static bt_status check_linear(bt_matrix x, bt_matrix weight, bt_matrix bias, bt_matrix y)
+{
+    if (x.rows != y.rows || x.columns != weight.columns || y.columns != weight.rows ||
+        (bias.buffer && bias.columns != y.columns))
+        return bt_fail(BT_ERR_INTERNAL, "linear: (%zu, %zu) to (%zu, %zu) through weight (%zu, %zu), bias (%zu)",
+                       x.rows, x.columns, y.rows, y.columns, weight.rows, weight.columns, bias.columns);
+    return BT_OK;
+}
+
+bt_status bt_linear_forward(bt_device *device, bt_matrix x, bt_matrix weight, bt_matrix bias, bt_matrix y)
+{
+    bt_status status = BT_OK;
+    float *b = NULL, *to = NULL;
+    BT_TRY(check_linear(x, weight, bias, y));
+    BT_TRY(bt_floats_or_none(bias, "bt_linear_forward", &b));
+    BT_TRY(bt_floats(y, "bt_linear_forward", &to));
+    if (b) {
+#pragma omp parallel for num_threads(device->n_thread) schedule(static)
+        for (size_t i = 0; i < y.rows; ++i) memcpy(to + i * y.stride, b, y.columns * sizeof *to);
+    }
+    BT_TRY(bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, x, weight, b ? 1 : 0, y)); /* y = x W' + b */
+cleanup:
+    return status;
+}
+
+/* Rows are added in order: the sum does not depend on the threads. */
+bt_status bt_add_column_sums(bt_device *device, bt_matrix x, bt_matrix sums)
+{
+    bt_status status = BT_OK;
+    float *from = NULL, *to = NULL;
+    BT_TRY(bt_floats(x, "bt_add_column_sums", &from));
+    BT_TRY(bt_floats(sums, "bt_add_column_sums", &to));
+    BT_CHECK(sums.columns == x.columns, BT_ERR_INTERNAL, "bt_add_column_sums: %zu columns to %zu", x.columns,
+             sums.columns);
+#pragma omp parallel for num_threads(device->n_thread) schedule(static)
+    for (size_t first = 0; first < x.columns; first += COLUMNS_AT_A_TIME) {
+        const size_t n = x.columns - first < COLUMNS_AT_A_TIME ? x.columns - first : COLUMNS_AT_A_TIME;
+        double sum[COLUMNS_AT_A_TIME] = {0};
+        for (size_t i = 0; i < x.rows; ++i)
+            for (size_t j = 0; j < n; ++j) sum[j] += (double)from[i * x.stride + first + j];
+        for (size_t j = 0; j < n; ++j) to[first + j] += (float)sum[j];
+    }
+cleanup:
+    return status;
+}
+
+bt_status bt_linear_backward(bt_device *device, bt_matrix x, bt_matrix weight, bt_matrix dy, double beta, bt_matrix dx,
+                             bt_matrix dweight, bt_matrix dbias)
+{
+    bt_status status = BT_OK;
+    BT_TRY(check_linear(x, weight, dbias, dy));
+    if (dx.buffer) BT_TRY(bt_product(device, BT_PLAIN, BT_PLAIN, 1, dy, weight, beta, dx));        /* dx = dy W */
+    if (dweight.buffer) BT_TRY(bt_product(device, BT_TRANSPOSED, BT_PLAIN, 1, dy, x, 1, dweight)); /* dW += dy' x */
+    if (dbias.buffer) BT_TRY(bt_add_column_sums(device, dy, dbias));                               /* db += 1' dy */
+cleanup:
+    return status;
+}

@@ -1,0 +1,116 @@
+#include "nn/embedding_training.h"
+
+#include "base/memory.h"
+#include "device/backward.h"
+
+struct bt_embedding_training {
+    bt_device *device;
+    bt_embedding_spec spec;
+    bt_embedding_rows rows;
+    const bt_parameters *parameters;
+    bt_gradients *gradients;
+    bt_trained_convolution *position;
+};
+
+void bt_embedding_training_shapes(const bt_embedding_spec *spec, size_t n, size_t kept[BT_EMBEDDING_KEPT][2],
+                                  size_t work[BT_EMBEDDING_WORK][2])
+{
+    for (size_t i = 0; i < BT_EMBEDDING_KEPT; ++i) {
+        kept[i][0] = n;
+        kept[i][1] = i == BT_KEPT_NORMED ? spec->channels : spec->hidden;
+    }
+    for (size_t i = 0; i < BT_EMBEDDING_WORK; ++i) {
+        work[i][0] = n;
+        work[i][1] = i == BT_WORK_DNORMED ? spec->channels : spec->hidden;
+    }
+}
+
+bt_status bt_embedding_training_create(bt_device *device, const bt_embedding_spec *spec, const bt_embedding_rows *rows,
+                                       const bt_parameters *parameters, bt_gradients *gradients,
+                                       bt_embedding_training **out)
+{
+    bt_status status = BT_OK;
+    bt_embedding_training *e = NULL;
+    *out = NULL;
+    BT_ALLOC(e, 1);
+    *e = (bt_embedding_training){
+        .device = device, .spec = *spec, .rows = *rows, .parameters = parameters, .gradients = gradients};
+    const bt_convolution_spec position = {.in = spec->hidden,
+                                          .out = spec->hidden,
+                                          .groups = spec->groups,
+                                          .kernel = spec->kernel,
+                                          .stride = 1,
+                                          .before = spec->kernel / 2,
+                                          .after = (spec->kernel - 1) / 2};
+    BT_TRY(bt_trained_convolution_create(device, &position, &e->position));
+    *out = e;
+    e = NULL;
+cleanup:
+    bt_embedding_training_destroy(&e);
+    return status;
+}
+
+void bt_embedding_training_destroy(bt_embedding_training **embedding)
+{
+    if (!*embedding) return;
+    bt_trained_convolution_destroy(&(*embedding)->position);
+    bt_free(*embedding);
+    *embedding = NULL;
+}
+
+static bt_matrix value(const bt_embedding_training *e, size_t row)
+{
+    return bt_parameter_matrix(e->parameters, row);
+}
+
+static bt_matrix gradient(const bt_embedding_training *e, size_t row)
+{
+    return bt_gradient_matrix(e->gradients, row);
+}
+
+bt_status bt_embedding_forward(bt_embedding_training *e, bt_matrix frames, bt_sequences sequences,
+                               const bt_matrix *kept, const bt_matrix *work, bt_matrix out)
+{
+    bt_status status = BT_OK;
+    const bt_embedding_rows *const rows = &e->rows;
+    const bt_matrix none = {0}, normed = kept[BT_KEPT_NORMED], projected = kept[BT_KEPT_PROJECTED];
+    const bt_matrix position = kept[BT_KEPT_POSITION], embedded = kept[BT_KEPT_EMBEDDED];
+    const bt_matrix active = work[BT_WORK_DPOSITION];
+    BT_TRY(bt_layer_norm(e->device, frames, none, value(e, rows->frame_scale), value(e, rows->frame_shift),
+                         e->spec.epsilon, normed)); /* n = norm(frames) */
+    BT_TRY(bt_linear_forward(e->device, normed, value(e, rows->project_weight), value(e, rows->project_bias),
+                             projected)); /* p = W n */
+    BT_TRY(bt_trained_convolution_forward(e->position, value(e, rows->position_weight), value(e, rows->position_bias),
+                                          projected, sequences, position)); /* c = convolution(p) */
+    BT_TRY(bt_gelu_forward(e->device, position, active));
+    BT_TRY(bt_matrix_add(e->device, projected, active, embedded)); /* s = p + gelu(c) */
+    BT_TRY(bt_layer_norm(e->device, embedded, none, value(e, rows->norm_scale), value(e, rows->norm_shift),
+                         e->spec.epsilon, out)); /* y = norm(s) */
+cleanup:
+    return status;
+}
+
+bt_status bt_embedding_backward(bt_embedding_training *e, bt_matrix frames, bt_sequences sequences,
+                                const bt_matrix *kept, const bt_matrix *work, bt_matrix d)
+{
+    bt_status status = BT_OK;
+    const bt_embedding_rows *const rows = &e->rows;
+    const bt_matrix none = {0}, normed = kept[BT_KEPT_NORMED], projected = kept[BT_KEPT_PROJECTED];
+    const bt_matrix position = kept[BT_KEPT_POSITION], embedded = kept[BT_KEPT_EMBEDDED];
+    const bt_matrix dposition = work[BT_WORK_DPOSITION], dprojected = work[BT_WORK_DPROJECTED];
+    const bt_matrix dnormed = work[BT_WORK_DNORMED];
+    BT_TRY(bt_layer_norm_backward(e->device, embedded, value(e, rows->norm_scale), e->spec.epsilon, d, d,
+                                  gradient(e, rows->norm_scale), gradient(e, rows->norm_shift))); /* ds = dnorm(dy) */
+    BT_TRY(bt_gelu_backward(e->device, position, d, dposition));                                  /* dc = gelu'(c) ds */
+    BT_TRY(bt_trained_convolution_backward(e->position, value(e, rows->position_weight), projected, sequences,
+                                           dposition, dprojected, gradient(e, rows->position_weight),
+                                           gradient(e, rows->position_bias)));
+    BT_TRY(bt_gradients_hand_on(e->gradients, rows->position_weight)); /* to the factors of the weight norm */
+    BT_TRY(bt_matrix_add(e->device, dprojected, d, dprojected));       /* dp = ds + convolution'(dc) */
+    BT_TRY(bt_linear_backward(e->device, normed, value(e, rows->project_weight), dprojected, 0, dnormed,
+                              gradient(e, rows->project_weight), gradient(e, rows->project_bias))); /* dn = W' dp */
+    BT_TRY(bt_layer_norm_backward(e->device, frames, value(e, rows->frame_scale), e->spec.epsilon, dnormed, none,
+                                  gradient(e, rows->frame_scale), gradient(e, rows->frame_shift)));
+cleanup:
+    return status;
+}

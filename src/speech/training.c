@@ -1,0 +1,120 @@
+/* What trainings of all families have in common. */
+#include "speech/training.h"
+
+#include "base/memory.h"
+#include "speech/family.h"
+
+#include <assert.h>
+#include <string.h>
+
+static bt_status fill(bt_training *t, bt_model *model, const bt_training_options *options)
+{
+    bt_status status = BT_OK;
+    BT_ALLOC(t->layers, options->n_layer);
+    BT_ALLOC(t->states, options->n_layer);
+    BT_ALLOC(t->dstates, options->n_layer);
+    memcpy(t->layers, options->layers, options->n_layer * sizeof *t->layers);
+    t->n_layer = options->n_layer;
+    t->recompute = options->recompute;
+    t->ready = options->ready;
+    BT_TRY(bt_gradients_create(&t->gradients, model->device, t->parameters));
+cleanup:
+    return status;
+}
+
+bt_status bt_training_create(bt_model *model, const bt_training_options *options, bt_training **out)
+{
+    bt_status status = BT_OK;
+    bt_training *training = NULL;
+    *out = NULL;
+    BT_CHECK(options->n_layer > 0, BT_ERR_USAGE, "training model %s: no layer to read; expected at least one",
+             model->name);
+    BT_TRY(bt_model_check_layers(model, options->layers, options->n_layer));
+    BT_TRY(model->family->training_create(model, options, &training));
+    training->model = model;
+    BT_TRY(fill(training, model, options));
+    *out = training;
+    training = NULL;
+cleanup:
+    bt_training_destroy(&training);
+    return status;
+}
+
+void bt_training_destroy(bt_training **training)
+{
+    bt_training *const t = *training;
+    if (!t) return;
+    bt_gradients_clear(&t->gradients);
+    bt_ragged_clear(&t->frames);
+    bt_free(t->layers);
+    bt_free(t->states);
+    bt_free(t->dstates);
+    t->model->family->training_destroy(t);
+    *training = NULL;
+}
+
+size_t bt_model_frame_width(const bt_model *model)
+{
+    return model->family->frame_width(model);
+}
+
+bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                             float *frames)
+{
+    const bt_status status = bt_model_check_sequences(model, offsets, n_sequence);
+    return status == BT_OK ? model->family->front_end(model, samples, offsets, n_sequence, frames) : status;
+}
+
+size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_frame)
+{
+    return training->model->family->training_bytes(training, n_sequence, n_frame);
+}
+
+bt_status bt_training_forward(bt_training *t, const float *frames, const size_t *offsets, size_t n_sequence)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_ragged_reset(&t->frames, n_sequence));
+    for (size_t s = 0; s < n_sequence; ++s) {
+        BT_CHECK(offsets[s + 1] > offsets[s], BT_ERR_INTERNAL, "bt_training_forward: sequence %zu has no frame", s);
+        bt_ragged_set(&t->frames, s, offsets[s + 1] - offsets[s]);
+    }
+    BT_CHECK(n_sequence > 0, BT_ERR_INTERNAL, "bt_training_forward: no sequence");
+    BT_TRY(t->model->family->training_forward(t, frames + offsets[0] * bt_model_frame_width(t->model)));
+    t->waits = true;
+cleanup:
+    return status;
+}
+
+bt_matrix bt_training_state(const bt_training *training, size_t i)
+{
+    assert(i < training->n_layer);
+    return training->states[i];
+}
+
+bt_matrix bt_training_state_gradient(const bt_training *training, size_t i)
+{
+    assert(i < training->n_layer);
+    return training->dstates[i];
+}
+
+bt_sequences bt_training_sequences(const bt_training *training)
+{
+    return bt_ragged_view(&training->frames);
+}
+
+bt_status bt_training_backward(bt_training *t)
+{
+    if (!t->waits) return bt_fail(BT_ERR_INTERNAL, "bt_training_backward: no forward before it");
+    t->waits = false;
+    return t->model->family->training_backward(t);
+}
+
+bt_parameters *bt_training_parameters(bt_training *training)
+{
+    return training->parameters;
+}
+
+bt_gradients *bt_training_gradients(bt_training *training)
+{
+    return &training->gradients;
+}

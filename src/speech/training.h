@@ -1,0 +1,66 @@
+/* Training a speech model: forward from the front end's frames with activations kept, backward to the gradients of the
+ * parameter table. The convolutional front end is frozen, so its frames can be computed once and kept.
+ *
+ * Per micro-batch: forward, then the objective reads states and sets their gradients, then backward. Gradients of
+ * parameters add up until bt_gradients_zero; nothing depends on which sequences share a micro-batch but rounding.
+ * bt_model_states of the same model goes on with the weights that it was opened with. */
+#ifndef BT_SPEECH_TRAINING_H
+#define BT_SPEECH_TRAINING_H
+
+#include "base/status.h"
+#include "device/device.h"
+#include "device/layers.h"
+#include "nn/gradients.h"
+#include "nn/parameters.h"
+#include "speech/model.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Called in backward when elements [first, first + count) of the gradients' buffer will not change any more in this
+ * call: a block's, from the last to the first, then the embedding's. */
+typedef struct {
+    void (*call)(void *context, size_t first, size_t count); /* NULL: nobody waits */
+    void *context;
+} bt_gradients_ready;
+
+typedef struct {
+    const size_t *layers; /* (n_layer), ascending: states that the objective reads; blocks above the last do not run */
+    size_t n_layer;
+    bool recompute; /* keep only the input of each block and run it again in backward: less memory, a third more time */
+    bt_gradients_ready ready;
+} bt_training_options;
+
+typedef struct bt_training bt_training;
+
+/* The model must outlive the training. Errors: BT_ERR_USAGE for layers that it does not have. */
+bt_status bt_training_create(bt_model *model, const bt_training_options *options, bt_training **out) BT_MUST_CHECK;
+void bt_training_destroy(bt_training **training);
+
+/* Columns of the front end's frames. */
+size_t bt_model_frame_width(const bt_model *model);
+/* Frames of a ragged batch as in bt_model_states; frames (n_frame_total, width). */
+bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                             float *frames) BT_MUST_CHECK;
+
+/* Bytes of activations for n_sequence sequences of n_frame frames each. */
+size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_frame);
+
+/* Sequence s is rows offsets[s] .. offsets[s+1] of frames (offsets[n_sequence], width), at least one each. Sets the
+ * gradients of the states to 0. */
+bt_status bt_training_forward(bt_training *training, const float *frames, const size_t *offsets,
+                              size_t n_sequence) BT_MUST_CHECK;
+
+/* State i of the options' layers after forward, (n_frame_total, n_hidden), and the gradient of the loss with respect to
+ * it, for the objective to set; both valid until the next forward. */
+bt_matrix bt_training_state(const bt_training *training, size_t i);
+bt_matrix bt_training_state_gradient(const bt_training *training, size_t i);
+bt_sequences bt_training_sequences(const bt_training *training);
+
+/* Once per forward. */
+bt_status bt_training_backward(bt_training *training) BT_MUST_CHECK;
+
+bt_parameters *bt_training_parameters(bt_training *training);
+bt_gradients *bt_training_gradients(bt_training *training);
+
+#endif

@@ -1,0 +1,267 @@
+/* Forward and backward through a wav2vec2 model behind its front end. */
+#include "base/memory.h"
+#include "device/backward.h"
+#include "nn/block_training.h"
+#include "nn/embedding_training.h"
+#include "speech/wav2vec2/model.h"
+
+/* Which matrix of the arena is where among the slots. */
+typedef struct {
+    size_t frames, embedding_kept, embedding_work, states, kept, work, d, dstates, n;
+} slot_places;
+
+typedef struct {
+    bt_training base; /* first: a bt_training pointer is a pointer to this */
+    bt_wav2vec2 *model;
+    size_t n_block; /* that run: the last layer asked for */
+    bt_embedding_training *embedding;
+    slot_places places;
+    bt_arena *arena;
+    bt_arena_slot *slots;
+    bt_matrix *at; /* (places.n): the slots' matrices after a plan */
+} training;
+
+static training *of(bt_training *t)
+{
+    return (training *)t;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------
+ */
+
+/* Blocks' activations are kept apart, or are one set that is computed again. */
+static slot_places place(size_t n_block, size_t n_layer, bool recompute)
+{
+    slot_places p = {.frames = 0};
+    p.embedding_kept = 1;
+    p.embedding_work = p.embedding_kept + BT_EMBEDDING_KEPT;
+    p.states = p.embedding_work + BT_EMBEDDING_WORK;
+    p.kept = p.states + n_block + 1;
+    p.work = p.kept + BT_BLOCK_KEPT * (recompute ? 1 : n_block);
+    p.d = p.work + BT_BLOCK_WORK;
+    p.dstates = p.d + 1;
+    p.n = p.dstates + n_layer;
+    return p;
+}
+
+bt_status bt_wav2vec2_training_create(bt_model *model, const bt_training_options *options, bt_training **out)
+{
+    bt_status status = BT_OK;
+    training *t = NULL;
+    *out = NULL;
+    BT_ALLOC(t, 1);
+    t->model = (bt_wav2vec2 *)model;
+    t->base.model = model;
+    t->base.parameters = &t->model->parameters;
+    t->n_block = options->layers[options->n_layer - 1];
+    t->places = place(t->n_block, options->n_layer, options->recompute);
+    BT_ALLOC(t->slots, t->places.n);
+    BT_ALLOC(t->at, t->places.n);
+    BT_TRY(bt_arena_create(model->device, &t->arena));
+    BT_TRY(bt_embedding_training_create(model->device, &t->model->config.embedding, &t->model->rows->embedding,
+                                        &t->model->parameters, &t->base.gradients, &t->embedding));
+    *out = &t->base;
+    t = NULL;
+cleanup:
+    if (t) bt_wav2vec2_training_destroy(&t->base);
+    return status;
+}
+
+void bt_wav2vec2_training_destroy(bt_training *base)
+{
+    training *const t = of(base);
+    bt_embedding_training_destroy(&t->embedding);
+    bt_arena_destroy(&t->arena);
+    bt_free(t->slots);
+    bt_free(t->at);
+    bt_free(t);
+}
+
+/* --- plan ------------------------------------------------------------------------------------------------------------
+ * Phases: 0 embedding, 1 + i block i, then the objective, then the blocks from the last to the first, the embedding. */
+
+static int forward_phase(size_t block)
+{
+    return 1 + (int)block;
+}
+
+static int objective_phase(const training *t)
+{
+    return 1 + (int)t->n_block;
+}
+
+static int backward_phase(const training *t, size_t block)
+{
+    return 1 + 2 * (int)t->n_block - (int)block;
+}
+
+static int last_phase(const training *t)
+{
+    return 2 + 2 * (int)t->n_block;
+}
+
+static void set_slot(bt_arena_slot *slot, const size_t shape[2], int first, int last)
+{
+    *slot = (bt_arena_slot){.rows = shape[0], .columns = shape[1], .first = first, .last = last};
+}
+
+static void fill_embedding(const training *t, size_t n, bt_arena_slot *slots)
+{
+    const bt_embedding_spec *const spec = &t->model->config.embedding;
+    const slot_places *const p = &t->places;
+    size_t kept[BT_EMBEDDING_KEPT][2], work[BT_EMBEDDING_WORK][2];
+    bt_embedding_training_shapes(spec, n, kept, work);
+    set_slot(&slots[p->frames], (const size_t[]){n, spec->channels}, 0, last_phase(t));
+    for (size_t i = 0; i < BT_EMBEDDING_KEPT; ++i) set_slot(&slots[p->embedding_kept + i], kept[i], 0, last_phase(t));
+    for (size_t i = 0; i < BT_EMBEDDING_WORK; ++i)
+        set_slot(&slots[p->embedding_work + i], work[i], i == BT_WORK_DPOSITION ? 0 : last_phase(t), last_phase(t));
+}
+
+static void fill_blocks(const training *t, size_t n, size_t longest, bt_arena_slot *slots)
+{
+    const slot_places *const p = &t->places;
+    size_t kept[BT_BLOCK_KEPT][2], work[BT_BLOCK_WORK][2];
+    bt_block_training_shapes(&t->model->config.block, n, longest, kept, work);
+    for (size_t i = 0; i < BT_BLOCK_WORK; ++i)
+        set_slot(&slots[p->work + i], work[i], i == BT_WORK_ACTIVE ? forward_phase(0) : objective_phase(t),
+                 last_phase(t));
+    const size_t n_set = (p->work - p->kept) / BT_BLOCK_KEPT;
+    for (size_t b = 0; b < n_set; ++b)
+        for (size_t i = 0; i < BT_BLOCK_KEPT; ++i)
+            set_slot(&slots[p->kept + b * BT_BLOCK_KEPT + i], kept[i], forward_phase(b),
+                     n_set < t->n_block ? last_phase(t) : backward_phase(t, b));
+}
+
+/* States, their gradients, and the gradient on its way down. */
+static void fill_states(const training *t, size_t n, bt_arena_slot *slots)
+{
+    const size_t shape[] = {n, t->model->config.block.hidden};
+    const slot_places *const p = &t->places;
+    for (size_t j = 0; j <= t->n_block; ++j)
+        set_slot(&slots[p->states + j], shape, (int)j, backward_phase(t, j)); /* read as block j's input */
+    set_slot(&slots[p->d], shape, objective_phase(t), last_phase(t));
+    for (size_t i = 0; i < t->base.n_layer; ++i)
+        set_slot(&slots[p->dstates + i], shape, 0, last_phase(t) - (int)t->base.layers[i]);
+}
+
+static void fill_slots(const training *t, size_t n, size_t longest, bt_arena_slot *slots)
+{
+    fill_embedding(t, n, slots);
+    fill_blocks(t, n, longest, slots);
+    fill_states(t, n, slots);
+}
+
+size_t bt_wav2vec2_training_bytes(const bt_training *base, size_t n_sequence, size_t n_frame)
+{
+    const training *const t = (const training *)base;
+    fill_slots(t, n_sequence * n_frame, n_frame, t->slots);
+    return bt_arena_layout(t->slots, t->places.n) * sizeof(float);
+}
+
+static bt_status plan(training *t)
+{
+    bt_status status = BT_OK;
+    size_t longest = 0;
+    for (size_t s = 0; s < t->base.frames.n; ++s) {
+        const size_t n = bt_ragged_length(&t->base.frames, s);
+        longest = n > longest ? n : longest;
+    }
+    fill_slots(t, bt_ragged_total(&t->base.frames), longest, t->slots);
+    BT_TRY(bt_arena_plan(t->arena, t->slots, t->places.n));
+    for (size_t i = 0; i < t->places.n; ++i) t->at[i] = bt_arena_matrix(t->arena, &t->slots[i]);
+    for (size_t i = 0; i < t->base.n_layer; ++i) {
+        t->base.states[i] = t->at[t->places.states + t->base.layers[i]];
+        t->base.dstates[i] = t->at[t->places.dstates + i];
+        BT_TRY(bt_matrix_clear(t->model->base.device, t->base.dstates[i]));
+    }
+cleanup:
+    return status;
+}
+
+/* --- passes ----------------------------------------------------------------------------------------------------------
+ */
+
+static bt_block_training block_of(const training *t, size_t i)
+{
+    return (bt_block_training){.device = t->model->base.device,
+                               .spec = t->model->config.block,
+                               .rows = t->model->rows->blocks[i],
+                               .parameters = &t->model->parameters,
+                               .gradients = &t->base.gradients};
+}
+
+static const bt_matrix *kept_of(const training *t, size_t i)
+{
+    return &t->at[t->places.kept + (t->base.recompute ? 0 : i * BT_BLOCK_KEPT)];
+}
+
+static bt_status block_forward(training *t, size_t i)
+{
+    const bt_block_training block = block_of(t, i);
+    const bt_matrix *const states = &t->at[t->places.states];
+    return bt_block_forward(&block, states[i], bt_ragged_view(&t->base.frames), kept_of(t, i), &t->at[t->places.work],
+                            states[i + 1]);
+}
+
+static bt_status block_backward(training *t, size_t i)
+{
+    bt_status status = BT_OK;
+    const bt_block_training block = block_of(t, i);
+    if (t->base.recompute) BT_TRY(block_forward(t, i));
+    BT_TRY(bt_block_backward(&block, t->at[t->places.states + i], bt_ragged_view(&t->base.frames), kept_of(t, i),
+                             &t->at[t->places.work], t->at[t->places.d]));
+cleanup:
+    return status;
+}
+
+bt_status bt_wav2vec2_training_forward(bt_training *base, const float *frames)
+{
+    bt_status status = BT_OK;
+    training *const t = of(base);
+    BT_TRY(plan(t));
+    const bt_matrix *const at = t->at, from = at[t->places.frames];
+    BT_TRY(bt_buffer_write(from.buffer, from.offset, frames, from.rows * from.columns));
+    BT_TRY(bt_embedding_forward(t->embedding, from, bt_ragged_view(&base->frames), &at[t->places.embedding_kept],
+                                &at[t->places.embedding_work], at[t->places.states]));
+    for (size_t i = 0; i < t->n_block; ++i) BT_TRY(block_forward(t, i));
+cleanup:
+    return status;
+}
+
+/* What the objective says of layer `layer` joins what came from above. */
+static bt_status join_gradient(training *t, size_t layer)
+{
+    bt_status status = BT_OK;
+    const bt_matrix d = t->at[t->places.d];
+    for (size_t i = 0; i < t->base.n_layer; ++i)
+        if (t->base.layers[i] == layer) BT_TRY(bt_matrix_add(t->model->base.device, d, t->base.dstates[i], d));
+cleanup:
+    return status;
+}
+
+static void say_ready(const training *t, size_t first_row, size_t last_row)
+{
+    size_t offset, count;
+    bt_gradients_range(&t->base.gradients, first_row, last_row, &offset, &count);
+    if (t->base.ready.call && count > 0) t->base.ready.call(t->base.ready.context, offset, count);
+}
+
+bt_status bt_wav2vec2_training_backward(bt_training *base)
+{
+    bt_status status = BT_OK;
+    training *const t = of(base);
+    const bt_wav2vec2_rows *const rows = t->model->rows;
+    const bt_matrix *const at = t->at;
+    BT_TRY(bt_matrix_clear(t->model->base.device, at[t->places.d]));
+    BT_TRY(join_gradient(t, t->n_block));
+    for (size_t i = t->n_block; i-- > 0;) {
+        BT_TRY(block_backward(t, i));
+        say_ready(t, rows->blocks[i].query_weight, rows->blocks[i].final_shift);
+        BT_TRY(join_gradient(t, i));
+    }
+    BT_TRY(bt_embedding_backward(t->embedding, at[t->places.frames], bt_ragged_view(&base->frames),
+                                 &at[t->places.embedding_kept], &at[t->places.embedding_work], at[t->places.d]));
+    say_ready(t, rows->embedding.frame_scale, rows->embedding.norm_shift);
+cleanup:
+    return status;
+}
