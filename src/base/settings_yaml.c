@@ -85,6 +85,8 @@ bt_status bt_settings_yaml(bt_settings *settings, const char *path)
                        "command line: unknown option %s; settings are key=value, and --help and --dry-run "
                        "are all the options",
                        path);
+    if (bt_path_is_directory(path))
+        return bt_fail(BT_ERR_USAGE, "command line: %s is a folder, expected key=value or a settings file", path);
     FILE *const file = fopen(path, "rb");
     if (!file)
         return bt_fail(BT_ERR_USAGE, "%s: cannot open this settings file: %s (a setting is key=value, without spaces)",

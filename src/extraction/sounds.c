@@ -88,10 +88,39 @@ static bt_status measure_all(const bt_sounds *sounds, double *lengths)
     return BT_OK;
 }
 
+/* A data set's scanner stops soon after the sound; far from it, times were counted with another TR, or another sound.
+ */
+static void warn_mistimed(const bt_sound *sound)
+{
+    const double most = 20; /* s */
+    const double last = sound->n_tr ? sound->times[sound->n_tr - 1] : sound->seconds;
+    if (fabs(last - sound->seconds) > most)
+        bt_log_warn("%s: its last TR time is %.0f s, but the sound ends at %.0f s; check timing.tr and "
+                    "timing.sound_start, respdict.json, and that this is the sound",
+                    sound->audio, last, sound->seconds);
+}
+
+/* What each rank looked up by itself. Collective. */
+static bt_status compare(const bt_comm *comm, const bt_sounds *sounds)
+{
+    bt_status status = BT_OK;
+    bt_text found = {0};
+    status = bt_text_add(&found, "%zu sounds", sounds->n);
+    for (size_t i = 0; i < sounds->n && status == BT_OK; ++i)
+        status = bt_text_add(&found, ", %s of %zu TRs", sounds->items[i].name, sounds->items[i].n_tr);
+    BT_TRY(bt_agree(comm, status));
+    BT_TRY(bt_comm_same_text(comm, found.data));
+cleanup:
+    bt_text_clear(&found);
+    return status;
+}
+
 bt_status bt_sounds_measure(const bt_comm *comm, bt_sounds *sounds)
 {
     bt_status status = BT_OK;
-    double *const lengths = bt_calloc(2 * sounds->n, sizeof *lengths);
+    double *lengths = NULL;
+    BT_TRY(compare(comm, sounds));
+    lengths = bt_calloc(2 * sounds->n, sizeof *lengths);
     if (!lengths)
         status = BT_ERR_MEMORY;
     else if (bt_comm_rank(comm) == 0)
@@ -101,6 +130,7 @@ bt_status bt_sounds_measure(const bt_comm *comm, bt_sounds *sounds)
     for (size_t i = 0; i < sounds->n; ++i) {
         sounds->items[i].seconds = lengths[2 * i];
         sounds->items[i].bytes = lengths[2 * i + 1];
+        warn_mistimed(&sounds->items[i]);
     }
 cleanup:
     bt_free(lengths);

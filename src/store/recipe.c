@@ -181,15 +181,18 @@ bool bt_recipe_is_one(const char *text)
     return is_one;
 }
 
+static const char NOTHING[] = "none";
+
 static const char *text_of(const json_t *value)
 {
     const char *const text = json_string_value(value);
-    return !text ? "none" : *text ? text : "empty";
+    return !text ? NOTHING : *text ? text : "empty";
 }
 
 static bt_status add_difference(bt_text *out, const char *key, const char *what, const char *here, const char *there)
 {
-    return bt_text_add(out, "%s%s (wanted %s%s, holds %s%s)", out->length ? ", " : "", key, what, here, what, there);
+    return bt_text_add(out, "%s%s (wanted %s%s, holds %s%s)", out->length ? ", " : "", key,
+                       strcmp(here, NOTHING) ? what : "", here, strcmp(there, NOTHING) ? what : "", there);
 }
 
 /* The members of one object of both recipes, in the order of their keys, `what` before each value. */

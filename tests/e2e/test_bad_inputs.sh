@@ -195,6 +195,18 @@ else
     chmod 500 "$scratch/disk"
     refuse 4 "denied" "$scratch/disk/x.h5" encode_world out="$scratch/disk/x.h5"
 fi
+# --- what is no error, but seldom meant
+warned() { # PART COMMAND...
+    local part=$1 message
+    shift
+    message=$("$@" 2>&1 >/dev/null) || fail "$* :: $message"
+    grep -q -- "warning: .*$part" <<<"$message" || fail "no warning of \"$part\" in: $message :: $*"
+}
+warned "check timing.tr" features model="$model" dataset="$data" timing.tr=1.2 dry_run=true
+warned "TR times lie outside" features model="$model" audio="$scratch/good.wav" tr=2 n_tr=9 dry_run=true
+copy_world labels
+sed -i 's/"null": [0-9]*/"null": 99/' "$broken/derivative/rois/names.json"
+warned "does not name" encode dataset="$broken" subject="$subject" features="$world/features.h5" out="$scratch/out/labels.h5"
 BRAINTUNE_FAULT=artefact.computed:fail:1 refuse 4 "injected" "$scratch/out/fault.h5" on_ranks 3 "$bt" encode dataset="$data" subject="$subject" \
     features="$world/features.h5" out="$scratch/out/fault.h5"
 
