@@ -10,6 +10,7 @@ enum { ORIGIN_SIZE = 256, MOST_KEYS = 512 };
 
 struct bt_settings_origin {
     char text[ORIGIN_SIZE]; /* empty: the table's default */
+    int source;
 };
 
 typedef struct {
@@ -90,6 +91,7 @@ bt_status bt_settings_set(bt_settings *settings, const char *key, const char *te
     if (status == BT_OK && found.origin) {
         strncpy(found.origin->text, origin, ORIGIN_SIZE - 1);
         found.origin->text[ORIGIN_SIZE - 1] = '\0';
+        found.origin->source = settings->source;
     }
     return status;
 }
@@ -137,7 +139,12 @@ bt_status bt_settings_parse(bt_settings *settings, int n_word, char *const *word
     bt_free(settings->origins);
     BT_ALLOC(settings->origins, count_keys(settings));
     BT_TRY(set_defaults(settings));
-    for (int i = 0; i < n_word; ++i) BT_TRY(set_word(settings, words[i]));
+    settings->source = 0;
+    for (int i = 0; i < n_word; ++i) {
+        const bool goes_on = i > 0 && strchr(words[i], '=') && strchr(words[i - 1], '=');
+        settings->source += !goes_on;
+        BT_TRY(set_word(settings, words[i]));
+    }
     BT_TRY(check_required(settings));
 cleanup:
     return status;
@@ -147,6 +154,12 @@ bool bt_settings_given(const bt_settings *settings, const char *key)
 {
     const entry found = find(settings, key);
     return found.origin && found.origin->text[0] != '\0';
+}
+
+bool bt_settings_later(const bt_settings *settings, const char *key, const char *other)
+{
+    const entry a = find(settings, key), b = find(settings, other);
+    return a.origin && b.origin && a.origin->source > b.origin->source;
 }
 
 bt_status bt_settings_text(const bt_settings *settings, const char *key, bt_text *out)

@@ -69,6 +69,7 @@ typedef struct {
     bt_settings_group groups[BT_SETTINGS_GROUPS];
     size_t n_group;
     struct bt_settings_origin *origins; /* per key: what gave the value (default, file:line, command line) */
+    int source;                         /* of the words in turn: a file, or key=value words in a row */
 } bt_settings;
 
 void bt_settings_add(bt_settings *settings, const bt_setting *table, size_t n, void *values);
@@ -82,6 +83,10 @@ bt_status bt_settings_set(bt_settings *settings, const char *key, const char *te
 
 /* True when the user gave the key (not only its default). */
 bool bt_settings_given(const bt_settings *settings, const char *key);
+
+/* Of two keys that stand for each other: `key` was given in a later source than `other` (a file; or the key=value words
+ * before, between or behind files), so that it wins. */
+bool bt_settings_later(const bt_settings *settings, const char *key, const char *other);
 
 /* The canonical text of a value: reals as %.17g shortest round trip, lists joined by ',', bytes as a number. */
 bt_status bt_settings_text(const bt_settings *settings, const char *key, bt_text *out) BT_MUST_CHECK;

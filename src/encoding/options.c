@@ -138,15 +138,15 @@ bt_status bt_encode_options_check(const bt_encode_options *options)
     return options->dataset ? check_dataset(options) : check_matrices(options);
 }
 
-static bt_status fill_alphas(const bt_encode_options *options, double *alpha)
+static bt_status fill_alphas(const bt_encode_options *options, bool listed, double *alpha)
 {
     const double low = options->logspace.n ? options->logspace.v[0] : 0;
-    for (size_t i = 0; i < options->alphas.n; ++i) {
+    for (size_t i = 0; listed && i < options->alphas.n; ++i) {
         alpha[i] = options->alphas.v[i];
         if (!(alpha[i] > 0))
             return bt_fail(BT_ERR_USAGE, "alphas: expected numbers above 0, found %g at place %zu", alpha[i], i);
     }
-    if (options->alphas.n) return BT_OK;
+    if (listed) return BT_OK;
     const double high = options->logspace.v[1];
     const size_t n = (size_t)options->logspace.v[2];
     for (size_t i = 0; i < n; ++i) alpha[i] = pow(10, n == 1 ? low : low + (high - low) * (double)i / (double)(n - 1));
@@ -157,19 +157,20 @@ static bt_status plan_alphas(const bt_encode_options *options, const bt_settings
 {
     bt_status status = BT_OK;
     const bt_reals *const space = &options->logspace;
-    BT_CHECK(!options->alphas.n || !bt_settings_given(settings, "alphas.logspace"), BT_ERR_USAGE,
+    const bool both = options->alphas.n && bt_settings_given(settings, "alphas.logspace");
+    const bool listed = options->alphas.n && !bt_settings_later(settings, "alphas.logspace", "alphas");
+    BT_CHECK(!both || !listed || bt_settings_later(settings, "alphas", "alphas.logspace"), BT_ERR_USAGE,
              "alphas, alphas.logspace: both are given; leave one out");
-    BT_CHECK(options->alphas.n ||
-                 (space->n == 3 && space->v[2] >= 1 && space->v[2] <= 1e5 && space->v[2] == floor(space->v[2]) &&
-                  fabs(space->v[0]) <= 100 && fabs(space->v[1]) <= 100),
+    BT_CHECK(listed || (space->n == 3 && space->v[2] >= 1 && space->v[2] <= 1e5 && space->v[2] == floor(space->v[2]) &&
+                        fabs(space->v[0]) <= 100 && fabs(space->v[1]) <= 100),
              BT_ERR_USAGE,
              "alphas.logspace: expected low,high,n with exponents within +-100 and n of 1 or more, found "
              "%zu numbers",
              space->n);
-    plan->n_alpha = options->alphas.n ? options->alphas.n : (size_t)space->v[2];
+    plan->n_alpha = listed ? options->alphas.n : (size_t)space->v[2];
     BT_ALLOC(plan->alpha, plan->n_alpha);
     BT_ALLOC(plan->penalty, plan->n_alpha);
-    BT_TRY(fill_alphas(options, plan->alpha));
+    BT_TRY(fill_alphas(options, listed, plan->alpha));
     for (size_t i = 0; i < plan->n_alpha; ++i)
         plan->penalty[i] = options->penalty == BT_PENALTY_ALPHA ? plan->alpha[i] : plan->alpha[i] * plan->alpha[i];
 cleanup:

@@ -73,6 +73,22 @@ static void later_wins(void **state)
     bt_settings_clear(&f.settings);
 }
 
+/* Keys that stand for each other: the later source wins, within one source neither. */
+static void later_sources_win_over_earlier_ones(void **state)
+{
+    (void)state;
+    fixture f;
+    const char *const file = test_write_text("order.yaml", "delays: [1]\npool: mean\n");
+    expect_ok(parse(&f, file, "alphas=1"));
+    assert_true(bt_settings_later(&f.settings, "alphas", "delays"));
+    assert_false(bt_settings_later(&f.settings, "delays", "alphas"));
+    assert_false(bt_settings_later(&f.settings, "delays", "pool") || bt_settings_later(&f.settings, "pool", "delays"));
+    bt_settings_clear(&f.settings);
+    expect_ok(parse(&f, "alphas=1", "delays=1"));
+    assert_false(bt_settings_later(&f.settings, "delays", "alphas"));
+    bt_settings_clear(&f.settings);
+}
+
 static void lists_may_have_brackets(void **state)
 {
     (void)state;
@@ -187,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(defaults_are_the_table, test_no_leak),
         cmocka_unit_test_teardown(later_wins, test_no_leak),
+        cmocka_unit_test_teardown(later_sources_win_over_earlier_ones, test_no_leak),
         cmocka_unit_test_teardown(lists_may_have_brackets, test_no_leak),
         cmocka_unit_test_teardown(auto_is_zero_where_it_may_stand, test_no_leak),
         cmocka_unit_test_teardown(canonical_text_round_trips, test_no_leak),
