@@ -257,6 +257,24 @@ bt_status bt_comm_barrier(const bt_comm *comm)
     return checked(MPI_Barrier(comm->mpi), "MPI_Barrier");
 }
 
+bt_status bt_comm_same_text(const bt_comm *comm, const char *found)
+{
+    if (comm->size == 1) return BT_OK;
+    bt_status status = BT_OK;
+    char *root = comm->rank == 0 ? bt_strdup(found) : NULL;
+    BT_TRY(bt_comm_broadcast_text(comm, 0, &root));
+    if (!root)
+        status = BT_ERR_MEMORY;
+    else if (strcmp(root, found) != 0)
+        status = bt_fail(BT_ERR_INPUT,
+                         "this rank finds %s, rank 0 finds %s; give paths that lead to the same files on every node",
+                         found, root);
+    status = bt_agree(comm, status);
+cleanup:
+    bt_free(root);
+    return status;
+}
+
 bt_status bt_comm_same(const bt_comm *comm, int64_t value, const char *name)
 {
 #ifdef NDEBUG

@@ -38,6 +38,9 @@ bt_status bt_comm_gather(const bt_comm *comm, int root, const void *mine, const 
                          void *all) BT_MUST_CHECK;
 bt_status bt_comm_barrier(const bt_comm *comm) BT_MUST_CHECK;
 
+/* Collective. What each rank found by itself must be what rank 0 found; else BT_ERR_INPUT with both, on all ranks: a
+ * path may lead to another file on another node. */
+bt_status bt_comm_same_text(const bt_comm *comm, const char *found) BT_MUST_CHECK;
 /* Debug builds: fails (BT_ERR_INTERNAL) unless `value` is the same on all ranks. Release: BT_OK at once. */
 bt_status bt_comm_same(const bt_comm *comm, int64_t value, const char *name) BT_MUST_CHECK;
 

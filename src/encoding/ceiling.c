@@ -105,6 +105,20 @@ cleanup:
     return status;
 }
 
+/* Collective. */
+static bt_status compare(const bt_stage_call *call, const ceiling_inputs *in)
+{
+    bt_status status = BT_OK;
+    bt_text found = {0};
+    BT_TRY(
+        bt_agree(call->comm, bt_text_add(&found, "%zu voxels, %zu rows, %zu repeats", bt_responses_voxels(in->repeats),
+                                         bt_responses_rows_all(in->repeats), bt_responses_repeats(in->repeats))));
+    BT_TRY(bt_comm_same_text(call->comm, found.data));
+cleanup:
+    bt_text_clear(&found);
+    return status;
+}
+
 static bt_status make_recipe(const bt_stage_call *call, const ceiling_inputs *in, bt_recipe **recipe)
 {
     bt_status status = BT_OK;
@@ -227,6 +241,7 @@ static bt_status run(const bt_stage_call *call)
     const bt_artefact_place place = {
         .store = call->common->store, .out = call->common->out, .suffix = ".h5", .overwrite = call->common->overwrite};
     BT_TRY(bt_agree(call->comm, open_inputs(&in)));
+    BT_TRY(compare(call, &in));
     if (call->common->dry_run) {
         BT_TRY(estimate(call, &in));
         goto cleanup;

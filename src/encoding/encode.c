@@ -24,6 +24,34 @@ cleanup:
     return status;
 }
 
+/* What shapes the work: by each rank alone. */
+static bt_status describe(const everything *all, bt_text *out)
+{
+    bt_status status = BT_OK;
+    const bt_inputs *const in = &all->in;
+    BT_TRY(bt_text_add(out, "%zu voxels, %zu and %zu rows, %zu repeats, splits of", bt_responses_voxels(in->train),
+                       bt_responses_rows_all(in->train), bt_responses_rows_all(in->test),
+                       bt_responses_repeats(in->repeats ? in->repeats : in->test)));
+    for (size_t k = 0; k < all->folds.n_split; ++k) BT_TRY(bt_text_add(out, " %zu", bt_folds_held_out(&all->folds, k)));
+    BT_TRY(bt_text_add(out, " rows, features:"));
+    for (size_t i = 0; i < bt_spaces_count(in->spaces); ++i)
+        BT_TRY(bt_text_add(out, " %zu %s", bt_spaces_width(in->spaces, i), bt_spaces_name(in->spaces, i)));
+cleanup:
+    return status;
+}
+
+/* Collective. */
+static bt_status compare(const bt_stage_call *call, const everything *all)
+{
+    bt_status status = BT_OK;
+    bt_text found = {0};
+    BT_TRY(bt_agree(call->comm, describe(all, &found)));
+    BT_TRY(bt_comm_same_text(call->comm, found.data));
+cleanup:
+    bt_text_clear(&found);
+    return status;
+}
+
 static bt_status make_recipe(const bt_stage_call *call, const everything *all, bt_recipe **recipe)
 {
     bt_status status = BT_OK;
@@ -63,6 +91,7 @@ static bt_status run(const bt_stage_call *call)
     const bt_work_problem work = {
         .call = call, .options = call->options, .in = &all.in, .plan = &all.plan, .folds = &all.folds};
     BT_TRY(bt_agree(call->comm, prepare(call, &all)));
+    BT_TRY(compare(call, &all));
     if (call->common->dry_run)
         BT_TRY(bt_work_estimate(&work));
     else

@@ -183,6 +183,19 @@ cleanup:
     return status;
 }
 
+/* Collective. */
+static bt_status compare(const bt_comm *comm, const bt_model_facts *facts)
+{
+    bt_status status = BT_OK;
+    bt_text found = {0};
+    BT_TRY(bt_agree(comm, bt_text_add(&found, "a model of %zu parameters, %zu layers of %zu units", facts->n_parameter,
+                                      facts->n_layer, facts->n_hidden)));
+    BT_TRY(bt_comm_same_text(comm, found.data));
+cleanup:
+    bt_text_clear(&found);
+    return status;
+}
+
 static size_t samples_of(const bt_extraction *extraction, const bt_sound *sound)
 {
     return (size_t)llround(sound->seconds * extraction->facts.rate);
@@ -358,6 +371,7 @@ static bt_status run(const bt_stage_call *call)
     if (status == BT_OK) status = bt_model_open(o->model, device, &extraction.model);
     BT_TRY(bt_agree(call->comm, status));
     extraction.facts = bt_model_describe(extraction.model);
+    BT_TRY(compare(call->comm, &extraction.facts));
     status = choose_layers(&o->layers, &extraction);
     if (status == BT_OK) status = bt_states_check(&extraction, &sounds, o->mode == MODE_FRAMES);
     BT_TRY(bt_agree(call->comm, status));

@@ -57,6 +57,19 @@ static void a_message_is_prefixed_once(const bt_comm *comm)
     EXPECT(!strcmp(bt_error_message(), expected));
 }
 
+static void what_one_rank_finds_is_named(const bt_comm *comm)
+{
+    const int rank = bt_comm_rank(comm), last = bt_comm_size(comm) - 1;
+    bt_error_clear();
+    EXPECT(bt_comm_same_text(comm, "8 voxels") == BT_OK);
+    EXPECT(bt_error_message()[0] == '\0');
+    if (last == 0) return;
+    EXPECT(bt_comm_same_text(comm, rank == last ? "9 voxels" : "8 voxels") == BT_ERR_INPUT);
+    char expected[96];
+    (void)snprintf(expected, sizeof expected, "rank %d: this rank finds 9 voxels, rank 0 finds 8 voxels;", last);
+    EXPECT(bt_starts_with(bt_error_message(), expected));
+}
+
 static void a_long_message_survives(const bt_comm *comm)
 {
     static char text[6000];
@@ -190,6 +203,7 @@ int main(int argc, char **argv)
     every_rank_fails_in_turn(comm);
     lowest_failing_rank_speaks(comm);
     a_message_is_prefixed_once(comm);
+    what_one_rank_finds_is_named(comm);
     a_long_message_survives(comm);
     splits(comm);
     differing_arguments_are_found(comm);
