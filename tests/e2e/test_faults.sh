@@ -149,7 +149,7 @@ fails wide dense.eigen all
 mkdir "$scratch/elsewhere"
 here=$scratch/world nowhere=$scratch/elsewhere
 printf 'cv: {seed: 3}\n' >"$here/settings.yaml"
-unseen() { # PART WORDS...
+parted() { # PART WORDS...: PART is in the message
     local part=$1 first second
     for first in here nowhere; do
         second=$([ "$first" = here ] && echo nowhere || echo here)
@@ -166,11 +166,22 @@ unseen() { # PART WORDS...
         [ -z "$(ls -A "$scratch/out")" ] || fail "$2: left behind: $(ls -A "$scratch/out")"
     done
 }
-unseen "no such folder" features model=data/model dataset="$data" "${feature_settings[@]}"
-unseen "not a folder" lowlevel dataset=data
-unseen "not a folder" ceiling dataset=data subject="$subject"
-unseen "features.h5" encode dataset="$data" subject="$subject" features=features.h5
-unseen "settings.yaml" encode settings.yaml dataset="$data" subject="$subject" features="$world/features.h5"
+parted "no such folder" features model=data/model dataset="$data" "${feature_settings[@]}"
+parted "not a folder" lowlevel dataset=data
+parted "not a folder" ceiling dataset=data subject="$subject"
+parted "features.h5" encode dataset="$data" subject="$subject" features=features.h5
+parted "settings.yaml" encode settings.yaml dataset="$data" subject="$subject" features="$world/features.h5"
+# Other files under the same names: left on a node by another run.
+integers Y 530 3
+mv "$scratch/Y.npy" "$here"
+integers Y 530 4
+mv "$scratch/Y.npy" "$nowhere"
+cp -r "$data" "$nowhere"
+sed -i '/"story01"/d' "$nowhere/data/derivative/respdict.json"
+parted "rank 1: this rank finds [34] voxels" encode features="$scratch/X.npy" responses=Y.npy test.features="$scratch/X.npy" \
+    test.responses=Y.npy
+parted "rank 1: this rank finds [45] sounds" lowlevel dataset=data
+parted "rank 1: this rank finds [45] sounds" features model="$data/model" dataset=data "${feature_settings[@]}"
 
 echo "ok: $tried failures"
 [ "$tried" -ge 110 ]
