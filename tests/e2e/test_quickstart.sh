@@ -37,8 +37,9 @@ for subject in "$folder"/dataset/derivative/preprocessed_data/*/; do
     holds "$low > 0" || fail "$subject primary_auditory: the control itself finds nothing (r $value [$low, $high])"
 done
 
-# Estimated against true ceilings: where there is a signal, the mean over voxels of estimate - truth lies within three of
-# its standard errors (the estimate's own spread over voxels), and the two go together.
+# Estimated against true ceilings, where there is a signal. An estimate's error is the spread over voxels of estimate -
+# truth. A root of a ratio of noisy variances lies a little low (drawn 20,000 times at these sizes: -0.006 with an error
+# of 0.042), so the mean difference may be half an error, no more; nine voxels in ten lie within two errors; and the two go together.
 dump() { h5dump -y -w 1 -d "$2" "$1" | grep -E '^ *(nan|-?[0-9])' | tr -d ' ,'; }
 for subject in "$folder"/dataset/derivative/preprocessed_data/*/; do
     subject=$(basename "$subject")
@@ -46,12 +47,13 @@ for subject in "$folder"/dataset/derivative/preprocessed_data/*/; do
     story=$(h5ls "$truth" | awk '/Group/ { print $1; exit }')
     paste <(dump "$folder/scores_$subject.h5" /cc_max) <(dump "$truth" "/$story/cc_max") |
         awk -v subject="$subject" '$2 > 0 && $1 != "nan" {
-                d = $1 - $2; ++n; sum += d; square += d * d; x += $1; y += $2; xx += $1 * $1; yy += $2 * $2; xy += $1 * $2 }
+                d = $1 - $2; difference[++n] = d; sum += d; square += d * d; x += $1; y += $2; xx += $1 * $1; yy += $2 * $2; xy += $1 * $2 }
             END {
-                mean = sum / n; se = sqrt((square / n - mean * mean) / n)
+                mean = sum / n; error = sqrt(square / n - mean * mean)
+                for (i = 1; i <= n; ++i) near += difference[i] < 2 * error && difference[i] > -2 * error
                 r = (xy / n - x / n * y / n) / sqrt((xx / n - x * x / n / n) * (yy / n - y * y / n / n))
-                printf "%s: ceilings of %d voxels, estimate - truth %.4f +- %.4f, r %.3f\n", subject, n, mean, se, r
-                exit !(n > 50 && mean < 3 * se && mean > -3 * se && r > 0.5) }' || fail "$subject: ceilings and truth disagree"
+                printf "%s: ceilings of %d voxels, estimate - truth: mean %.4f, error %.4f, %d within two, r %.3f\n", subject, n, mean, error, near, r
+                exit !(n > 50 && mean < error / 2 && mean > -error / 2 && error < 0.1 && near >= 0.9 * n && r > 0.5) }' || fail "$subject: ceilings and truth disagree"
 done
 
 for name in alignment_by_roi alignment_by_layer; do
