@@ -8,12 +8,17 @@
 #include "device/device.h"
 #include "device/layers.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* All elements 0. */
 bt_status bt_matrix_clear(bt_device *device, bt_matrix x) BT_MUST_CHECK;
+bt_status bt_matrix_copy(bt_device *device, bt_matrix x, bt_matrix out) BT_MUST_CHECK;
 /* out = x + y, which may be one of them. */
 bt_status bt_matrix_add(bt_device *device, bt_matrix x, bt_matrix y, bt_matrix out) BT_MUST_CHECK;
+bt_status bt_matrix_scale(bt_device *device, double factor, bt_matrix x) BT_MUST_CHECK;
+/* The sum of all elements' squares, in double precision; the same for every number of threads. */
+bt_status bt_matrix_squares(bt_device *device, bt_matrix x, double *sum) BT_MUST_CHECK;
 
 /* y = x W' + b. x (n, in), weight (out, in), bias (1, out) or without buffer, y (n, out). */
 bt_status bt_linear_forward(bt_device *device, bt_matrix x, bt_matrix weight, bt_matrix bias,
@@ -65,9 +70,11 @@ bt_status bt_weight_norm_backward(bt_device *device, bt_matrix g, bt_matrix v, b
 /* Of bt_rows_mean: every real row of sequence s gets dy[s] / length, padding gets zeros. */
 bt_status bt_rows_mean_backward(bt_device *device, bt_matrix dy, bt_sequences sequences, bt_matrix dx) BT_MUST_CHECK;
 
-/* One step of Adam (Kingma & Ba 2015), as torch.optim.Adam does it: decay is added to the gradient. */
+/* One step of Adam (Kingma & Ba 2015), as torch.optim.Adam does it: decay is added to the gradient. decoupled: as
+ * torch.optim.AdamW (Loshchilov & Hutter 2019), w -= rate decay w before the step, the gradient as it is. */
 typedef struct {
     double rate, beta1, beta2, epsilon, decay;
+    bool decoupled;
     size_t step; /* from 1 on */
 } bt_adam_spec;
 

@@ -5,6 +5,7 @@
 #include "speech/family.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 static bt_status fill(bt_training *t, bt_model *model, const bt_training_options *options)
@@ -22,13 +23,35 @@ cleanup:
     return status;
 }
 
+bt_training_options bt_training_defaults(void)
+{
+    return (bt_training_options){.trained_blocks = SIZE_MAX};
+}
+
+bt_status bt_lora_targets(const bt_lora_options *options, bool targets[BT_LORA_TARGETS])
+{
+    static const char *const names[BT_LORA_TARGETS] = {
+        [BT_LORA_QUERY] = "query", [BT_LORA_KEY] = "key", [BT_LORA_VALUE] = "value",
+        [BT_LORA_OUT] = "out",     [BT_LORA_UP] = "up",   [BT_LORA_DOWN] = "down"};
+    for (size_t i = 0; i < BT_LORA_TARGETS; ++i) targets[i] = false;
+    for (size_t t = 0; t < options->n_target; ++t) {
+        size_t i = 0;
+        while (i < BT_LORA_TARGETS && strcmp(names[i], options->targets[t])) ++i;
+        if (i == BT_LORA_TARGETS || targets[i])
+            return bt_fail(BT_ERR_USAGE, "LoRA target \"%s\" %s; expected some of query, key, value, out, up, down",
+                           options->targets[t], i < BT_LORA_TARGETS ? "comes twice" : "is unknown");
+        targets[i] = true;
+    }
+    return BT_OK;
+}
+
 bt_status bt_training_create(bt_model *model, const bt_training_options *options, bt_training **out)
 {
     bt_status status = BT_OK;
     bt_training *training = NULL;
     *out = NULL;
     BT_CHECK(options->n_layer > 0, BT_ERR_USAGE, "training model %s: no layer to read; expected at least one",
-             model->name);
+             model->facts.name);
     BT_TRY(bt_model_check_layers(model, options->layers, options->n_layer));
     BT_TRY(model->family->training_create(model, options, &training));
     training->model = model;

@@ -3,7 +3,8 @@
  *
  * Per micro-batch: forward, then the objective reads states and sets their gradients, then backward. Gradients of
  * parameters add up until bt_gradients_zero; nothing depends on which sequences share a micro-batch but rounding.
- * bt_model_states of the same model goes on with the weights that it was opened with. */
+ * A training has
+ * weights of its own: bt_model_states of the same model goes on with those that it was opened with. */
 #ifndef BT_SPEECH_TRAINING_H
 #define BT_SPEECH_TRAINING_H
 
@@ -16,24 +17,39 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Called in backward when elements [first, first + count) of the gradients' buffer will not change any more in this
- * call: a block's, from the last to the first, then the embedding's. */
+ * call: a block's, from the last to the first, then the embedding's. Frozen parts are left out. */
 typedef struct {
     void (*call)(void *context, size_t first, size_t count); /* NULL: nobody waits */
     void *context;
 } bt_gradients_ready;
 
+/* Low-rank adapters (nn/lora.h) of every trained block: all other weights of the backbone are frozen. */
+typedef struct {
+    size_t rank; /* 0: none */
+    double alpha;
+    const char *const *targets; /* (n_target), of query, key, value, out (attention), up, down (feed-forward) */
+    size_t n_target;
+    uint64_t seed;
+} bt_lora_options;
+
 typedef struct {
     const size_t *layers; /* (n_layer), ascending: states that the objective reads; blocks above the last do not run */
     size_t n_layer;
     bool recompute; /* keep only the input of each block and run it again in backward: less memory, a third more time */
+    size_t trained_blocks; /* SIZE_MAX: everything behind the front end; else that many blocks, from the last that runs
+                              downwards: backward ends there */
+    bt_lora_options lora;
     bt_gradients_ready ready;
 } bt_training_options;
 
+bt_training_options bt_training_defaults(void); /* no layer yet; everything behind the front end, no adapters */
+
 typedef struct bt_training bt_training;
 
-/* The model must outlive the training. Errors: BT_ERR_USAGE for layers that it does not have. */
+/* The model must outlive the training. Errors: BT_ERR_USAGE for layers that it does not have and unknown targets. */
 bt_status bt_training_create(bt_model *model, const bt_training_options *options, bt_training **out) BT_MUST_CHECK;
 void bt_training_destroy(bt_training **training);
 
@@ -59,6 +75,13 @@ bt_sequences bt_training_sequences(const bt_training *training);
 
 /* Once per forward. */
 bt_status bt_training_backward(bt_training *training) BT_MUST_CHECK;
+
+/* A model folder for transformers and bt_model_open, in the existing folder FOLDER: config.json and
+ * preprocessor_config.json as they were read, model.safetensors with every tensor of the source under its name there,
+ * as float32 and with the current weights (adapters merged), and braintune.json. The source's weights are read again:
+ * its folder must still be there. One rank. */
+bt_status bt_training_write(const bt_training *training, const char *folder,
+                            const bt_model_identity *identity) BT_MUST_CHECK;
 
 bt_parameters *bt_training_parameters(bt_training *training);
 bt_gradients *bt_training_gradients(bt_training *training);

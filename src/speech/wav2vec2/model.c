@@ -75,6 +75,7 @@ static bt_status model_open(const bt_model_request *request, bt_model **out)
     BT_TRY(bt_wav2vec2_config_read(request->folder, request->config, &config));
     BT_ALLOC(m, 1);
     m->config = config;
+    m->base.parameters = &m->parameters;
     BT_TRY(load(m, request));
     m->base.facts = (bt_model_facts){.n_layer = m->config.n_block + 1,
                                      .n_hidden = m->config.block.hidden,
@@ -336,6 +337,7 @@ cleanup:
 }
 
 const bt_family bt_wav2vec2_family = {.name = "wav2vec2",
+                                      .names = bt_wav2vec2_names,
                                       .open = model_open,
                                       .close = model_close,
                                       .frames = model_frames,

@@ -4,6 +4,7 @@
 #include "nn/block_training.h"
 #include "nn/embedding_training.h"
 #include "speech/wav2vec2/model.h"
+#include "speech/wav2vec2/trained.h"
 
 /* Which matrix of the arena is where among the slots. */
 typedef struct {
@@ -13,7 +14,7 @@ typedef struct {
 typedef struct {
     bt_training base; /* first: a bt_training pointer is a pointer to this */
     bt_wav2vec2 *model;
-    size_t n_block; /* that run: the last layer asked for */
+    bt_wav2vec2_trained trained;
     bt_embedding_training *embedding;
     slot_places places;
     bt_arena *arena;
@@ -29,15 +30,21 @@ static training *of(bt_training *t)
 /* --- life ------------------------------------------------------------------------------------------------------------
  */
 
-/* Blocks' activations are kept apart, or are one set that is computed again. */
-static slot_places place(size_t n_block, size_t n_layer, bool recompute)
+/* Sets of a block's activations: of every trained block, and one that the blocks below them share; or one for all,
+ * which is computed again. */
+static size_t kept_sets(const bt_wav2vec2_trained *trained, bool recompute)
+{
+    return recompute ? 1 : trained->n_block - trained->lowest + (trained->lowest > 0);
+}
+
+static slot_places place(const bt_wav2vec2_trained *trained, size_t n_layer, bool recompute)
 {
     slot_places p = {.frames = 0};
     p.embedding_kept = 1;
     p.embedding_work = p.embedding_kept + BT_EMBEDDING_KEPT;
     p.states = p.embedding_work + BT_EMBEDDING_WORK;
-    p.kept = p.states + n_block + 1;
-    p.work = p.kept + BT_BLOCK_KEPT * (recompute ? 1 : n_block);
+    p.kept = p.states + trained->n_block + 1;
+    p.work = p.kept + BT_BLOCK_KEPT * kept_sets(trained, recompute);
     p.d = p.work + BT_BLOCK_WORK;
     p.dstates = p.d + 1;
     p.n = p.dstates + n_layer;
@@ -52,14 +59,14 @@ bt_status bt_wav2vec2_training_create(bt_model *model, const bt_training_options
     BT_ALLOC(t, 1);
     t->model = (bt_wav2vec2 *)model;
     t->base.model = model;
-    t->base.parameters = &t->model->parameters;
-    t->n_block = options->layers[options->n_layer - 1];
-    t->places = place(t->n_block, options->n_layer, options->recompute);
+    BT_TRY(bt_wav2vec2_trained_create(t->model, options, &t->trained));
+    t->base.parameters = &t->trained.table;
+    t->places = place(&t->trained, options->n_layer, options->recompute);
     BT_ALLOC(t->slots, t->places.n);
     BT_ALLOC(t->at, t->places.n);
     BT_TRY(bt_arena_create(model->device, &t->arena));
     BT_TRY(bt_embedding_training_create(model->device, &t->model->config.embedding, &t->model->rows->embedding,
-                                        &t->model->parameters, &t->base.gradients, &t->embedding));
+                                        &t->trained.table, &t->base.gradients, &t->embedding));
     *out = &t->base;
     t = NULL;
 cleanup:
@@ -71,6 +78,7 @@ void bt_wav2vec2_training_destroy(bt_training *base)
 {
     training *const t = of(base);
     bt_embedding_training_destroy(&t->embedding);
+    bt_wav2vec2_trained_clear(&t->trained);
     bt_arena_destroy(&t->arena);
     bt_free(t->slots);
     bt_free(t->at);
@@ -87,17 +95,17 @@ static int forward_phase(size_t block)
 
 static int objective_phase(const training *t)
 {
-    return 1 + (int)t->n_block;
+    return 1 + (int)t->trained.n_block;
 }
 
 static int backward_phase(const training *t, size_t block)
 {
-    return 1 + 2 * (int)t->n_block - (int)block;
+    return 1 + 2 * (int)t->trained.n_block - (int)block;
 }
 
 static int last_phase(const training *t)
 {
-    return 2 + 2 * (int)t->n_block;
+    return 2 + 2 * (int)t->trained.n_block;
 }
 
 static void set_slot(bt_arena_slot *slot, const size_t shape[2], int first, int last)
@@ -109,12 +117,20 @@ static void fill_embedding(const training *t, size_t n, bt_arena_slot *slots)
 {
     const bt_embedding_spec *const spec = &t->model->config.embedding;
     const slot_places *const p = &t->places;
+    const int last = t->trained.embedding ? last_phase(t) : 0;
     size_t kept[BT_EMBEDDING_KEPT][2], work[BT_EMBEDDING_WORK][2];
     bt_embedding_training_shapes(spec, n, kept, work);
-    set_slot(&slots[p->frames], (const size_t[]){n, spec->channels}, 0, last_phase(t));
-    for (size_t i = 0; i < BT_EMBEDDING_KEPT; ++i) set_slot(&slots[p->embedding_kept + i], kept[i], 0, last_phase(t));
+    set_slot(&slots[p->frames], (const size_t[]){n, spec->channels}, 0, last);
+    for (size_t i = 0; i < BT_EMBEDDING_KEPT; ++i) set_slot(&slots[p->embedding_kept + i], kept[i], 0, last);
     for (size_t i = 0; i < BT_EMBEDDING_WORK; ++i)
-        set_slot(&slots[p->embedding_work + i], work[i], i == BT_WORK_DPOSITION ? 0 : last_phase(t), last_phase(t));
+        set_slot(&slots[p->embedding_work + i], work[i], i == BT_WORK_DPOSITION ? 0 : last, last);
+}
+
+/* In which set the activations of block i are. */
+static size_t kept_set(const training *t, size_t i)
+{
+    if (t->base.recompute || i < t->trained.lowest) return 0;
+    return i - t->trained.lowest + (t->trained.lowest > 0);
 }
 
 static void fill_blocks(const training *t, size_t n, size_t longest, bt_arena_slot *slots)
@@ -125,11 +141,24 @@ static void fill_blocks(const training *t, size_t n, size_t longest, bt_arena_sl
     for (size_t i = 0; i < BT_BLOCK_WORK; ++i)
         set_slot(&slots[p->work + i], work[i], i == BT_WORK_ACTIVE ? forward_phase(0) : objective_phase(t),
                  last_phase(t));
-    const size_t n_set = (p->work - p->kept) / BT_BLOCK_KEPT;
-    for (size_t b = 0; b < n_set; ++b)
+    for (size_t b = t->trained.n_block;
+         b-- > 0;) { /* the first block of a shared set is the last to say when it begins */
+        const bool frozen = b < t->trained.lowest;
+        const int last = t->base.recompute ? last_phase(t)
+                         : frozen          ? forward_phase(t->trained.lowest) - 1
+                                           : backward_phase(t, b);
         for (size_t i = 0; i < BT_BLOCK_KEPT; ++i)
-            set_slot(&slots[p->kept + b * BT_BLOCK_KEPT + i], kept[i], forward_phase(b),
-                     n_set < t->n_block ? last_phase(t) : backward_phase(t, b));
+            set_slot(&slots[p->kept + kept_set(t, b) * BT_BLOCK_KEPT + i], kept[i], forward_phase(b), last);
+    }
+}
+
+/* Until when state j is read: as the input of block j, there and back, and by the objective. */
+static int state_end(const training *t, size_t j)
+{
+    int last = j >= t->trained.lowest ? backward_phase(t, j) : forward_phase(j);
+    for (size_t i = 0; i < t->base.n_layer; ++i)
+        if (t->base.layers[i] == j && last < objective_phase(t)) last = objective_phase(t);
+    return last;
 }
 
 /* States, their gradients, and the gradient on its way down. */
@@ -137,8 +166,7 @@ static void fill_states(const training *t, size_t n, bt_arena_slot *slots)
 {
     const size_t shape[] = {n, t->model->config.block.hidden};
     const slot_places *const p = &t->places;
-    for (size_t j = 0; j <= t->n_block; ++j)
-        set_slot(&slots[p->states + j], shape, (int)j, backward_phase(t, j)); /* read as block j's input */
+    for (size_t j = 0; j <= t->trained.n_block; ++j) set_slot(&slots[p->states + j], shape, (int)j, state_end(t, j));
     set_slot(&slots[p->d], shape, objective_phase(t), last_phase(t));
     for (size_t i = 0; i < t->base.n_layer; ++i)
         set_slot(&slots[p->dstates + i], shape, 0, last_phase(t) - (int)t->base.layers[i]);
@@ -186,13 +214,13 @@ static bt_block_training block_of(const training *t, size_t i)
     return (bt_block_training){.device = t->model->base.device,
                                .spec = t->model->config.block,
                                .rows = t->model->rows->blocks[i],
-                               .parameters = &t->model->parameters,
+                               .parameters = &t->trained.table,
                                .gradients = &t->base.gradients};
 }
 
 static const bt_matrix *kept_of(const training *t, size_t i)
 {
-    return &t->at[t->places.kept + (t->base.recompute ? 0 : i * BT_BLOCK_KEPT)];
+    return &t->at[t->places.kept + kept_set(t, i) * BT_BLOCK_KEPT];
 }
 
 static bt_status block_forward(training *t, size_t i)
@@ -209,7 +237,8 @@ static bt_status block_backward(training *t, size_t i)
     const bt_block_training block = block_of(t, i);
     if (t->base.recompute) BT_TRY(block_forward(t, i));
     BT_TRY(bt_block_backward(&block, t->at[t->places.states + i], bt_ragged_view(&t->base.frames), kept_of(t, i),
-                             &t->at[t->places.work], t->at[t->places.d]));
+                             &t->at[t->places.work], t->at[t->places.d],
+                             i == t->trained.lowest && !t->trained.embedding));
 cleanup:
     return status;
 }
@@ -223,7 +252,7 @@ bt_status bt_wav2vec2_training_forward(bt_training *base, const float *frames)
     BT_TRY(bt_buffer_write(from.buffer, from.offset, frames, from.rows * from.columns));
     BT_TRY(bt_embedding_forward(t->embedding, from, bt_ragged_view(&base->frames), &at[t->places.embedding_kept],
                                 &at[t->places.embedding_work], at[t->places.states]));
-    for (size_t i = 0; i < t->n_block; ++i) BT_TRY(block_forward(t, i));
+    for (size_t i = 0; i < t->trained.n_block; ++i) BT_TRY(block_forward(t, i));
 cleanup:
     return status;
 }
@@ -246,22 +275,37 @@ static void say_ready(const training *t, size_t first_row, size_t last_row)
     if (t->base.ready.call && count > 0) t->base.ready.call(t->base.ready.context, offset, count);
 }
 
+static void say_block_ready(const training *t, size_t i)
+{
+    const bt_block_rows *const rows = &t->model->rows->blocks[i];
+    const size_t n = t->trained.n_adapter, adapters = t->trained.adapters + (i - t->trained.lowest) * n;
+    say_ready(t, rows->query_weight, rows->final_shift);
+    if (n > 0) say_ready(t, adapters, adapters + n - 1);
+}
+
+static bt_status embedding_backward(training *t)
+{
+    bt_status status = BT_OK;
+    const bt_matrix *const at = t->at;
+    BT_TRY(bt_embedding_backward(t->embedding, at[t->places.frames], bt_ragged_view(&t->base.frames),
+                                 &at[t->places.embedding_kept], &at[t->places.embedding_work], at[t->places.d]));
+    say_ready(t, t->model->rows->embedding.frame_scale, t->model->rows->embedding.norm_shift);
+cleanup:
+    return status;
+}
+
 bt_status bt_wav2vec2_training_backward(bt_training *base)
 {
     bt_status status = BT_OK;
     training *const t = of(base);
-    const bt_wav2vec2_rows *const rows = t->model->rows;
-    const bt_matrix *const at = t->at;
-    BT_TRY(bt_matrix_clear(t->model->base.device, at[t->places.d]));
-    BT_TRY(join_gradient(t, t->n_block));
-    for (size_t i = t->n_block; i-- > 0;) {
+    BT_TRY(bt_matrix_clear(t->model->base.device, t->at[t->places.d]));
+    BT_TRY(join_gradient(t, t->trained.n_block));
+    for (size_t i = t->trained.n_block; i-- > t->trained.lowest;) {
         BT_TRY(block_backward(t, i));
-        say_ready(t, rows->blocks[i].query_weight, rows->blocks[i].final_shift);
+        say_block_ready(t, i);
         BT_TRY(join_gradient(t, i));
     }
-    BT_TRY(bt_embedding_backward(t->embedding, at[t->places.frames], bt_ragged_view(&base->frames),
-                                 &at[t->places.embedding_kept], &at[t->places.embedding_work], at[t->places.d]));
-    say_ready(t, rows->embedding.frame_scale, rows->embedding.norm_shift);
+    if (t->trained.embedding) BT_TRY(embedding_backward(t));
 cleanup:
     return status;
 }
