@@ -66,20 +66,6 @@ static void test_delays_longer_than_a_story_are_zeros(void **state)
     bt_story_rows_clear(&rows);
 }
 
-static void test_ids_must_lie_together(void **state)
-{
-    (void)state;
-    const double back[] = {1, 1, 2, 2, 1}, good[] = {3, 3, 1, 2, 2}, nan[] = {1, 1, (double)NAN, 2, 2};
-    bt_story_rows rows;
-    expect_failure(bt_story_rows_from_ids("S.npy", back, 5, &rows), BT_ERR_INPUT, "S.npy: story 1 comes back at row 4");
-    expect_failure(bt_story_rows_from_ids("S.npy", nan, 5, &rows), BT_ERR_INPUT, "S.npy: row 2: expected a story id");
-    expect_ok(bt_story_rows_from_ids("S.npy", good, 5, &rows));
-    assert_int_equal(rows.n_story, 3);
-    assert_int_equal(rows.start[1], 2);
-    assert_int_equal(rows.start[3], 5);
-    bt_story_rows_clear(&rows);
-}
-
 static void test_dropping_all_rows_is_refused(void **state)
 {
     (void)state;
@@ -101,7 +87,6 @@ int main(void)
         cmocka_unit_test_teardown(test_numpy_gives_the_same_designs, test_no_leak),
         cmocka_unit_test_teardown(test_constant_columns_become_zero_and_others_standard, test_no_leak),
         cmocka_unit_test_teardown(test_delays_longer_than_a_story_are_zeros, test_no_leak),
-        cmocka_unit_test_teardown(test_ids_must_lie_together, test_no_leak),
         cmocka_unit_test_teardown(test_dropping_all_rows_is_refused, test_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
