@@ -284,6 +284,7 @@ static bt_status write_model(bt_tuning *t, const whole_head *heads, const char *
     BT_TRY(identify(t, epoch, &subjects, &origin, &identity));
     BT_TRY(bt_training_write(bt_trainer_training(t->trainer), folder, &identity));
     BT_TRY(write_heads(t, heads, folder));
+    if (t->options->lora_rank > 0) BT_TRY(bt_tuning_check_same(t, folder)); /* adapters are merged there */
     BT_TRY(bt_publish_sync(folder));
 cleanup:
     bt_text_clear(&subjects);

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "tuning/tuning.h"
 
-#include <math.h>
 #include <string.h>
 
 /* STORE/states/DIGEST: of the recipe, so that the same call finds it, on any number of ranks. */
@@ -25,38 +24,6 @@ cleanup:
     return status;
 }
 
-/* Root. Adapters, merged, must be the model that was trained: another one than before, with the same states as before
- * they were merged. */
-static bt_status check_written(const bt_tuning *t, const char *folder)
-{
-    bt_status status = BT_OK;
-    bt_model *written = NULL;
-    float *samples = NULL, *before = NULL, *after = NULL;
-    const size_t n = (size_t)t->facts.rate, h = t->facts.n_hidden, offsets[2] = {0, n};
-    double moved = 0, size = 0;
-    BT_ALLOC(samples, n);
-    BT_ALLOC(before, h);
-    BT_ALLOC(after, h);
-    for (size_t i = 0; i < n; ++i) samples[i] = (float)sin(0.05 * (double)i + 1e-5 * (double)(i * i % 7919));
-    BT_TRY(bt_model_open(folder, t->device, &written));
-    bt_model_set_normalise(written, false);
-    BT_TRY(bt_model_states(t->model, samples, offsets, 1, &t->layer, 1, BT_POOL_MEAN, before));
-    BT_TRY(bt_model_states(written, samples, offsets, 1, &t->layer, 1, BT_POOL_MEAN, after));
-    for (size_t i = 0; i < h; ++i) {
-        moved += ((double)after[i] - (double)before[i]) * ((double)after[i] - (double)before[i]);
-        size += (double)before[i] * (double)before[i];
-    }
-    BT_CHECK(moved > 1e-14 * size || t->options->rate_backbone == 0, BT_ERR_NUMERICS,
-             "%s: its hidden states are those of %s: nothing was learnt; raise rate.backbone or epochs", folder,
-             t->options->model);
-cleanup:
-    bt_model_close(&written);
-    bt_free(samples);
-    bt_free(before);
-    bt_free(after);
-    return status;
-}
-
 static bt_status compute(bt_tuning *t, const bt_recipe *recipe, bt_artefact *artefact)
 {
     bt_status status = BT_OK;
@@ -69,7 +36,7 @@ static bt_status compute(bt_tuning *t, const bt_recipe *recipe, bt_artefact *art
     BT_TRY(bt_tuning_learn(t, folder));
     if (bt_comm_rank(t->all) == 0) {
         status = bt_tuning_deliver(t, folder, bt_artefact_temporary(artefact), bt_artefact_recipe(artefact));
-        if (status == BT_OK) status = check_written(t, bt_artefact_temporary(artefact));
+        if (status == BT_OK) status = bt_tuning_check_changed(t, bt_artefact_temporary(artefact));
     }
     BT_TRY(bt_agree(t->all, status));
     BT_TRY(bt_artefact_publish(artefact));
