@@ -99,6 +99,18 @@ int bt_comm_size(const bt_comm *comm)
     return comm->size;
 }
 
+int bt_comm_node_size(const bt_comm *comm)
+{
+    MPI_Comm node;
+    int ranks = 1;
+    if (comm->mpi == MPI_COMM_NULL ||
+        MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node) != MPI_SUCCESS)
+        return 1;
+    (void)MPI_Comm_size(node, &ranks);
+    (void)MPI_Comm_free(&node);
+    return ranks;
+}
+
 MPI_Comm bt_comm_mpi(const bt_comm *comm)
 {
     return comm->mpi;

@@ -19,7 +19,8 @@ void bt_comm_destroy(bt_comm **comm); /* collective; takes NULL */
 
 int bt_comm_rank(const bt_comm *comm);
 int bt_comm_size(const bt_comm *comm);
-MPI_Comm bt_comm_mpi(const bt_comm *comm); /* for dist, io; MPI_COMM_NULL without MPI */
+int bt_comm_node_size(const bt_comm *comm); /* collective; ranks that share my node's memory */
+MPI_Comm bt_comm_mpi(const bt_comm *comm);  /* for dist, io; MPI_COMM_NULL without MPI */
 
 /* Collective. A failure on one rank becomes everyone's: all return the worst status (largest of: own code of the lowest
  * failing rank), with that rank's message, prefixed "rank R: " when there is more than one rank. */

@@ -12,9 +12,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* In place, x (n_row, n_feature): each column to mean 0 and variance 1 (ddof 0); a constant column becomes 0. */
-void bt_zscore(double *x, size_t n_row, size_t n_feature);
-
 /* delayed (n_row, n_delay n_feature): the columns of the first delay, then of the second, and so on; column f of delay
  * k at row i is x[i - k][f], 0 where that row does not exist. Zeroed on entry. */
 void bt_delay(const double *x, size_t n_row, size_t n_feature, const bt_ints *delays, double *delayed, size_t n_all);

@@ -44,6 +44,7 @@ size_t bt_rows_stories(const bt_rows *rows);
 bt_rows_story bt_rows_story_at(const bt_rows *rows, size_t story);
 const bt_names *bt_rows_names(const bt_rows *rows); /* of the stories, sorted */
 const bt_dataset *bt_rows_dataset(const bt_rows *rows);
+const char *bt_rows_key(const bt_rows *rows); /* "stories.tune" */
 size_t bt_rows_story_of(const bt_rows *rows, size_t row);
 /* Whether a subject has responses to a story of the rows. */
 bool bt_rows_has(const bt_rows *rows, const char *subject, size_t story);

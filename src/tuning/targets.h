@@ -65,11 +65,12 @@ void bt_targets_destroy(bt_targets **targets); /* takes NULL */
 size_t bt_targets_columns(const bt_targets *targets); /* of all ranks */
 bt_range bt_targets_range(const bt_targets *targets); /* mine */
 size_t bt_targets_used(const bt_targets *targets);    /* rows that have a target */
-bool bt_targets_has(const bt_targets *targets, size_t row);
+/* (n_row): which they are, for bt_batches_create; valid as long as the targets. */
+const bool *bt_targets_used_rows(const bt_targets *targets);
 
 /* Before each epoch (from 0): draws anew where that is asked for. Which rows are used never changes. */
-void bt_targets_epoch(bt_targets *targets, size_t epoch);
-/* out (n, n_mine). */
+bt_status bt_targets_epoch(bt_targets *targets, size_t epoch) BT_MUST_CHECK;
+/* out (n, n_mine) of used rows. */
 void bt_targets_read(const bt_targets *targets, const size_t *rows, size_t n, float *out);
 /* The row of the responses that `row` predicts in this epoch: itself but for the random objective. */
 size_t bt_targets_source(const bt_targets *targets, size_t row);

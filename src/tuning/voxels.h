@@ -30,6 +30,7 @@ typedef struct {
     size_t n_elsewhere;        /* outside the ROIs */
     size_t n_unlisted;         /* not in the file */
     const char *ceiling;       /* "repeats", "file" or "none" */
+    double keep_above;
     /* All ROIs of the label table, for validation r by ROI; none where the data set has no labels. */
     bt_names roi;
     bool *member;                              /* (roi.n, n_kept) */
@@ -37,7 +38,8 @@ typedef struct {
     bt_names repeats;                          /* specs that were read */
 } bt_kept_voxels;
 
-/* Collective: ranks share the reading of repeats. test_stories: resolved, for the repeats. Errors, BT_ERR_INPUT naming
+/* Collective: ranks share the reading of repeats. stories: one of them tells how many voxels there are; test_stories:
+ * for the repeats, may be none; both resolved. Errors, BT_ERR_INPUT naming
  * file, expected and found: no such subject (nearest); no repeats or no file where it is asked for, or neither with
  * auto; ceilings, labels or a mask of another length; an index out of range or twice; an unknown ROI (nearest), ROIs
  * without labels; no voxel kept (with what each rule dropped). */

@@ -68,6 +68,8 @@ bt_status bt_windows_measure(const bt_windows *windows, const size_t *rows, size
 bt_status bt_windows_read(const bt_windows *windows, const size_t *rows, size_t n, const bt_windows_scale *scale,
                           float *samples) BT_MUST_CHECK;
 
+/* Digest of a story's sound, as tuning/sound_store.h has it. */
+const char *bt_windows_sound(const bt_windows *windows, size_t story);
 /* Digest of where the windows of a story lie, in samples, and of how they are normalised: equal digests of equal sounds
  * are equal windows. */
 bt_status bt_windows_digest(const bt_windows *windows, size_t story, char digest[33]) BT_MUST_CHECK;

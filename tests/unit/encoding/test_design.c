@@ -39,16 +39,6 @@ static void test_numpy_gives_the_same_designs(void **state)
                   "design_drop_before");
 }
 
-static void test_constant_columns_become_zero_and_others_standard(void **state)
-{
-    (void)state;
-    double x[] = {0.1, 1, 0.1, 2, 0.1, 6};
-    bt_zscore(x, 3, 2);
-    for (size_t i = 0; i < 3; ++i) assert_true(x[2 * i] == 0);
-    expect_near(x[1] + x[3] + x[5], 0, 1e-15);
-    expect_near((x[1] * x[1] + x[3] * x[3] + x[5] * x[5]) / 3, 1, 1e-15);
-}
-
 static void test_delays_longer_than_a_story_are_zeros(void **state)
 {
     (void)state;
@@ -85,7 +75,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_numpy_gives_the_same_designs, test_no_leak),
-        cmocka_unit_test_teardown(test_constant_columns_become_zero_and_others_standard, test_no_leak),
         cmocka_unit_test_teardown(test_delays_longer_than_a_story_are_zeros, test_no_leak),
         cmocka_unit_test_teardown(test_dropping_all_rows_is_refused, test_no_leak),
     };
