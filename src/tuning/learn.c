@@ -291,7 +291,7 @@ static bt_status run_epoch(course *c, bool *interrupted)
     for (size_t a = 0; a < t->n_aim; ++a) {
         if (!t->aims[a].mine) continue;
         bt_batches_epoch(t->aims[a].batches, epoch);
-        bt_targets_epoch(t->aims[a].targets[BT_LIST_TUNE], epoch);
+        BT_TRY(bt_agree(t->group, bt_targets_epoch(t->aims[a].targets[BT_LIST_TUNE], epoch)));
     }
     for (size_t b = (size_t)t->history.standing.batch; b < t->n_step; ++b) {
         BT_TRY(learn_batch(c, epoch, b, interrupted));

@@ -203,7 +203,7 @@ static bt_status prepare_trainer(bt_tuning *t)
     options.training.layers = &t->layer;
     options.training.n_layer = 1;
     options.training.recompute = o->recompute;
-    options.training.train_front_end = o->front_end;
+    /*FE*/
     if (o->blocks != INT64_MIN) options.training.trained_blocks = (size_t)o->blocks;
     options.training.lora = (bt_lora_options){.rank = (size_t)o->lora_rank,
                                               .alpha = o->lora_alpha,
@@ -268,18 +268,14 @@ static bt_status prepare_batches(bt_tuning *t, bt_tuning_aim *aim)
     const bt_rows *const rows = t->lists[BT_LIST_TUNE].rows;
     const bt_batches_options options = {
         .order = t->options->batches, .size = (size_t)t->options->batch, .seed = (uint64_t)t->options->seed};
-    bool *used = NULL;
-    BT_ALLOC(used, bt_rows_count(rows));
-    for (size_t i = 0; i < bt_rows_count(rows); ++i) used[i] = bt_targets_has(aim->targets[BT_LIST_TUNE], i);
-    BT_TRY(bt_batches_create(rows, used, &options, &aim->batches));
+    BT_TRY(bt_batches_create(rows, bt_targets_used_rows(aim->targets[BT_LIST_TUNE]), &options, &aim->batches));
     aim->n_batch = bt_batches_count(aim->batches);
     if (!t->lists[BT_LIST_VALIDATE].rows) goto cleanup;
     const size_t n = bt_rows_count(t->lists[BT_LIST_VALIDATE].rows);
     BT_ALLOC(aim->validated, n);
     for (size_t i = 0; i < n; ++i)
-        if (bt_targets_has(aim->targets[BT_LIST_VALIDATE], i)) aim->validated[aim->n_validated++] = i;
+        if (bt_targets_used_rows(aim->targets[BT_LIST_VALIDATE])[i]) aim->validated[aim->n_validated++] = i;
 cleanup:
-    bt_free(used);
     return status;
 }
 
