@@ -8,10 +8,10 @@
 
 typedef struct {
     bt_range whole;
-    size_t arrived_at;                   /* where its arrivals begin in `arrived` */
-    int *send_counts, *send_places;      /* (size), elements; mine is 0 */
+    size_t arrived_at;                    /* where its arrivals begin in `arrived` */
+    int *send_counts, *send_places;       /* (size), elements; mine is 0 */
     int *receive_counts, *receive_places; /* (size), in arrivals */
-    int *slice_counts, *slice_places;    /* (size), of the sharing */
+    int *slice_counts, *slice_places;     /* (size), of the sharing */
     bool started;
 } bucket;
 

@@ -34,8 +34,8 @@ size_t bt_exchange_buckets(const bt_exchange *exchange);
 bt_range bt_exchange_bucket(const bt_exchange *exchange, size_t bucket);
 bt_range bt_exchange_slice(const bt_exchange *exchange, size_t bucket); /* mine, in elements of the whole vector */
 
-/* The whole vector on its way, (bounds[n_bucket]): the caller fills a bucket before it starts, and reads all of it after
- * bt_exchange_share. */
+/* The whole vector on its way, (bounds[n_bucket]): the caller fills a bucket before it starts, and reads all of it
+ * after bt_exchange_share. */
 float *bt_exchange_vector(bt_exchange *exchange);
 
 /* Collective, in the same order of buckets on all ranks; returns at once. */

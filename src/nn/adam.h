@@ -31,7 +31,7 @@ typedef struct {
     bt_device *device;             /* borrowed */
     bt_parameters *table;          /* borrowed */
     const bt_gradients *gradients; /* borrowed */
-    bt_trainable_range *ranges;              /* (n_range), ascending */
+    bt_trainable_range *ranges;    /* (n_range), ascending */
     size_t n_range;
     bt_buffer *moments[2]; /* mean and square; one range after the other */
     size_t step;           /* steps done */

@@ -1,5 +1,5 @@
-/* How far training has moved each layer: |W - W0| / |W0| over its trained parameters, W0 those that the model was opened
- * with. Each rank keeps W0 of its slices alone. */
+/* How far training has moved each layer: |W - W0| / |W0| over its trained parameters, W0 those that the model was
+ * opened with. Each rank keeps W0 of its slices alone. */
 #ifndef BT_TUNING_CHANGE_H
 #define BT_TUNING_CHANGE_H
 

@@ -10,8 +10,8 @@
 
 /* The head's vectors: weights first, then their moments. */
 enum { WEIGHT, BIAS, WEIGHT_MEAN, BIAS_MEAN, WEIGHT_SQUARE, BIAS_SQUARE, DWEIGHT, DBIAS, VECTORS };
-static const char *const vector_names[BT_HEAD_PARTS] = {"weight",      "bias",          "weight.mean",
-                                                        "bias.mean",   "weight.square", "bias.square"};
+static const char *const vector_names[BT_HEAD_PARTS] = {"weight",    "bias",          "weight.mean",
+                                                        "bias.mean", "weight.square", "bias.square"};
 
 struct bt_head {
     bt_device *device;   /* borrowed */
@@ -89,8 +89,7 @@ bt_status bt_head_create(bt_device *device, const bt_comm *comm, const bt_head_s
     head->spec = *spec;
     head->mine = bt_partition((size_t)bt_comm_rank(comm), (size_t)bt_comm_size(comm), spec->n_target);
     BT_TRY(name_vectors(head));
-    for (int i = 0; i < VECTORS; ++i)
-        BT_TRY(bt_buffer_create(device, BT_F32, elements(head, i), &head->vectors[i]));
+    for (int i = 0; i < VECTORS; ++i) BT_TRY(bt_buffer_create(device, BT_F32, elements(head, i), &head->vectors[i]));
     BT_TRY(draw(head));
     *out = head;
     head = NULL;

@@ -1,6 +1,7 @@
 /* A linear head, W x + b, from pooled hidden states to many targets, its columns spread over the ranks of a
- * communicator together with their optimiser state. Every rank sees the pooled states of all ranks' samples and computes
- * its own targets of them, so the head's gradients never travel: only states (n_row, n_hidden) and their gradients do.
+ * communicator together with their optimiser state. Every rank sees the pooled states of all ranks' samples and
+ * computes its own targets of them, so the head's gradients never travel: only states (n_row, n_hidden) and their
+ * gradients do.
  *
  * For n_target = 50,000, n_hidden = 768 on P ranks: 614 MB / P of weights, gradients and moments on each; on 1 rank
  * n_row 768 x 50,000 x 6 flops a step. */

@@ -4,9 +4,9 @@
 
 #include <math.h>
 
-static const char *const part_names[BT_SERIES] = {"history/train",     "history/validate", "history/r",
-                                                  "history/change",    "history/step",     "history/norm",
-                                                  "history/backbone",  "history/head"};
+static const char *const part_names[BT_SERIES] = {"history/train",    "history/validate", "history/r",
+                                                  "history/change",   "history/step",     "history/norm",
+                                                  "history/backbone", "history/head"};
 
 static bool by_epoch(bt_series series)
 {

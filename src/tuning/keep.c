@@ -129,8 +129,9 @@ bt_status bt_tuning_load_state(bt_tuning *t, const char *folder, bool *found)
         bt_log_warn("%s; going on from the state before it", bt_error_message());
         bt_state_close(&state);
         BT_TRY(bt_state_open(folder, t->all, true, &state));
-        BT_CHECK(state, BT_ERR_INPUT, "%s: its state cannot be used and there is none before it; remove the folder to "
-                                      "begin anew",
+        BT_CHECK(state, BT_ERR_INPUT,
+                 "%s: its state cannot be used and there is none before it; remove the folder to "
+                 "begin anew",
                  folder);
         BT_TRY(load_from(t, state));
     }
@@ -208,8 +209,9 @@ static bt_status gather_head(const bt_tuning *t, const bt_tuning_aim *aim, whole
     bt_state_part parts[BT_HEAD_PARTS] = {0};
     double n_target = 0;
     /* of the groups that share a head the first gives it */
-    const bool gives = aim->mine && (!aim->objective || bt_grid_place(t->grid, BT_AXIS_SUBJECT) ==
-                                                            (size_t)(aim - t->aims) % bt_grid_extent(t->grid, BT_AXIS_SUBJECT));
+    const bool gives =
+        aim->mine && (!aim->objective || bt_grid_place(t->grid, BT_AXIS_SUBJECT) ==
+                                             (size_t)(aim - t->aims) % bt_grid_extent(t->grid, BT_AXIS_SUBJECT));
     if (gives) {
         const bt_head *const own = bt_regression_head(aim->objective);
         n_target = (double)bt_targets_columns(aim->targets[BT_LIST_TUNE]);
@@ -219,8 +221,8 @@ static bt_status gather_head(const bt_tuning *t, const bt_tuning_aim *aim, whole
     BT_TRY(bt_agree(t->all, status));
     BT_TRY(bt_comm_max_f64(t->all, &n_target, 1));
     head->n_target = (size_t)n_target;
-    BT_TRY(gather_part(t, parts[0].data, parts[0].high - parts[0].low, &head->weight,
-                       head->n_target * t->facts.n_hidden));
+    BT_TRY(
+        gather_part(t, parts[0].data, parts[0].high - parts[0].low, &head->weight, head->n_target * t->facts.n_hidden));
     BT_TRY(gather_part(t, parts[1].data, parts[1].high - parts[1].low, &head->bias, head->n_target));
     BT_TRY(bt_agree(t->all, bt_comm_rank(t->all) == 0 ? name_head(t, aim, head) : BT_OK));
 cleanup:
@@ -261,15 +263,17 @@ static bt_status identify(const bt_tuning *t, const char *epoch, bt_text *subjec
     for (size_t a = 0; a < t->n_aim && bt_tune_needs_subjects(o); ++a)
         BT_TRY(bt_text_add(subjects, "%s%s", a ? "+" : "", t->aims[a].name));
     BT_TRY(bt_text_add(origin, "%s-tuned", bt_objective_text(o->objective)));
-    *identity = (bt_model_identity){
-        .name = o->label_name ? o->label_name : *t->facts.base ? t->facts.base : t->facts.name,
-        .origin = o->label_origin ? o->label_origin : origin->data,
-        .objective = o->label_objective ? o->label_objective : bt_objective_text(o->objective),
-        .target = o->target ? bt_path_base(o->target) : "",
-        .tuned_subject = subjects->data,
-        .epoch = epoch,
-        .base = t->facts.name,
-        .seed = o->seed};
+    *identity =
+        (bt_model_identity){.name = o->label_name    ? o->label_name
+                                    : *t->facts.base ? t->facts.base
+                                                     : t->facts.name,
+                            .origin = o->label_origin ? o->label_origin : origin->data,
+                            .objective = o->label_objective ? o->label_objective : bt_objective_text(o->objective),
+                            .target = o->target ? bt_path_base(o->target) : "",
+                            .tuned_subject = subjects->data,
+                            .epoch = epoch,
+                            .base = t->facts.name,
+                            .seed = o->seed};
 cleanup:
     return status;
 }

@@ -14,9 +14,9 @@
 typedef struct {
     bt_tuning *t;
     const char *folder;
-    bt_lesson *lessons;       /* (n_aim) of a step */
-    double saved_at;          /* s */
-    double *r;                /* (n_roi, 2): sum of r over voxels, and voxels */
+    bt_lesson *lessons; /* (n_aim) of a step */
+    double saved_at;    /* s */
+    double *r;          /* (n_roi, 2): sum of r over voxels, and voxels */
     bt_progress progress;
 } course;
 
@@ -272,8 +272,8 @@ static bt_status end_epoch(course *c)
     standing->batch = standing->loss = 0;
     say_epoch(t, done + 1, train, loss, r[0]);
     BT_TRY(keep_models(c, done + 1, loss));
-    const bool is_enough = t->options->patience > 0 && t->lists[BT_LIST_VALIDATE].rows &&
-                           standing->stale >= (double)t->options->patience;
+    const bool is_enough =
+        t->options->patience > 0 && t->lists[BT_LIST_VALIDATE].rows && standing->stale >= (double)t->options->patience;
     if (is_enough)
         bt_log_info("stopped after epoch %zu: no improvement in %lld epochs", done + 1,
                     (long long)t->options->patience);
@@ -349,7 +349,7 @@ bt_status bt_tuning_learn(bt_tuning *t, const char *folder)
     bt_interrupt_watch(true);
     status = learn_all(&c);
     bt_interrupt_watch(false);
-    bt_progress_end(&c.progress);
+    if (status == BT_OK) bt_progress_end(&c.progress);
 cleanup:
     bt_free(c.lessons);
     bt_free(c.r);

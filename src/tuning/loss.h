@@ -2,8 +2,8 @@
  * columns give, the sums are added over ranks, and value and gradient follow from them.
  *
  *   mse          mean over targets of (y - t)^2
- *   correlation  1 - r, r = Sxz / sqrt(Sxx Szz + 1e-8) over targets, x = y - mean y, z = t - mean t (spatial correlation)
- *   cosine_l2    mse + (1 - cos) / 2, cos = y.t / (max(|y|, 1e-8) max(|t|, 1e-8)) over targets
+ *   correlation  1 - r, r = Sxz / sqrt(Sxx Szz + 1e-8) over targets, x = y - mean y, z = t - mean t (spatial
+ * correlation) cosine_l2    mse + (1 - cos) / 2, cos = y.t / (max(|y|, 1e-8) max(|t|, 1e-8)) over targets
  *
  * The loss of a batch is the mean over its rows. */
 #ifndef BT_TUNING_LOSS_H

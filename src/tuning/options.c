@@ -101,7 +101,8 @@ const bt_setting bt_tune_settings[] = {
      "outputs of the frozen front end: kept in the store, or computed at every use; auto: kept if memory holds them"},
     BOOL("recompute", recompute, 0, "false", "activations are computed again in the backward pass: less memory"),
     NUMBER("checkpoint.minutes", checkpoint_minutes, 0, "10", 0, 1e6, "min", "state is saved so often; 0: not by time"),
-    WHOLE("checkpoint.steps", checkpoint_steps, 0, "0", 0, 1e9, "steps", "state is saved every so many; 0: not by steps"),
+    WHOLE("checkpoint.steps", checkpoint_steps, 0, "0", 0, 1e9, "steps",
+          "state is saved every so many; 0: not by steps"),
     TEXT("label.name", label_name, BT_SCIENCE | BT_OPTIONAL, NULL, "name of the new model; empty: that of the first"),
     TEXT("label.objective", label_objective, BT_SCIENCE | BT_OPTIONAL, NULL,
          "what tables call it: pretrained, for a model that others start from; empty: the objective"),
@@ -116,8 +117,8 @@ _Static_assert(sizeof bt_tune_settings / sizeof *bt_tune_settings == BT_TUNE_SET
 static const char *const objective_names[] = {"brain", "random", "file", "teacher", "stimulus"};
 static const char *const of_random[] = {"random.method", "random.block", "random.apart", "random.draw"};
 static const char *const of_file[] = {"target.zscore"};
-static const char *const of_responses[] = {"subjects", "voxels.keep_above", "voxels.ceiling", "voxels.roi", "heads",
-                                           "stories.test", "stories.missing"};
+static const char *const of_responses[] = {"subjects", "voxels.keep_above", "voxels.ceiling", "voxels.roi",
+                                           "heads",    "stories.test",      "stories.missing"};
 static const char *const of_lora[] = {"lora.alpha", "lora.targets"};
 
 const char *bt_objective_text(int objective)
@@ -154,14 +155,14 @@ static bt_status check_objective(const bt_tune_options *o, const bt_settings *se
     BT_CHECK(!bt_tune_needs_subjects(o) || o->subjects.n > 0, BT_ERR_USAGE,
              "subjects: missing; objective=%s learns the responses of subjects=NAME", objective_names[o->objective]);
     BT_CHECK((o->objective == BT_OBJECTIVE_FILE) == (o->target != NULL), BT_ERR_USAGE,
-             o->target ? "target=%s: only with objective=file" : "target: missing; objective=file needs target=FILE.h5%s",
+             o->target ? "target=%s: only with objective=file"
+                       : "target: missing; objective=file needs target=FILE.h5%s",
              o->target ? o->target : "");
     for (size_t i = 0; i < o->subjects.n; ++i)
         for (size_t k = 0; k < i; ++k)
-            BT_CHECK(strcmp(o->subjects.items[i], o->subjects.items[k]) != 0, BT_ERR_USAGE, "subjects: %s is named twice",
-                     o->subjects.items[i]);
-    if (o->objective != BT_OBJECTIVE_RANDOM)
-        BT_TRY(refuse(settings, of_random, COUNT(of_random), "objective=random"));
+            BT_CHECK(strcmp(o->subjects.items[i], o->subjects.items[k]) != 0, BT_ERR_USAGE,
+                     "subjects: %s is named twice", o->subjects.items[i]);
+    if (o->objective != BT_OBJECTIVE_RANDOM) BT_TRY(refuse(settings, of_random, COUNT(of_random), "objective=random"));
     if (o->objective != BT_OBJECTIVE_FILE) BT_TRY(refuse(settings, of_file, COUNT(of_file), "objective=file"));
     if (!bt_tune_needs_subjects(o)) {
         BT_TRY(refuse(settings, of_responses, COUNT(of_responses), "responses (objective=brain or random)"));
@@ -174,6 +175,7 @@ cleanup:
 static bt_status check_training(const bt_tune_options *o, const bt_settings *settings)
 {
     bt_status status = BT_OK;
+    BT_CHECK(!o->front_end, BT_ERR_USAGE, "train.front_end=true is not built yet; leave it out");
     if (o->lora_rank == 0) BT_TRY(refuse(settings, of_lora, COUNT(of_lora), "lora.rank=N"));
     BT_CHECK(!o->lora_rank || (!o->front_end && o->blocks == INT64_MIN), BT_ERR_USAGE,
              "lora.rank=%lld: adapters are trained instead of weights; leave %s out", (long long)o->lora_rank,

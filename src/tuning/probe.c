@@ -1,5 +1,5 @@
-/* Hidden states of one second of a made-up sound, by the model that tuning began with, by the one in training, and by one
- * that was written. */
+/* Hidden states of one second of a made-up sound, by the model that tuning began with, by the one in training, and by
+ * one that was written. */
 #include "base/memory.h"
 #include "tuning/tuning.h"
 
@@ -21,7 +21,8 @@ static void probe_clear(probe *p)
 static bt_status probe_create(const bt_tuning *t, probe *p)
 {
     bt_status status = BT_OK;
-    const size_t n = (size_t)t->facts.rate > t->facts.minimum_samples ? (size_t)t->facts.rate : t->facts.minimum_samples;
+    const size_t n =
+        (size_t)t->facts.rate > t->facts.minimum_samples ? (size_t)t->facts.rate : t->facts.minimum_samples;
     BT_ALLOC(p->samples, n);
     BT_ALLOC(p->one, t->facts.n_hidden);
     BT_ALLOC(p->other, t->facts.n_hidden);
@@ -52,7 +53,7 @@ static bt_status states_in_training(const bt_tuning *t, const probe *p, float *o
     bt_pooling pooling = {.rule = BT_TUNE_POOL_MEAN, .device = t->device, .n_hidden = t->facts.n_hidden};
     const size_t offsets[2] = {0, bt_model_frames(t->model, p->offsets[1])};
     if (t->options->front_end) {
-        status = BT_ERR_INTERNAL; /*FE*/
+        BT_TRY(bt_fail(BT_ERR_INTERNAL, "the front end cannot be trained yet"));
     } else {
         BT_ALLOC(frames, offsets[1] * bt_model_frame_width(t->model));
         BT_TRY(bt_model_front_end(t->model, p->samples, p->offsets, 1, frames));

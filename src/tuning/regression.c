@@ -65,8 +65,8 @@ static bt_status share_states(regression *r, bt_training *training, bt_status fo
     const size_t h = r->options.head.n_hidden, each = r->options.micro * h + 1;
     const size_t me = (size_t)bt_comm_rank(r->base.comm), size = (size_t)bt_comm_size(r->base.comm);
     if (status == BT_OK && me * round->micro < round->n)
-        status = bt_pooling_forward(&r->pooling, bt_training_state(training, 0), bt_training_sequences(training),
-                                    r->mine);
+        status =
+            bt_pooling_forward(&r->pooling, bt_training_state(training, 0), bt_training_sequences(training), r->mine);
     const bt_status own = status;
     r->mine[each - 1] = (float)(status != BT_OK ? FAILED : round->interrupted ? INTERRUPTED : GOES_WELL);
     BT_TRY(bt_comm_all_gather(r->base.comm, r->mine, each * sizeof *r->mine, r->all));

@@ -1,6 +1,6 @@
-/* The state of an interrupted run on disk: parts of named vectors, each written by the rank that owns it, found again by
- * name and global offset, so that any number of ranks can go on with it. A new state replaces the old one by a rename;
- * the one before is kept. Every part and the table of parts have checksums.
+/* The state of an interrupted run on disk: parts of named vectors, each written by the rank that owns it, found again
+ * by name and global offset, so that any number of ranks can go on with it. A new state replaces the old one by a
+ * rename; the one before is kept. Every part and the table of parts have checksums.
  *
  * FOLDER/state: a line of 128 bytes (format, where the table is, its size and digest), the parts' bytes one after the
  * other, the table: one line a part, "NAME SIZE LOW HIGH OFFSET DIGEST", SIZE the bytes of an element. */
@@ -26,8 +26,8 @@ bt_status bt_state_write(const char *folder, const bt_comm *comm, const bt_state
 
 typedef struct bt_state bt_state;
 
-/* Collective. *out = NULL when there is none. A state whose table is damaged is passed over, with a warning, for the one
- * before; damaged parts are found when they are read. */
+/* Collective. *out = NULL when there is none. A state whose table is damaged is passed over, with a warning, for the
+ * one before; damaged parts are found when they are read. */
 bt_status bt_state_open(const char *folder, const bt_comm *comm, bool previous, bt_state **out) BT_MUST_CHECK;
 void bt_state_close(bt_state **state);
 bool bt_state_has(const bt_state *state, const char *name);

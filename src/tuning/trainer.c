@@ -242,7 +242,7 @@ static bt_status forward(bt_trainer *t, const bt_inputs_of_rows *inputs, const s
     for (size_t i = 0; i <= n; ++i) t->offsets[i] = i * t->n_length;
     if (t->options.from_samples) {
         BT_TRY(bt_windows_read(inputs->windows, rows, n, scale, t->input));
-        status = BT_ERR_INTERNAL; /*FE*/
+        BT_TRY(bt_fail(BT_ERR_INTERNAL, "the front end cannot be trained yet"));
     } else {
         BT_TRY(bt_frames_read(inputs->frames, rows, n, scale, t->input));
         BT_TRY(bt_training_forward(t->training, t->input, t->offsets, n));
@@ -302,9 +302,8 @@ static bt_status learn(bt_trainer *t, const lesson_run *run, bool is_last, bt_st
     const bool alone = size_of(t->options.group) == size_of(t->options.all);
     for (size_t first = 0; first < n; first += run->n_all) {
         bool mine = false;
-        bt_round round = {.scale = step->share / (double)n,
-                          .learn = true,
-                          .interrupted = alone && bt_interrupt_requested()};
+        bt_round round = {
+            .scale = step->share / (double)n, .learn = true, .interrupted = alone && bt_interrupt_requested()};
         BT_TRY(run_round(t, run, first, &round, &mine));
         step->interrupted = round.interrupted;
         if (step->interrupted) break;

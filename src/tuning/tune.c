@@ -107,8 +107,10 @@ cleanup:
 const bt_stage bt_tune_stage = {
     .name = "tune",
     .version = 1,
-    .summary = "fine-tunes a speech model on responses (brain-tuning), on responses out of place, or on vectors of a file",
-    .example = "mpirun -n 8 braintune tune model=wav2vec2-base dataset=ds003020 subjects=UTS03 objective=brain out=tuned",
+    .summary =
+        "fine-tunes a speech model on responses (brain-tuning), on responses out of place, or on vectors of a file",
+    .example =
+        "mpirun -n 8 braintune tune model=wav2vec2-base dataset=ds003020 subjects=UTS03 objective=brain out=tuned",
     .table = bt_tune_settings,
     .n_setting = BT_TUNE_SETTINGS,
     .options_size = sizeof(bt_tune_options),

@@ -203,7 +203,6 @@ static bt_status prepare_trainer(bt_tuning *t)
     options.training.layers = &t->layer;
     options.training.n_layer = 1;
     options.training.recompute = o->recompute;
-    /*FE*/
     if (o->blocks != INT64_MIN) options.training.trained_blocks = (size_t)o->blocks;
     options.training.lora = (bt_lora_options){.rank = (size_t)o->lora_rank,
                                               .alpha = o->lora_alpha,
@@ -370,8 +369,8 @@ bt_status bt_tuning_prepare(bt_tuning *t)
     BT_TRY(prepare_frames(t));
     BT_TRY(prepare_targets(t));
     const size_t n_epoch = (size_t)t->options->epochs;
-    BT_TRY(bt_agree(t->all, bt_history_create(n_epoch, n_epoch * t->n_step, &t->rois, bt_change_layers(t->change),
-                                              &t->history)));
+    BT_TRY(bt_agree(
+        t->all, bt_history_create(n_epoch, n_epoch * t->n_step, &t->rois, bt_change_layers(t->change), &t->history)));
 cleanup:
     return status;
 }

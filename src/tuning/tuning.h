@@ -91,7 +91,8 @@ bt_status bt_tuning_keep(bt_tuning *tuning, const char *folder, const char *name
 /* Root. What was kept, and tuning.h5, into the artefact's folder. */
 bt_status bt_tuning_deliver(bt_tuning *tuning, const char *folder, const char *into, const char *recipe) BT_MUST_CHECK;
 
-/* --- tuning/probe.c: are the models that were written what was trained? -------------------------------------------- */
+/* --- tuning/probe.c: are the models that were written what was trained? --------------------------------------------
+ */
 
 /* Root. BT_ERR_NUMERICS when the model in `folder` gives the hidden states of the one that tuning began with. */
 bt_status bt_tuning_check_changed(bt_tuning *tuning, const char *folder) BT_MUST_CHECK;

@@ -111,7 +111,8 @@ int main(int argc, char **argv)
     EXPECT(bt_comm_create(MPI_COMM_NULL, &self) == BT_OK);
     EXPECT(bt_device_create(BT_DEVICE_CPU, &device) == BT_OK);
     draw();
-    for (bt_loss loss = BT_LOSS_MSE; loss <= BT_LOSS_COSINE_L2; ++loss) shares_equal_the_whole(device, comm, self, loss);
+    for (bt_loss loss = BT_LOSS_MSE; loss <= BT_LOSS_COSINE_L2; ++loss)
+        shares_equal_the_whole(device, comm, self, loss);
     joined_gradients_are_sums(device, comm, self);
     bt_device_destroy(&device);
     bt_comm_destroy(&self);

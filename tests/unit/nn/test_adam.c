@@ -51,7 +51,8 @@ typedef struct {
 } world;
 
 /* All gradients 2. */
-static void world_open(world *w, bt_device *device, const bt_adam_options *options, const bt_trainable_range *ranges, size_t n)
+static void world_open(world *w, bt_device *device, const bt_adam_options *options, const bt_trainable_range *ranges,
+                       size_t n)
 {
     float d[6 * N_ROW];
     *w = (world){0};

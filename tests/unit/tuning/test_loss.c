@@ -1,6 +1,6 @@
 /* Losses against their definitions written out, and gradients against central differences. */
-#include "support.h"
 #include "base/random.h"
+#include "support.h"
 #include "tuning/loss.h"
 
 #include <math.h>

@@ -1,7 +1,8 @@
-/* Pooling against its definition, and its adjoint: <pool(x), d> = <x, pool'(d)> for a linear rule, and for max near x. */
-#include "support.h"
+/* Pooling against its definition, and its adjoint: <pool(x), d> = <x, pool'(d)> for a linear rule, and for max near x.
+ */
 #include "base/random.h"
 #include "device/backward.h"
+#include "support.h"
 #include "tuning/pool.h"
 
 enum { FRAMES = 12, HIDDEN = 5, SEQUENCES = 3 };
