@@ -61,6 +61,26 @@ bt_status bt_trained_convolution_backward(bt_trained_convolution *convolution, b
                                           bt_sequences sequences, bt_matrix dy, bt_matrix dx, bt_matrix dweight,
                                           bt_matrix dbias) BT_MUST_CHECK;
 
+/* A convolution with a stride over one sequence, without padding, groups or activation: products with views of the
+ * rows. taps (out, kernel in): the weights in the order (out, kernel, in). x (n, in), y (bt_convolution_rows(n), out),
+ * dense.
+ */
+bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
+                          bt_matrix x, bt_matrix y) BT_MUST_CHECK;
+/* dx[t stride + k] = sum over t, k of dy[t] taps[k], dtaps[k] += dy' x[t stride + k], db += column sums of dy. */
+bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x,
+                           bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias) BT_MUST_CHECK;
+/* weight (out, in kernel), in the order of checkpoints (out, in, kernel), to taps; and dweight += the gradient of taps.
+ */
+bt_status bt_taps_pack(bt_device *device, size_t kernel, bt_matrix weight, bt_matrix taps) BT_MUST_CHECK;
+bt_status bt_taps_unpack(bt_device *device, size_t kernel, bt_matrix dtaps, bt_matrix dweight) BT_MUST_CHECK;
+
+/* Of bt_signal_filter and bt_signal_convolve, then GELU: h (frames, channels) is what a plain convolve made of the
+ * whole signal, da the gradient behind GELU. Gradients are added to; the signal gets none. */
+bt_status bt_signal_backward(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix weight,
+                             bt_matrix scale, bt_matrix h, bt_matrix da, bt_matrix dweight, bt_matrix dscale,
+                             bt_matrix dshift) BT_MUST_CHECK;
+
 /* Weight norm over the last axis: w[:, k] = g[k] v[:, k] / |v[:, k]|. g (1, k) or (k, 1) dense; v, w (n, k). */
 bt_status bt_weight_norm_forward(bt_device *device, bt_matrix g, bt_matrix v, bt_matrix w) BT_MUST_CHECK;
 /* dg[k] += dw[:, k] . v[:, k] / |v|, dv[:, k] += g / |v| (dw - v (dw . v) / |v|^2). */

@@ -43,7 +43,7 @@ typedef struct {
     bt_status (*training_create)(bt_model *model, const bt_training_options *options, bt_training **out);
     void (*training_destroy)(bt_training *training); /* frees the training itself too */
     size_t (*training_bytes)(const bt_training *training, size_t n_sequence, size_t n_frame);
-    bt_status (*training_forward)(bt_training *training, const float *frames);
+    bt_status (*training_forward)(bt_training *training, const float *input); /* frames, or samples */
     bt_status (*training_backward)(bt_training *training);
 } bt_family;
 
@@ -64,9 +64,9 @@ struct bt_training {
     bt_gradients gradients;
     size_t *layers; /* (n_layer) */
     size_t n_layer;
-    bool recompute;
+    bool recompute, train_front_end;
     bt_gradients_ready ready;
-    bt_ragged frames;            /* sequences of the latest forward */
+    bt_ragged frames, samples;   /* sequences of the latest forward; samples with train_front_end only */
     bt_matrix *states, *dstates; /* (n_layer) after forward */
     bool waits;                  /* forward was, backward was not */
 };

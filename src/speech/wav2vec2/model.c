@@ -5,9 +5,6 @@
 
 #include <stdint.h>
 
-/* As normalisation in Wav2Vec2FeatureExtractor. */
-static const double input_epsilon = 1e-7;
-
 enum { FRAMES_AT_A_TIME = 4096 }; /* a batch is worked through in groups of sequences of about so many frames */
 
 static bt_wav2vec2 *of(bt_model *model)
@@ -225,7 +222,7 @@ static bt_status front_end(bt_wav2vec2 *m, const states *call)
         const size_t n = sequence_samples(call, call->first + s);
         const bt_matrix signal = bt_matrix_part(call->slots[SLOT_SIGNAL], 0, 0, 1, n);
         BT_TRY(bt_buffer_write(signal.buffer, signal.offset, call->samples + call->offsets[call->first + s], n));
-        if (m->base.facts.normalise) BT_TRY(bt_signal_normalise(m->base.device, signal, input_epsilon));
+        if (m->base.facts.normalise) BT_TRY(bt_signal_normalise(m->base.device, signal, BT_WAV2VEC2_INPUT_EPSILON));
         BT_TRY(bt_front_end_apply(
             m->front_end, signal, work,
             bt_matrix_part(frames, m->frames.offsets[s], 0, bt_ragged_length(&m->frames, s), frames.columns)));

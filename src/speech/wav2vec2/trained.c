@@ -8,19 +8,19 @@
 
 static bool is_trained(const bt_wav2vec2_trained *t, const bt_parameter *row, const bt_lora_options *lora)
 {
-    if (!row->trainable || lora->rank > 0) return false;
-    if (row->stage < BT_STAGE_BLOCKS) return t->embedding;
+    if (row->stage == BT_STAGE_FRONT_END) return t->front_end;
+    if (row->stage == BT_STAGE_EMBEDDING) return t->embedding;
     const size_t block = (size_t)(row->stage - BT_STAGE_BLOCKS);
-    return block >= t->lowest && block < t->n_block;
+    return block >= t->lowest && block < t->n_block && lora->rank == 0;
 }
 
-static void freeze(bt_wav2vec2_trained *t, const bt_lora_options *lora)
+static void choose_rows(bt_wav2vec2_trained *t, const bt_lora_options *lora)
 {
     for (size_t i = 0; i < t->table.n; ++i) {
         bt_parameter *const row = &t->table.rows[i];
-        if (row->derivation != BT_DERIVED_NOT || is_trained(t, row, lora)) continue;
-        row->role = BT_ROLE_FROZEN;
-        row->trainable = false;
+        if (row->derivation != BT_DERIVED_NOT) continue;
+        row->trainable = is_trained(t, row, lora);
+        row->role = row->trainable ? BT_ROLE_BACKBONE : BT_ROLE_FROZEN;
     }
 }
 
@@ -82,11 +82,14 @@ bt_status bt_wav2vec2_trained_create(const bt_wav2vec2 *model, const bt_training
     BT_CHECK(everything || options->trained_blocks <= out->n_block, BT_ERR_USAGE,
              "training the top %zu blocks: only %zu run up to layer %zu", options->trained_blocks, out->n_block,
              out->n_block);
+    BT_CHECK(everything || !options->train_front_end, BT_ERR_USAGE,
+             "training the front end below frozen blocks; take all blocks, or leave the front end frozen");
+    out->front_end = options->train_front_end;
     out->lowest = everything ? 0 : out->n_block - options->trained_blocks;
     out->embedding = everything && options->lora.rank == 0;
     BT_ALLOC(rows, 1);
     BT_TRY(bt_wav2vec2_table(&model->config, &out->table, rows));
-    freeze(out, &options->lora);
+    choose_rows(out, &options->lora);
     BT_TRY(add_adapters(out, model, &options->lora));
     BT_TRY(fill(out, model, &options->lora));
 cleanup:

@@ -12,6 +12,7 @@ typedef struct {
     bt_parameters table;        /* the model's rows, then adapters */
     size_t n_block;             /* that run: the last layer asked for */
     size_t lowest;              /* the first block with trained rows; n_block: none */
+    bool front_end;             /* is trained */
     bool embedding;             /* has trained rows */
     size_t adapters, n_adapter; /* the first row of block `lowest`'s adapters, and rows per block */
 } bt_wav2vec2_trained;

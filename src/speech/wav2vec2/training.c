@@ -1,14 +1,15 @@
-/* Forward and backward through a wav2vec2 model behind its front end. */
+/* Forward and backward through a wav2vec2 model, from frames or from samples. */
 #include "base/memory.h"
 #include "device/backward.h"
 #include "nn/block_training.h"
 #include "nn/embedding_training.h"
+#include "nn/front_end_training.h"
 #include "speech/wav2vec2/model.h"
 #include "speech/wav2vec2/trained.h"
 
 /* Which matrix of the arena is where among the slots. */
 typedef struct {
-    size_t frames, embedding_kept, embedding_work, states, kept, work, d, dstates, n;
+    size_t frames, embedding_kept, embedding_work, states, kept, work, d, dstates, front_end, n;
 } slot_places;
 
 typedef struct {
@@ -47,7 +48,8 @@ static slot_places place(const bt_wav2vec2_trained *trained, size_t n_layer, boo
     p.work = p.kept + BT_BLOCK_KEPT * kept_sets(trained, recompute);
     p.d = p.work + BT_BLOCK_WORK;
     p.dstates = p.d + 1;
-    p.n = p.dstates + n_layer;
+    p.front_end = p.dstates + n_layer;
+    p.n = p.front_end + (trained->front_end ? (size_t)BT_FRONT_END_SLOTS : 0);
     return p;
 }
 
@@ -108,6 +110,27 @@ static int last_phase(const training *t)
     return 2 + 2 * (int)t->trained.n_block;
 }
 
+static int front_end_phase(const training *t)
+{
+    return last_phase(t) + 1;
+}
+
+/* Whether backward passes the embedding. */
+static bool passes_embedding(const training *t)
+{
+    return t->trained.embedding || t->trained.front_end;
+}
+
+static bt_front_end_training front_end_of(const training *t)
+{
+    return (bt_front_end_training){.device = t->model->base.device,
+                                   .spec = t->model->config.front_end,
+                                   .rows = t->model->rows->front_end,
+                                   .parameters = &t->trained.table,
+                                   .gradients = &t->base.gradients,
+                                   .again = t->base.recompute};
+}
+
 static void set_slot(bt_arena_slot *slot, const size_t shape[2], int first, int last)
 {
     *slot = (bt_arena_slot){.rows = shape[0], .columns = shape[1], .first = first, .last = last};
@@ -117,10 +140,11 @@ static void fill_embedding(const training *t, size_t n, bt_arena_slot *slots)
 {
     const bt_embedding_spec *const spec = &t->model->config.embedding;
     const slot_places *const p = &t->places;
-    const int last = t->trained.embedding ? last_phase(t) : 0;
+    const int last = passes_embedding(t) ? last_phase(t) : 0;
     size_t kept[BT_EMBEDDING_KEPT][2], work[BT_EMBEDDING_WORK][2];
     bt_embedding_training_shapes(spec, n, kept, work);
-    set_slot(&slots[p->frames], (const size_t[]){n, spec->channels}, 0, last);
+    set_slot(&slots[p->frames], (const size_t[]){n, spec->channels}, 0,
+             t->trained.front_end ? front_end_phase(t) : last);
     for (size_t i = 0; i < BT_EMBEDDING_KEPT; ++i) set_slot(&slots[p->embedding_kept + i], kept[i], 0, last);
     for (size_t i = 0; i < BT_EMBEDDING_WORK; ++i)
         set_slot(&slots[p->embedding_work + i], work[i], i == BT_WORK_DPOSITION ? 0 : last, last);
@@ -172,29 +196,39 @@ static void fill_states(const training *t, size_t n, bt_arena_slot *slots)
         set_slot(&slots[p->dstates + i], shape, 0, last_phase(t) - (int)t->base.layers[i]);
 }
 
-static void fill_slots(const training *t, size_t n, size_t longest, bt_arena_slot *slots)
+static void fill_slots(const training *t, size_t n, size_t longest, const bt_front_end_extent *extent,
+                       bt_arena_slot *slots)
 {
+    const bt_front_end_training front_end = front_end_of(t);
     fill_embedding(t, n, slots);
     fill_blocks(t, n, longest, slots);
     fill_states(t, n, slots);
+    if (t->trained.front_end)
+        bt_front_end_training_slots(&front_end, extent, 0, last_phase(t), front_end_phase(t),
+                                    slots + t->places.front_end);
 }
 
 size_t bt_wav2vec2_training_bytes(const bt_training *base, size_t n_sequence, size_t n_frame)
 {
     const training *const t = (const training *)base;
-    fill_slots(t, n_sequence * n_frame, n_frame, t->slots);
+    const bt_front_end_spec *const spec = &t->model->config.front_end;
+    bt_front_end_extent extent = {0};
+    bt_front_end_extend(spec, bt_front_end_samples(spec, n_frame), n_sequence, &extent);
+    fill_slots(t, n_sequence * n_frame, n_frame, &extent, t->slots);
     return bt_arena_layout(t->slots, t->places.n) * sizeof(float);
 }
 
 static bt_status plan(training *t)
 {
     bt_status status = BT_OK;
+    bt_front_end_extent extent = {0};
     size_t longest = 0;
     for (size_t s = 0; s < t->base.frames.n; ++s) {
         const size_t n = bt_ragged_length(&t->base.frames, s);
         longest = n > longest ? n : longest;
+        bt_front_end_extend(&t->model->config.front_end, bt_ragged_length(&t->base.samples, s), 1, &extent);
     }
-    fill_slots(t, bt_ragged_total(&t->base.frames), longest, t->slots);
+    fill_slots(t, bt_ragged_total(&t->base.frames), longest, &extent, t->slots);
     BT_TRY(bt_arena_plan(t->arena, t->slots, t->places.n));
     for (size_t i = 0; i < t->places.n; ++i) t->at[i] = bt_arena_matrix(t->arena, &t->slots[i]);
     for (size_t i = 0; i < t->base.n_layer; ++i) {
@@ -238,19 +272,37 @@ static bt_status block_backward(training *t, size_t i)
     if (t->base.recompute) BT_TRY(block_forward(t, i));
     BT_TRY(bt_block_backward(&block, t->at[t->places.states + i], bt_ragged_view(&t->base.frames), kept_of(t, i),
                              &t->at[t->places.work], t->at[t->places.d],
-                             i == t->trained.lowest && !t->trained.embedding));
+                             i == t->trained.lowest && !passes_embedding(t)));
 cleanup:
     return status;
 }
 
-bt_status bt_wav2vec2_training_forward(bt_training *base, const float *frames)
+static bt_status front_end_forward(training *t, const float *samples)
+{
+    bt_status status = BT_OK;
+    const bt_front_end_training front_end = front_end_of(t);
+    const bt_matrix *const at = &t->at[t->places.front_end];
+    const bt_matrix all = at[BT_FRONT_SAMPLES];
+    BT_TRY(bt_buffer_write(all.buffer, all.offset, samples, all.columns));
+    for (size_t s = 0; s < t->base.samples.n && t->model->base.facts.normalise; ++s)
+        BT_TRY(bt_signal_normalise(
+            t->model->base.device,
+            bt_matrix_part(all, 0, t->base.samples.offsets[s], 1, bt_ragged_length(&t->base.samples, s)),
+            BT_WAV2VEC2_INPUT_EPSILON));
+    BT_TRY(bt_front_end_forward(&front_end, bt_ragged_view(&t->base.samples), at, t->at[t->places.frames]));
+cleanup:
+    return status;
+}
+
+bt_status bt_wav2vec2_training_forward(bt_training *base, const float *input)
 {
     bt_status status = BT_OK;
     training *const t = of(base);
     BT_TRY(plan(t));
-    const bt_matrix *const at = t->at, from = at[t->places.frames];
-    BT_TRY(bt_buffer_write(from.buffer, from.offset, frames, from.rows * from.columns));
-    BT_TRY(bt_embedding_forward(t->embedding, from, bt_ragged_view(&base->frames), &at[t->places.embedding_kept],
+    const bt_matrix *const at = t->at, frames = at[t->places.frames];
+    BT_TRY(t->trained.front_end ? front_end_forward(t, input)
+                                : bt_buffer_write(frames.buffer, frames.offset, input, frames.rows * frames.columns));
+    BT_TRY(bt_embedding_forward(t->embedding, frames, bt_ragged_view(&base->frames), &at[t->places.embedding_kept],
                                 &at[t->places.embedding_work], at[t->places.states]));
     for (size_t i = 0; i < t->trained.n_block; ++i) BT_TRY(block_forward(t, i));
 cleanup:
@@ -288,8 +340,20 @@ static bt_status embedding_backward(training *t)
     bt_status status = BT_OK;
     const bt_matrix *const at = t->at;
     BT_TRY(bt_embedding_backward(t->embedding, at[t->places.frames], bt_ragged_view(&t->base.frames),
-                                 &at[t->places.embedding_kept], &at[t->places.embedding_work], at[t->places.d]));
+                                 &at[t->places.embedding_kept], &at[t->places.embedding_work], at[t->places.d],
+                                 t->trained.front_end ? at[t->places.front_end + BT_FRONT_DFRAMES] : (bt_matrix){0}));
     say_ready(t, t->model->rows->embedding.frame_scale, t->model->rows->embedding.norm_shift);
+cleanup:
+    return status;
+}
+
+static bt_status front_end_backward(training *t)
+{
+    bt_status status = BT_OK;
+    const bt_front_end_training front_end = front_end_of(t);
+    BT_TRY(bt_front_end_backward(&front_end, bt_ragged_view(&t->base.samples), &t->at[t->places.front_end],
+                                 t->at[t->places.frames]));
+    say_ready(t, front_end.rows.weight[0], t->model->rows->embedding.frame_scale - 1);
 cleanup:
     return status;
 }
@@ -305,7 +369,8 @@ bt_status bt_wav2vec2_training_backward(bt_training *base)
         say_block_ready(t, i);
         BT_TRY(join_gradient(t, i));
     }
-    if (t->trained.embedding) BT_TRY(embedding_backward(t));
+    if (passes_embedding(t)) BT_TRY(embedding_backward(t));
+    if (t->trained.front_end) BT_TRY(front_end_backward(t));
 cleanup:
     return status;
 }

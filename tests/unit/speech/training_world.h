@@ -21,7 +21,9 @@ typedef struct {
     bt_training *training;
     bt_checkpoint *truth;
     size_t n, hidden, offsets[MOST_SEQUENCES + 1]; /* sequences; their frames */
-    float *frames, *target;
+    size_t sample_offsets[MOST_SEQUENCES + 1];
+    float *samples, *frames, *target;
+    bool from_samples;  /* the front end is trained */
     bt_parameters head; /* weight, bias */
     bt_gradients dhead;
     bt_matrix mean, dmean, out, dout;
@@ -53,25 +55,24 @@ static inline float *tensor(const bt_checkpoint *from, const char *name, size_t 
 static inline void load_frames(world *w, const char *name)
 {
     bt_checkpoint *states = golden_file(name, "states.safetensors");
-    size_t n_sample, count, offsets[MOST_SEQUENCES + 1] = {0};
+    size_t n_sample, count, *const offsets = w->sample_offsets;
     int rate;
     float *sound = NULL;
     expect_ok(bt_audio_read(test_file("audio-jfk/jfk_excerpt.wav"), 16000, &sound, &n_sample, &rate));
-    float *const samples = bt_calloc(MOST_SEQUENCES * n_sample, sizeof *samples);
+    w->samples = bt_calloc(MOST_SEQUENCES * n_sample, sizeof *w->samples);
     for (w->n = 0; w->n < MOST_SEQUENCES; ++w->n) {
         char key[32];
         (void)snprintf(key, sizeof key, "sequence_%zu", w->n);
         float *const part = tensor(states, key, &count);
         if (!part) break;
         const size_t first = (size_t)part[0], last = (size_t)part[1];
-        memcpy(samples + offsets[w->n], sound + first, (last - first) * sizeof *samples);
+        memcpy(w->samples + offsets[w->n], sound + first, (last - first) * sizeof *sound);
         offsets[w->n + 1] = offsets[w->n] + last - first;
         w->offsets[w->n + 1] = w->offsets[w->n] + bt_model_frames(w->model, last - first);
         bt_free(part);
     }
     w->frames = bt_calloc(w->offsets[w->n] * bt_model_frame_width(w->model), sizeof *w->frames);
-    expect_ok(bt_model_front_end(w->model, samples, offsets, w->n, w->frames));
-    bt_free(samples);
+    expect_ok(bt_model_front_end(w->model, w->samples, offsets, w->n, w->frames));
     bt_free(sound);
     bt_checkpoint_close(&states);
 }
@@ -117,6 +118,7 @@ static inline void world_open(world *w, bt_device *device, const char *name, con
     w->truth = golden_file(name, "gradients.safetensors");
     const bt_training_options usual = last_layer(w->model, &layer);
     expect_ok(bt_training_create(w->model, options ? options : &usual, &w->training));
+    w->from_samples = options && options->train_front_end;
     load_frames(w, name);
     load_head(w);
     w->target = tensor(w->truth, "target", &count);
@@ -134,6 +136,7 @@ static inline void world_close(world *w)
     bt_checkpoint_close(&w->truth);
     bt_gradients_clear(&w->dhead);
     bt_parameters_clear(&w->head);
+    bt_free(w->samples);
     bt_free(w->frames);
     bt_free(w->target);
     bt_buffer_destroy(&w->mean.buffer);
@@ -176,7 +179,8 @@ static inline double pass(world *w, size_t batch)
     double loss = 0;
     for (size_t first = 0; first < w->n; first += batch) {
         const size_t n = w->n - first < batch ? w->n - first : batch;
-        expect_ok(bt_training_forward(w->training, w->frames, w->offsets + first, n));
+        expect_ok(w->from_samples ? bt_training_forward_samples(w->training, w->samples, w->sample_offsets + first, n)
+                                  : bt_training_forward(w->training, w->frames, w->offsets + first, n));
         loss += objective(w, 0, first, first + n);
         expect_ok(bt_training_backward(w->training));
     }
