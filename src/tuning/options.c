@@ -175,7 +175,6 @@ cleanup:
 static bt_status check_training(const bt_tune_options *o, const bt_settings *settings)
 {
     bt_status status = BT_OK;
-    BT_CHECK(!o->front_end, BT_ERR_USAGE, "train.front_end=true is not built yet; leave it out");
     if (o->lora_rank == 0) BT_TRY(refuse(settings, of_lora, COUNT(of_lora), "lora.rank=N"));
     BT_CHECK(!o->lora_rank || (!o->front_end && o->blocks == INT64_MIN), BT_ERR_USAGE,
              "lora.rank=%lld: adapters are trained instead of weights; leave %s out", (long long)o->lora_rank,

@@ -53,7 +53,7 @@ static bt_status states_in_training(const bt_tuning *t, const probe *p, float *o
     bt_pooling pooling = {.rule = BT_TUNE_POOL_MEAN, .device = t->device, .n_hidden = t->facts.n_hidden};
     const size_t offsets[2] = {0, bt_model_frames(t->model, p->offsets[1])};
     if (t->options->front_end) {
-        BT_TRY(bt_fail(BT_ERR_INTERNAL, "the front end cannot be trained yet"));
+        BT_TRY(bt_training_forward_samples(training, p->samples, p->offsets, 1));
     } else {
         BT_ALLOC(frames, offsets[1] * bt_model_frame_width(t->model));
         BT_TRY(bt_model_front_end(t->model, p->samples, p->offsets, 1, frames));

@@ -242,7 +242,7 @@ static bt_status forward(bt_trainer *t, const bt_inputs_of_rows *inputs, const s
     for (size_t i = 0; i <= n; ++i) t->offsets[i] = i * t->n_length;
     if (t->options.from_samples) {
         BT_TRY(bt_windows_read(inputs->windows, rows, n, scale, t->input));
-        BT_TRY(bt_fail(BT_ERR_INTERNAL, "the front end cannot be trained yet"));
+        BT_TRY(bt_training_forward_samples(t->training, t->input, t->offsets, n));
     } else {
         BT_TRY(bt_frames_read(inputs->frames, rows, n, scale, t->input));
         BT_TRY(bt_training_forward(t->training, t->input, t->offsets, n));

@@ -203,6 +203,7 @@ static bt_status prepare_trainer(bt_tuning *t)
     options.training.layers = &t->layer;
     options.training.n_layer = 1;
     options.training.recompute = o->recompute;
+    options.training.train_front_end = o->front_end;
     if (o->blocks != INT64_MIN) options.training.trained_blocks = (size_t)o->blocks;
     options.training.lora = (bt_lora_options){.rank = (size_t)o->lora_rank,
                                               .alpha = o->lora_alpha,
