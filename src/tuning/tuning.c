@@ -70,7 +70,7 @@ static bt_status open_dataset(bt_tuning *t)
         BT_TRY(open_rows(t, BT_LIST_VALIDATE));
         BT_TRY(bt_rows_check_apart(t->lists[BT_LIST_TUNE].rows, t->lists[BT_LIST_VALIDATE].rows));
     }
-    if (bt_tune_needs_subjects(o) && o->ceiling != BT_KEEP_NONE)
+    if (bt_tune_needs_subjects(o) && (o->ceiling == BT_KEEP_AUTO || o->ceiling == BT_KEEP_REPEATS))
         BT_TRY(bt_stories_resolve(t->dataset, &o->test, &t->test_stories));
 cleanup:
     return status;
