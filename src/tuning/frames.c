@@ -175,7 +175,7 @@ static bt_status have_story(const bt_frames_options *options, bt_frames *frames,
     bt_status status = BT_OK;
     bt_recipe *recipe = NULL;
     bt_artefact *artefact = NULL;
-    const bt_artefact_place place = {.store = options->store, .suffix = "", .folder = true};
+    const bt_artefact_place place = {.store = options->store, .suffix = "", .folder = true, .quiet = true};
     BT_TRY(bt_agree(comm, bt_comm_rank(comm) == 0 ? make_recipe(options, weights, s, &recipe) : BT_OK));
     BT_TRY(bt_artefact_begin(&place, recipe, comm, &artefact));
     if (!bt_artefact_is_done(artefact)) {

@@ -68,7 +68,7 @@ static bt_status find_or_make(const job *j, sound *s)
     bt_recipe *recipe = NULL;
     bt_artefact *artefact = NULL;
     char digest[BT_DIGEST_SIZE];
-    const bt_artefact_place place = {.store = j->store, .suffix = "", .folder = true};
+    const bt_artefact_place place = {.store = j->store, .suffix = "", .folder = true, .quiet = true};
     BT_TRY(make_recipe(j, &recipe));
     BT_TRY(bt_recipe_digest(recipe, digest));
     BT_TRY(bt_artefact_begin(&place, recipe, j->alone, &artefact));
