@@ -147,7 +147,7 @@ static void gradients_are_one_ranks(const bt_comm *comm, const bt_comm *self, co
 {
     world shared, whole;
     char line[FILE_NAME];
-    double error = 0, size = 0;
+    double sums[2] = {0, 0}; /* of squares: of the difference, and whole */
     (void)snprintf(line, sizeof line, "window.seconds=2 batch=8 %s", words);
     world_open(&shared, comm, root, line);
     world_open(&whole, self, root, line);
@@ -155,12 +155,13 @@ static void gradients_are_one_ranks(const bt_comm *comm, const bt_comm *self, co
     for (size_t s = 0; s < bt_trainer_slices(shared.tuning.trainer); ++s) {
         const bt_range slice = bt_trainer_slice(shared.tuning.trainer, s);
         for (size_t i = slice.low; i < slice.high; ++i) {
-            error += ((double)ours[i] - (double)wanted[i]) * ((double)ours[i] - (double)wanted[i]);
-            size += (double)wanted[i] * (double)wanted[i];
+            sums[0] += ((double)ours[i] - (double)wanted[i]) * ((double)ours[i] - (double)wanted[i]);
+            sums[1] += (double)wanted[i] * (double)wanted[i];
         }
     }
-    EXPECT(size > 0);
-    EXPECT(sqrt(error) <= 1e-6 * sqrt(size));
+    EXPECT(bt_comm_sum_f64(comm, sums, 2) == BT_OK);
+    EXPECT(sums[1] > 0);
+    EXPECT(sqrt(sums[0]) <= 1e-6 * sqrt(sums[1]));
     bt_free(ours);
     bt_free(wanted);
     world_close(&shared);
