@@ -9,7 +9,8 @@
 enum {
     BT_LANES = 32,        /* columns of one packed panel, queries of one attention tile */
     BT_ATTEND_KEYS = 128, /* keys whose scores are held at a time */
-    BT_MOMENT_FRAMES = 512
+    BT_MOMENT_FRAMES = 512,
+    BT_SLOPE_FRAMES = 64
 };
 
 /* Up to BT_LANES queries of one head against all its keys. */
@@ -52,6 +53,14 @@ typedef struct {
     bool gelu;
 } bt_panel_rows;
 
+/* Adjoint of a convolution of one signal behind its GELU, for one panel: d[f, lane] = da[f, lane] GELU'(h[f, lane]). */
+typedef struct {
+    const float *x; /* frame f sees x[f stride ..] */
+    size_t stride, kernel;
+    const float *h, *da;
+    size_t h_stride, da_stride, n_lane;
+} bt_signal_slope;
+
 typedef struct {
     const char *name;
     void (*attend)(const bt_attend *task);
@@ -74,6 +83,9 @@ typedef struct {
     /* sums (kernel + 1, kernel) += over n_frame <= BT_MOMENT_FRAMES frames f of x[f stride + i] x[f stride + j], the
      * last row of x[f stride + j]. work: bt_moment_work(kernel, stride) doubles. */
     void (*moments)(const float *x, size_t n_frame, size_t kernel, size_t stride, double *work, double *sums);
+    /* sums (kernel + 1, BT_LANES) += over n_frame <= BT_SLOPE_FRAMES frames f of d[f, lane] x[f stride + k], the last
+     * row of d[f, lane]. */
+    void (*signal_slope)(const bt_signal_slope *task, size_t n_frame, double *sums);
 } bt_kernels;
 
 enum { BT_MOMENT_PAD = 32 };

@@ -16,4 +16,5 @@ const bt_kernels bt_kernels_v3 = {.name = "x86-64-v3",
                                   .norm_moments = kernel_norm_moments,
                                   .norm_backward = kernel_norm_backward,
                                   .centred_sums = kernel_centred_sums,
-                                  .moments = kernel_moments};
+                                  .moments = kernel_moments,
+                                  .signal_slope = kernel_signal_slope};
