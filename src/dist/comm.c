@@ -263,6 +263,27 @@ bt_status bt_comm_gather(const bt_comm *comm, int root, const void *mine, const 
     return BT_OK;
 }
 
+bt_status bt_comm_all_gather(const bt_comm *comm, const void *mine, size_t n, void *all)
+{
+    assert(n <= PIECE_BYTES);
+    if (comm->size == 1) {
+        if (n > 0) memcpy(all, mine, n);
+        return BT_OK;
+    }
+    return checked(MPI_Allgather(mine, (int)n, MPI_BYTE, all, (int)n, MPI_BYTE, comm->mpi), "MPI_Allgather");
+}
+
+bt_status bt_comm_sum_scatter_f32(const bt_comm *comm, const float *values, size_t n, float *mine)
+{
+    assert(n <= PIECE_BYTES / sizeof *values);
+    if (comm->size == 1) {
+        if (n > 0) memcpy(mine, values, n * sizeof *values);
+        return BT_OK;
+    }
+    return checked(MPI_Reduce_scatter_block(values, mine, (int)n, MPI_FLOAT, MPI_SUM, comm->mpi),
+                   "MPI_Reduce_scatter_block");
+}
+
 bt_status bt_comm_barrier(const bt_comm *comm)
 {
     if (comm->size == 1) return BT_OK;
