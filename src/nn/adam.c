@@ -11,17 +11,17 @@ bt_adam_options bt_adam_defaults(void)
     return (bt_adam_options){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
 }
 
-static bt_status take_ranges(bt_adam *adam, const bt_range *ranges, size_t n_range, size_t *count)
+static bt_status take_ranges(bt_adam *adam, const bt_trainable_range *ranges, size_t n_range, size_t *count)
 {
     bt_status status = BT_OK;
-    const bt_range everything = {.count = adam->gradients->n_trainable};
+    const bt_trainable_range everything = {.count = adam->gradients->n_trainable};
     size_t end = 0;
     adam->n_range = ranges ? n_range : 1;
     BT_ALLOC(adam->ranges, adam->n_range);
     memcpy(adam->ranges, ranges ? ranges : &everything, adam->n_range * sizeof *ranges);
     *count = 0;
     for (size_t i = 0; i < adam->n_range; ++i) {
-        const bt_range r = adam->ranges[i];
+        const bt_trainable_range r = adam->ranges[i];
         BT_CHECK(r.first >= end && r.first + r.count <= adam->gradients->n_trainable, BT_ERR_INTERNAL,
                  "bt_adam_create: range %zu, elements %zu to %zu + %zu of %zu, does not ascend or leaves them", i,
                  r.first, r.first, r.count, adam->gradients->n_trainable);
@@ -33,7 +33,7 @@ cleanup:
 }
 
 bt_status bt_adam_create(bt_adam *adam, const bt_adam_options *options, bt_parameters *table,
-                         const bt_gradients *gradients, const bt_range *ranges, size_t n_range)
+                         const bt_gradients *gradients, const bt_trainable_range *ranges, size_t n_range)
 {
     bt_status status = BT_OK;
     size_t count = 0;
@@ -81,7 +81,7 @@ bt_status bt_adam_apply(bt_adam *adam, const double *rates)
     size_t moment = 0;
     ++adam->step;
     for (size_t i = 0; i < adam->n_range; ++i) {
-        const bt_range range = adam->ranges[i];
+        const bt_trainable_range range = adam->ranges[i];
         for (size_t done = 0; done < range.count;) {
             const bt_trainable_piece piece = bt_trainable_at(adam->gradients, range.first + done, range.count - done);
             BT_TRY(update(adam, piece, moment, rates));
@@ -99,7 +99,7 @@ static bt_status find_moments(const bt_adam *adam, size_t offset, size_t count, 
 {
     *moment = 0;
     for (size_t i = 0; i < adam->n_range; ++i) {
-        const bt_range r = adam->ranges[i];
+        const bt_trainable_range r = adam->ranges[i];
         if (offset >= r.first && offset + count <= r.first + r.count) {
             *moment += offset - r.first;
             return BT_OK;

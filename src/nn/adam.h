@@ -23,7 +23,7 @@ bt_adam_options bt_adam_defaults(void); /* 0.9, 0.999, 1e-8, 0, false */
 /* Elements [first, first + count) of the trainable ordering (nn/gradients.h). */
 typedef struct {
     size_t first, count;
-} bt_range;
+} bt_trainable_range;
 
 /* Zero-initialise. */
 typedef struct {
@@ -31,7 +31,7 @@ typedef struct {
     bt_device *device;             /* borrowed */
     bt_parameters *table;          /* borrowed */
     const bt_gradients *gradients; /* borrowed */
-    bt_range *ranges;              /* (n_range), ascending */
+    bt_trainable_range *ranges;    /* (n_range), ascending */
     size_t n_range;
     bt_buffer *moments[2]; /* mean and square; one range after the other */
     size_t step;           /* steps done */
@@ -39,7 +39,7 @@ typedef struct {
 
 /* ranges (n_range): what to update, ascending and apart; NULL: everything. The gradients are those of `table`. */
 bt_status bt_adam_create(bt_adam *adam, const bt_adam_options *options, bt_parameters *table,
-                         const bt_gradients *gradients, const bt_range *ranges, size_t n_range) BT_MUST_CHECK;
+                         const bt_gradients *gradients, const bt_trainable_range *ranges, size_t n_range) BT_MUST_CHECK;
 void bt_adam_clear(bt_adam *adam);
 
 /* One step of the ranges; rates (BT_ROLES), by role. Then the table's derived rows are computed again when the ranges

@@ -139,6 +139,11 @@ bt_model_facts bt_model_describe(const bt_model *model)
     return model->facts;
 }
 
+void bt_model_set_normalise(bt_model *model, bool normalise)
+{
+    model->facts.normalise = normalise;
+}
+
 size_t bt_model_frames(const bt_model *model, size_t n_sample)
 {
     return model->family->frames(model, n_sample);

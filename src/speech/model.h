@@ -45,6 +45,8 @@ typedef enum { BT_POOL_NONE, BT_POOL_LAST, BT_POOL_MEAN } bt_pool;
 bt_status bt_model_open(const char *folder, bt_device *device, bt_model **out) BT_MUST_CHECK;
 void bt_model_close(bt_model **model);
 bt_model_facts bt_model_describe(const bt_model *model);
+/* Whether inputs are normalised here, as facts.normalise says unless told: false for who has done so already. */
+void bt_model_set_normalise(bt_model *model, bool normalise);
 size_t bt_model_frames(const bt_model *model, size_t n_sample); /* frames that n_sample samples give */
 double bt_model_flops(const bt_model *model, size_t n_sample);  /* forward, one sequence */
 double bt_model_frame_time(const bt_model *model,

@@ -51,7 +51,8 @@ typedef struct {
 } world;
 
 /* All gradients 2. */
-static void world_open(world *w, bt_device *device, const bt_adam_options *options, const bt_range *ranges, size_t n)
+static void world_open(world *w, bt_device *device, const bt_adam_options *options, const bt_trainable_range *ranges,
+                       size_t n)
 {
     float d[6 * N_ROW];
     *w = (world){0};
@@ -114,7 +115,7 @@ static void decoupled_decay(void **state)
 /* Ranges that cut rows: only their elements move, and together two owners do what one does. */
 static void ranges_are_apart(void **state)
 {
-    static const bt_range mine[] = {{2, 3}, {10, 9}}, beyond[] = {{4, 2}, {5, 1}};
+    static const bt_trainable_range mine[] = {{2, 3}, {10, 9}}, beyond[] = {{4, 2}, {5, 1}};
     world w;
     float moment[9];
     const bt_adam_options options = bt_adam_defaults();
