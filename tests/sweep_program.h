@@ -116,10 +116,18 @@ static const bt_setting fake_ceiling[] = {
 };
 static const bt_setting fake_collect[] = {
     FAKE_LIST("artefacts", 0, BT_PATHS, NULL),
+    FAKE_TEXT("artefacts.list", 2, BT_PATHS, NULL),
     FAKE_TEXT("experiment", 0, 0, NULL),
     FAKE_TEXT("ceiling.keep_above", 1, 0, "0.4"),
 };
-static const bt_setting fake_figures[] = {FAKE_TEXT("results", 0, BT_PATHS, "results")};
+static const bt_setting fake_figures[] = {
+    FAKE_TEXT("results", 0, BT_PATHS, "results"),
+    FAKE_LIST("draw", 0, 0, NULL),
+    FAKE_LIST("from", 1, 0, NULL),
+    FAKE_LIST("models", 2, 0, NULL),
+    FAKE_LIST("regions", 3, 0, NULL),
+    FAKE_TEXT("layers", 1, 0, "mean"),
+};
 
 #define FAKE_STAGE(stage_name, stage_version, stage_suffix, is_serial)                                                 \
     {                                                                                                                  \
@@ -145,20 +153,20 @@ static inline bool fake_wav2vec2_only(const char *model_type)
     return !strcmp(model_type, "wav2vec2");
 }
 
+static inline bool fake_figure(const char *name)
+{
+    return !strcmp(name, "alignment_by_roi") || !strcmp(name, "alignment_by_layer");
+}
+
 /* The program, borrowed for the process; without `tune` when told. */
 static inline bt_program fake_program(bool with_tune)
 {
     static const bt_stage *stages[FAKE_STAGES];
-    static const char *const figures[] = {"alignment_by_roi"};
     size_t n = 0;
     for (size_t i = 0; i < FAKE_STAGES; ++i)
         if (with_tune || strcmp(fake_stages[i].name, "tune") != 0) stages[n++] = &fake_stages[i];
-    return (bt_program){.version = "test",
-                        .stages = stages,
-                        .n_stage = n,
-                        .has_family = fake_family,
-                        .figures = figures,
-                        .n_figure = 1};
+    return (bt_program){
+        .version = "test", .stages = stages, .n_stage = n, .has_family = fake_family, .has_figure = fake_figure};
 }
 
 /* The plan of a YAML text in the scratch folder, with words on top; the failure's status. */

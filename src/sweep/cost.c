@@ -143,7 +143,8 @@ bt_status bt_cost_simulate(bt_draft *draft, double *n_voxel)
     const double heard =
         number(draft, "stories.count") + number(draft, "stories.test_count") * (number(draft, "stories.repeats") + 1);
     const double seconds = number(draft, "stories.seconds"), sound = seconds * number(draft, "audio.rate");
-    const double matrix = seconds / fmax(0.1, number(draft, "timing.tr")) * *n_voxel, subjects = number(draft, "subjects.count");
+    const double matrix = seconds / fmax(0.1, number(draft, "timing.tr")) * *n_voxel,
+                 subjects = number(draft, "subjects.count");
     draft->cost = (bt_cost){.flops = stories * seconds * SPEAKING + subjects * heard * matrix * 40,
                             .written_bytes = stories * 2 * sound + subjects * heard * matrix * DOUBLE,
                             .memory_bytes = 4 * sound + 3 * DOUBLE * matrix};

@@ -21,10 +21,15 @@ static const bt_task *find(const bt_plan *plan, const char *stage, const char *l
     return NULL;
 }
 
+/* key=value, given or as a default (key?=value). */
 static bool has_word(const bt_task *task, const char *word)
 {
-    for (size_t i = 0; i < task->n_word; ++i)
-        if (!strcmp(task->words[i], word)) return true;
+    for (size_t i = 0; i < task->n_word; ++i) {
+        const char *const here = task->words[i], *const mark = strstr(here, "?=");
+        const size_t length = mark ? (size_t)(mark - here) : 0;
+        if (!strcmp(here, word) || (mark && !strncmp(here, word, length) && !strcmp(mark + 1, word + length)))
+            return true;
+    }
     return false;
 }
 
@@ -54,11 +59,12 @@ static void test_small(void **state)
                                                                          find(&plan, "tune", "brain.base SIM02");
     const bt_task *const states = find(&plan, "features", "brain.base SIM02");
     const bt_task *const scores = find(&plan, "encode", "brain.base SIM02 on SIM02");
-    const bt_task *const table = find(&plan, "collect", "table"), *const drawn = find(&plan, "figures", "figures");
+    const bt_task *const table = find(&plan, "collect", "table"), *const drawn =
+                                                                      find(&plan, "figures", "alignment_by_roi");
     char word[512];
     assert_true(needs(&plan, tuned, data) && needs(&plan, states, tuned) && needs(&plan, states, data));
     assert_true(needs(&plan, scores, states) && !needs(&plan, scores, tuned) && needs(&plan, drawn, table));
-    assert_int_equal(table->n_need, 8);
+    assert_int_equal(table->n_need, 4 + 8);
     (void)snprintf(word, sizeof word, "model=%s/model", data->out);
     assert_true(has_word(tuned, word) && has_word(tuned, "subjects=SIM02") && has_word(tuned, "seed=0"));
     (void)snprintf(word, sizeof word, "model=%s", tuned->out);
@@ -66,6 +72,10 @@ static void test_small(void **state)
     (void)snprintf(word, sizeof word, "features=%s", states->out);
     assert_true(has_word(scores, word) && has_word(scores, "delays=1,2") && has_word(scores, "preset=clean"));
     assert_true(has_word(find(&plan, "encode", "low-level on SIM01"), "spaces=envelope+word_rate"));
+    assert_string_equal(scores->about.set, "brain");
+    assert_string_equal(scores->about.objective, "brain");
+    assert_string_equal(scores->about.tuned_subject, "SIM02");
+    assert_string_equal(scores->about.subject, "SIM02");
     assert_true(table->anew && drawn->anew && !scores->anew);
     (void)snprintf(word, sizeof word, "%s/store/encode/%s.h5", test_scratch(), scores->digest);
     assert_string_equal(scores->out, word);
@@ -222,6 +232,8 @@ static void test_refusals(void **state)
         {"resources={tune: {time: soon}}", "time: expected a time such as"},
         {"experiment=\"a/b\"", "experiment: expected a name of letters"},
         {"figures=[x]", "expected {draw: NAME"},
+        {"figures=[{draw: alignment_by_roi, from: encode.alignmnt}]", "did you mean encode.alignment?"},
+        {"figures=[{draw: alignment_by_roi, region: [x]}]", "figures.region: unknown key; did you mean regions?"},
         {"models.brain=/x", "tune.brain: there is a model of this name too"},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; ++i) {
@@ -250,14 +262,16 @@ static void test_gaps(void **state)
     assert_int_equal(fake_count(&plan, "encode", NULL), 2 + 2);
     assert_non_null(strstr(plan.gaps[0].where, "small.yaml:9:10"));
     bt_plan_clear(&plan);
-    expect_ok(plan_small("statistics: {test: wilcoxon}\nprobe: {models: [base, brain], tasks: {a: {}, b: {}}}\n"
+    expect_ok(plan_small("report: html\nstatistics: {test: wilcoxon, correct: fdr}\nprobe: {models: [base, brain], "
+                         "tasks: {a: {}, b: {}}}\n"
                          "prefer: {x: {models: [base], seeds: [1, 2]}}\n"
                          "lowlevel: {y: {like: encode.alignment, models: [brain], remove: [p, q, r]}}\n",
                          0, NULL, &plan));
     assert_int_equal(fake_gaps(&plan, "probe", NULL), 3 * 2);
     assert_int_equal(fake_gaps(&plan, "prefer", NULL), 2);
     assert_int_equal(fake_gaps(&plan, "encode", "removal"), 2 * 3);
-    assert_int_equal(fake_gaps(&plan, "", "tests.csv"), 1);
+    assert_int_equal(fake_gaps(&plan, "", "the report"), 1);
+    assert_int_equal(fake_gaps(&plan, "", "another test"), 1);
     bt_plan_clear(&plan);
     static char stimulus[] = "tune.random.objective=stimulus",
                 significance[] = "encode.alignment.significance={draws: 10}";
@@ -266,6 +280,38 @@ static void test_gaps(void **state)
     assert_int_equal(fake_gaps(&plan, "tune", "objective stimulus"), 2);
     assert_int_equal(fake_gaps(&plan, "", "significance"), 1); /* one setting, however many tasks */
     assert_int_equal(fake_count(&plan, "encode", "encode.alignment"), 4);
+    bt_plan_clear(&plan);
+}
+
+/* One artefact that two entries ask for, and defaults that an objective has no use for. */
+static void test_shared_and_idle(void **state)
+{
+    (void)state;
+    bt_plan plan;
+    static char preset[] = "preset=released-code";
+    char *const words[] = {preset};
+    bt_text text = {0};
+    const bt_program program = fake_program(true);
+    expect_ok(bt_text_add(&text, "%s", fake_small()));
+    char *const at = strstr(text.data, "  control:");
+    assert_non_null(at);
+    bt_text two = {0};
+    expect_ok(
+        bt_text_add(&two, "%.*s  more: {like: alignment, models: [brain]}\n%s", (int)(at - text.data), text.data, at));
+    expect_ok(fake_plan(&program, "small.yaml", two.data, 1, words, &plan));
+    const bt_task *const scores = find(&plan, "encode", "brain.base SIM01 on SIM01");
+    assert_int_equal(scores->n_also, 1);
+    assert_string_equal(scores->also[0], "encode.more\tbrain");
+    assert_int_equal(find(&plan, "encode", "base on SIM01")->n_also, 0);
+    const bt_task *const brain = find(&plan, "tune", "brain.base SIM01"), *const random =
+                                                                              find(&plan, "tune", "random.base SIM01");
+    assert_true(has_word(random, "random.method=other_story") && !has_word(brain, "random.method=other_story"));
+    assert_true(has_word(brain, "voxels.ceiling=file") && has_word(brain, "preset=released-code"));
+    for (size_t i = 0; i < brain->n_word; ++i)
+        if (bt_starts_with(brain->words[i], "rate.backbone"))
+            assert_string_equal(brain->words[i], "rate.backbone?=5e-5");
+    bt_text_clear(&text);
+    bt_text_clear(&two);
     bt_plan_clear(&plan);
 }
 
@@ -355,6 +401,7 @@ int main(void)
         cmocka_unit_test_teardown(test_enumeration, test_no_leak),
         cmocka_unit_test_teardown(test_refusals, test_no_leak),
         cmocka_unit_test_teardown(test_gaps, test_no_leak),
+        cmocka_unit_test_teardown(test_shared_and_idle, test_no_leak),
         cmocka_unit_test_teardown(test_data_on_disk, test_no_leak),
         cmocka_unit_test_teardown(test_plan_file, test_no_leak),
     };
