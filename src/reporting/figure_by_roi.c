@@ -320,6 +320,7 @@ static bt_status add_bars(const drawing *draw, bt_text *caption)
                        draw->has_seeds ? " (mean over seeds)" : "",
                        draw->has_seeds ? "; dots: single seeds of a subject" : ""));
     if (draw->has_ceiling) BT_TRY(bt_text_add(caption, " %s", bt_caption_ceiling));
+    if (draw->n_hatched) BT_TRY(bt_text_add(caption, " Hatched, of no height that means anything: missing."));
 cleanup:
     return status;
 }
