@@ -37,14 +37,13 @@ bt_status bt_gelu_backward(bt_device *device, bt_matrix x, bt_matrix dy, bt_matr
 bt_status bt_layer_norm_backward(bt_device *device, bt_matrix x, bt_matrix scale, double epsilon, bt_matrix dy,
                                  bt_matrix dx, bt_matrix dscale, bt_matrix dshift) BT_MUST_CHECK;
 
-enum { BT_ATTENTION_QUERIES = 128 }; /* queries whose probabilities are held at a time */
-
-/* Of bt_attention. The probabilities P are computed again: dv = P' dout, dP = dout v',
- * dS = P (dP - rowsum(P dP)), dquery = scale dS key, dkey = scale dS' query. work (2 BT_ATTENTION_QUERIES, longest
- * sequence of keys). dquery, dkey, dvalue are shaped as query, key, value; rows of padding get zeros. */
+/* Of bt_attention, which gave `out`. The probabilities P are computed again: dv = P' dout, dP = dout v',
+ * dS = P (dP - rowsum(dout out)), dquery = scale dS key, dkey = scale dS' query. dquery, dkey, dvalue are shaped as
+ * query, key, value; rows of padding get zeros. Memory per thread: about
+ * three times one head's keys. */
 bt_status bt_attention_backward(bt_device *device, const bt_attention_spec *spec, bt_matrix query, bt_sequences queries,
-                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix dout, bt_matrix dquery,
-                                bt_matrix dkey, bt_matrix dvalue, bt_matrix work) BT_MUST_CHECK;
+                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix out, bt_matrix dout,
+                                bt_matrix dquery, bt_matrix dkey, bt_matrix dvalue) BT_MUST_CHECK;
 
 /* A convolution of stride 1 in groups, without activation, whose weights are packed at every call. Shapes as
  * bt_convolution's; weight and dweight (out, in / groups * kernel) dense. x (n, in) and y (n, out) hold all sequences;

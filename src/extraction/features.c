@@ -34,7 +34,7 @@ static const bt_setting table[] = {
      "sound files; each is /STEM in the output"},
     {"dataset", BT_SET_TEXT, offsetof(options, dataset), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "root of a data set, instead of audio="},
-    {"stories", BT_SET_TEXTS, offsetof(options, stories), BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+    {"stories", BT_SET_TEXTS, offsetof(options, stories), BT_CHOOSES | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "stories of the data set, or roles of its stories.yaml; empty: all"},
     {"layers", BT_SET_TEXTS, offsetof(options, layers), BT_SCIENCE, "all", NULL, 0, 0, NULL,
      "all, or a list; 0 is the encoder's input, then one per block"},
@@ -413,6 +413,7 @@ const bt_stage bt_features_stage = {
     .example = "braintune features model=DIR audio=a.wav,b.flac layers=all mode=frames out=h.h5",
     .table = table,
     .n_setting = COUNT(table),
+    .suffix = ".h5",
     .options_size = sizeof(options),
     .run = run,
 };
