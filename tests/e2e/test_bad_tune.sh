@@ -47,7 +47,7 @@ refuse 3 "voxel" "$out" tune voxels.keep_above=1
 refuse 3 "model" "$out" tune model="$scratch/no-model"
 
 # --- numerics: 5
-refuse 5 "rate.backbone" "$out" tune rate.backbone=1000 rate.head=1000 epochs=30 schedule.backbone=constant schedule.head=constant
+refuse 5 "rate.backbone" "$out" tune rate.backbone=1000 rate.head=1000 decay=1000 epochs=30 schedule.backbone=constant schedule.head=constant
 
 # --- a state of a model of other shapes, put where this run looks for its own
 small=$scratch/small
@@ -64,7 +64,7 @@ refuse 3 "trained parameters\|remove the folder" "" "$bt" tune store="$scratch/l
 # --- a lease that a dead host left: taken over, with a message, the work done
 lease=$scratch/out/.tuned.lease
 mkdir -p "$lease"
-touch -d '1 hour ago' "$lease/elsewhere.example:4242:1"
+touch -d '1 hour ago' "$lease/~elsewhere.example~0123456789abcdef~4242~1~1"
 tune >"$scratch/stdout" 2>"$scratch/messages" || { cat "$scratch/messages"; fail "a dead host's lease stops the run"; }
 [ -s "$out/model.safetensors" ] || fail "no model"
 
