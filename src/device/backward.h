@@ -8,12 +8,17 @@
 #include "device/device.h"
 #include "device/layers.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* All elements 0. */
 bt_status bt_matrix_clear(bt_device *device, bt_matrix x) BT_MUST_CHECK;
+bt_status bt_matrix_copy(bt_device *device, bt_matrix x, bt_matrix out) BT_MUST_CHECK;
 /* out = x + y, which may be one of them. */
 bt_status bt_matrix_add(bt_device *device, bt_matrix x, bt_matrix y, bt_matrix out) BT_MUST_CHECK;
+bt_status bt_matrix_scale(bt_device *device, double factor, bt_matrix x) BT_MUST_CHECK;
+/* The sum of all elements' squares, in double precision; the same for every number of threads. */
+bt_status bt_matrix_squares(bt_device *device, bt_matrix x, double *sum) BT_MUST_CHECK;
 
 /* y = x W' + b. x (n, in), weight (out, in), bias (1, out) or without buffer, y (n, out). */
 bt_status bt_linear_forward(bt_device *device, bt_matrix x, bt_matrix weight, bt_matrix bias,
@@ -32,14 +37,13 @@ bt_status bt_gelu_backward(bt_device *device, bt_matrix x, bt_matrix dy, bt_matr
 bt_status bt_layer_norm_backward(bt_device *device, bt_matrix x, bt_matrix scale, double epsilon, bt_matrix dy,
                                  bt_matrix dx, bt_matrix dscale, bt_matrix dshift) BT_MUST_CHECK;
 
-enum { BT_ATTENTION_QUERIES = 128 }; /* queries whose probabilities are held at a time */
-
-/* Of bt_attention. The probabilities P are computed again: dv = P' dout, dP = dout v',
- * dS = P (dP - rowsum(P dP)), dquery = scale dS key, dkey = scale dS' query. work (2 BT_ATTENTION_QUERIES, longest
- * sequence of keys). dquery, dkey, dvalue are shaped as query, key, value; rows of padding get zeros. */
+/* Of bt_attention, which gave `out`. The probabilities P are computed again: dv = P' dout, dP = dout v',
+ * dS = P (dP - rowsum(dout out)), dquery = scale dS key, dkey = scale dS' query. dquery, dkey, dvalue are shaped as
+ * query, key, value; rows of padding get zeros. Memory per thread: about
+ * three times one head's keys. */
 bt_status bt_attention_backward(bt_device *device, const bt_attention_spec *spec, bt_matrix query, bt_sequences queries,
-                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix dout, bt_matrix dquery,
-                                bt_matrix dkey, bt_matrix dvalue, bt_matrix work) BT_MUST_CHECK;
+                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix out, bt_matrix dout,
+                                bt_matrix dquery, bt_matrix dkey, bt_matrix dvalue) BT_MUST_CHECK;
 
 /* A convolution of stride 1 in groups, without activation, whose weights are packed at every call. Shapes as
  * bt_convolution's; weight and dweight (out, in / groups * kernel) dense. x (n, in) and y (n, out) hold all sequences;
@@ -56,6 +60,26 @@ bt_status bt_trained_convolution_backward(bt_trained_convolution *convolution, b
                                           bt_sequences sequences, bt_matrix dy, bt_matrix dx, bt_matrix dweight,
                                           bt_matrix dbias) BT_MUST_CHECK;
 
+/* A convolution with a stride over one sequence, then GELU; without padding or groups: products with views of the rows.
+ * taps (out, kernel in): the weights in the order (out, kernel, in). h = convolution of x + b, y = gelu(h). x (n, in),
+ * h and y (bt_convolution_rows(n), out), dense. */
+bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
+                          bt_matrix x, bt_matrix h, bt_matrix y) BT_MUST_CHECK;
+/* x is gelu(before), which is computed again. dh = gelu'(h) dy, in dy's place; dx[t stride + k] = sum over t, k of
+ * dh[t] taps[k], dtaps[k] += dh' x[t stride + k], db += column sums of dh. */
+bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix before,
+                           bt_matrix h, bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias) BT_MUST_CHECK;
+/* weight (out, in kernel), in the order of checkpoints (out, in, kernel), to taps; and dweight += the gradient of taps.
+ */
+bt_status bt_taps_pack(bt_device *device, size_t kernel, bt_matrix weight, bt_matrix taps) BT_MUST_CHECK;
+bt_status bt_taps_unpack(bt_device *device, size_t kernel, bt_matrix dtaps, bt_matrix dweight) BT_MUST_CHECK;
+
+/* Of bt_signal_filter and bt_signal_convolve, then GELU: h (frames, channels) is what a plain convolve made of the
+ * whole signal, da the gradient behind GELU. Gradients are added to; the signal gets none. */
+bt_status bt_signal_backward(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix weight,
+                             bt_matrix scale, bt_matrix h, bt_matrix da, bt_matrix dweight, bt_matrix dscale,
+                             bt_matrix dshift) BT_MUST_CHECK;
+
 /* Weight norm over the last axis: w[:, k] = g[k] v[:, k] / |v[:, k]|. g (1, k) or (k, 1) dense; v, w (n, k). */
 bt_status bt_weight_norm_forward(bt_device *device, bt_matrix g, bt_matrix v, bt_matrix w) BT_MUST_CHECK;
 /* dg[k] += dw[:, k] . v[:, k] / |v|, dv[:, k] += g / |v| (dw - v (dw . v) / |v|^2). */
@@ -65,9 +89,11 @@ bt_status bt_weight_norm_backward(bt_device *device, bt_matrix g, bt_matrix v, b
 /* Of bt_rows_mean: every real row of sequence s gets dy[s] / length, padding gets zeros. */
 bt_status bt_rows_mean_backward(bt_device *device, bt_matrix dy, bt_sequences sequences, bt_matrix dx) BT_MUST_CHECK;
 
-/* One step of Adam (Kingma & Ba 2015), as torch.optim.Adam does it: decay is added to the gradient. */
+/* One step of Adam (Kingma & Ba 2015), as torch.optim.Adam does it: decay is added to the gradient. decoupled: as
+ * torch.optim.AdamW (Loshchilov & Hutter 2019), w -= rate decay w before the step, the gradient as it is. */
 typedef struct {
     double rate, beta1, beta2, epsilon, decay;
+    bool decoupled;
     size_t step; /* from 1 on */
 } bt_adam_spec;
 

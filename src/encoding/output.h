@@ -4,6 +4,7 @@
 
 #include "encoding/inputs.h"
 #include "io/hdf5.h"
+#include "stimulus/powers.h"
 #include "store/artefact.h"
 
 #include <stdint.h>

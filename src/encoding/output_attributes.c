@@ -12,7 +12,7 @@ static bt_status set_text(const bt_output *output, const char *name, const char 
 static bt_status set_joined(const bt_output *output, const char *name, const bt_names *names)
 {
     bt_text text = {0};
-    bt_status status = bt_join_names(names, &text);
+    bt_status status = bt_names_join(names, &text);
     if (status == BT_OK) status = set_text(output, name, text.data ? text.data : "");
     bt_text_clear(&text);
     return status;
@@ -21,7 +21,8 @@ static bt_status set_joined(const bt_output *output, const char *name, const bt_
 /* What the feature file says of its model, passed on. */
 static bt_status copy_model(const bt_output *output)
 {
-    static const char *const names[] = {"model", "family", "objective", "target", "tuned_subject", "seed", "epoch"};
+    static const char *const names[] = {"model",         "family", "objective", "origin", "target",
+                                        "tuned_subject", "seed",   "epoch",     "base"};
     bt_status status = BT_OK;
     bt_h5 *features = NULL;
     char *value = NULL;

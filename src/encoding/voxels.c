@@ -22,24 +22,6 @@ size_t bt_voxels_count(const bt_voxels *voxels)
     return voxels->mine.high - voxels->mine.low;
 }
 
-size_t bt_kept_rows(const bt_story_rows *rows, size_t drop)
-{
-    size_t n = 0;
-    for (size_t s = 0; s < rows->n_story; ++s) {
-        const size_t length = rows->start[s + 1] - rows->start[s];
-        n += length > drop ? length - drop : 0;
-    }
-    return n;
-}
-
-void bt_drop_rows(const bt_story_rows *rows, size_t drop, float *values, size_t n_voxel)
-{
-    size_t kept = 0;
-    for (size_t s = 0; s < rows->n_story; ++s)
-        for (size_t i = rows->start[s] + drop; i < rows->start[s + 1]; ++i, ++kept)
-            if (kept != i) memmove(values + kept * n_voxel, values + i * n_voxel, n_voxel * sizeof *values);
-}
-
 /* All of my voxels together (collective), or a block of them (alone). */
 static bt_status read_rows(const bt_voxels *voxels, const bt_responses *responses, bool all, size_t repeat,
                            size_t voxel, size_t n, float *rows)

@@ -7,13 +7,15 @@
 
 const bt_kernels bt_kernels_v4 = {.name = "x86-64-v4",
                                   .attend = kernel_attend,
+                                  .attend_slope = kernel_attend_slope,
                                   .norm_rows = kernel_norm_rows,
                                   .panel_rows = kernel_panel_rows,
                                   .gelu = kernel_gelu,
                                   .gelu_backward = kernel_gelu_backward,
-                                  .softmax = kernel_softmax,
-                                  .softmax_backward = kernel_softmax_backward,
                                   .norm_moments = kernel_norm_moments,
                                   .norm_backward = kernel_norm_backward,
                                   .centred_sums = kernel_centred_sums,
-                                  .moments = kernel_moments};
+                                  .column_sums = kernel_column_sums,
+                                  .norm_columns = kernel_norm_columns,
+                                  .moments = kernel_moments,
+                                  .signal_slope = kernel_signal_slope};
