@@ -98,7 +98,7 @@ within 150 queue_is_empty
 # Of SIM02: tune and the untuned model's encode fail, features and encode of the tuned model are blocked.
 [ "$(states "$plan")" = "6 0 2 2 0" ] || { "$BRAINTUNE" status "$plan"; fail "other states than 6 done, 2 failed, 2 blocked"; }
 "$BRAINTUNE" status "$plan" | grep -q 'story01' || fail "status does not say why"
-logged "$stem" 'at least one task failed or is blocked (3)' || fail "the log does not say what 3 means"
+logged "$stem" 'at least one task failed, is blocked, or lacks inputs (3)' || fail "the log does not say what 3 means"
 [ -s "$stem.slurm/logs/features-${ids[2]}_0.log" ] || fail "no log of job and index"
 
 echo "== rerun --failed =="
@@ -132,5 +132,6 @@ within 60 logged "$long" 'going on at step [1-9]'
 scancel --name=limited.tune
 within 60 queue_is_empty
 logged "$long" 'Slurm has cancelled or requeued this job' || fail "the job does not say that it was cancelled"
+logged "$long" 'task.* left alone: inputs are not there yet' || fail "collect does not say what it lacks"
 [ "$(states "$long.json")" = "0 0 0 0 2" ] || { "$BRAINTUNE" status "$long.json"; fail "not waiting after scancel"; }
 echo ok
