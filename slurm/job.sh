@@ -85,7 +85,7 @@ stage_in()
     staging=$scratch/braintune-$SLURM_JOB_ID
     while IFS=$'\t' read -r root subject; do
         [ -d "$root/derivative/preprocessed_data/$subject" ] || continue # made by a task of this job
-        target=${target_of[$root]:-$staging/${#target_of[@]}}
+        target=${target_of[$root]:-$staging/${#target_of[@]}/$(basename "$root")} # results say the data set's name
         if ! "${each_node[@]}" bash -c "$(declare -f copy_subject); copy_subject \"\$@\"" stage "$root" "$subject" "$target" </dev/null; then
             log "the responses of $subject were not copied to $scratch: they are read where they are"
             return
