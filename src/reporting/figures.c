@@ -44,6 +44,11 @@ static const struct {
     {"alignment_by_roi", bt_figure_by_roi}, {"alignment_by_layer", bt_figure_by_layer}, {"losses", bt_figure_losses}};
 enum { N_FIGURE = sizeof figures / sizeof *figures };
 
+const char *bt_figure_name(size_t index)
+{
+    return index < N_FIGURE ? figures[index].name : NULL;
+}
+
 /* FOLDER/NAME.EXTENSION; a new string. */
 static char *file_name(const char *folder, const char *name, const char *extension)
 {
