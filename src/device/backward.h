@@ -60,15 +60,15 @@ bt_status bt_trained_convolution_backward(bt_trained_convolution *convolution, b
                                           bt_sequences sequences, bt_matrix dy, bt_matrix dx, bt_matrix dweight,
                                           bt_matrix dbias) BT_MUST_CHECK;
 
-/* A convolution with a stride over one sequence, without padding, groups or activation: products with views of the
- * rows. taps (out, kernel in): the weights in the order (out, kernel, in). x (n, in), y (bt_convolution_rows(n), out),
- * dense.
- */
+/* A convolution with a stride over one sequence, then GELU; without padding or groups: products with views of the rows.
+ * taps (out, kernel in): the weights in the order (out, kernel, in). h = convolution of x + b, y = gelu(h). x (n, in),
+ * h and y (bt_convolution_rows(n), out), dense. */
 bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
-                          bt_matrix x, bt_matrix y) BT_MUST_CHECK;
-/* dx[t stride + k] = sum over t, k of dy[t] taps[k], dtaps[k] += dy' x[t stride + k], db += column sums of dy. */
-bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x,
-                           bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias) BT_MUST_CHECK;
+                          bt_matrix x, bt_matrix h, bt_matrix y) BT_MUST_CHECK;
+/* x is gelu(before), which is computed again. dh = gelu'(h) dy, in dy's place; dx[t stride + k] = sum over t, k of
+ * dh[t] taps[k], dtaps[k] += dh' x[t stride + k], db += column sums of dh. */
+bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix before,
+                           bt_matrix h, bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias) BT_MUST_CHECK;
 /* weight (out, in kernel), in the order of checkpoints (out, in, kernel), to taps; and dweight += the gradient of taps.
  */
 bt_status bt_taps_pack(bt_device *device, size_t kernel, bt_matrix weight, bt_matrix taps) BT_MUST_CHECK;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -258,6 +259,24 @@ static bt_status choose_batch(const bt_stage_call *call, bt_extraction *extracti
     return status;
 }
 
+/* What the model is, as texts that go on to score files and tables; "" is left out. */
+static bt_status write_model(const bt_extraction *extraction)
+{
+    bt_status status = BT_OK;
+    const bt_model_facts *const facts = &extraction->facts;
+    char seed[32] = "";
+    if (facts->seed >= 0) (void)snprintf(seed, sizeof seed, "%lld", (long long)facts->seed);
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"model", facts->name},    {"family", facts->family}, {"objective", facts->objective},
+                 {"origin", facts->origin}, {"target", facts->target}, {"tuned_subject", facts->tuned_subject},
+                 {"epoch", facts->epoch},   {"base", facts->base},     {"seed", seed}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i)
+        if (*texts[i].value) BT_TRY(bt_h5_set_text(extraction->file, "/", texts[i].name, texts[i].value));
+cleanup:
+    return status;
+}
+
 /* Root: the file's own description. */
 static bt_status write_head(const bt_stage_call *call, const options *o, const bt_extraction *extraction,
                             const bt_sounds *sounds, const char *recipe)
@@ -269,12 +288,8 @@ static bt_status write_head(const bt_stage_call *call, const options *o, const b
     BT_TRY(join_layers(extraction, &layers));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "recipe", recipe));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stage", bt_features_stage.name));
-    BT_TRY(bt_h5_set_text(extraction->file, "/", "model", extraction->facts.name));
-    BT_TRY(bt_h5_set_text(extraction->file, "/", "family", extraction->facts.family));
-    BT_TRY(bt_h5_set_text(extraction->file, "/", "objective",
-                          strcmp(extraction->facts.origin, "random initialisation") ? extraction->facts.origin
-                                                                                    : "untrained"));
-    BT_TRY(bt_h5_set_text(extraction->file, "/", "origin", extraction->facts.origin));
+
+    BT_TRY(write_model(extraction));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stories", stories.data));
     BT_TRY(bt_write_settings(extraction->file, call->settings, idle, idle_settings(o, idle)));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "layers", layers.data));

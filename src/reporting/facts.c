@@ -4,25 +4,26 @@
 
 #include <stdio.h>
 
-enum { N_FACT = 10 };
+enum { N_FACT = 11 };
 
 typedef struct {
     int column;
     char **value;
 } fact;
 
-static void list_facts(bt_facts *identity, fact *facts)
+static void list_facts(bt_facts *of, fact *facts)
 {
-    const fact all[N_FACT] = {{BT_COLUMN_PRESET, &identity->preset},
-                              {BT_COLUMN_STAGE, &identity->stage},
-                              {BT_COLUMN_FAMILY, &identity->family},
-                              {BT_COLUMN_MODEL, &identity->model},
-                              {BT_COLUMN_OBJECTIVE, &identity->objective},
-                              {BT_COLUMN_TARGET, &identity->target},
-                              {BT_COLUMN_TUNED_SUBJECT, &identity->tuned_subject},
-                              {BT_COLUMN_SUBJECT, &identity->subject},
-                              {BT_COLUMN_SEED, &identity->seed},
-                              {BT_COLUMN_EPOCH, &identity->epoch}};
+    const fact all[N_FACT] = {{BT_COLUMN_PRESET, &of->preset},
+                              {BT_COLUMN_STAGE, &of->stage},
+                              {BT_COLUMN_FAMILY, &of->family},
+                              {BT_COLUMN_MODEL, &of->model},
+                              {BT_COLUMN_OBJECTIVE, &of->objective},
+                              {BT_COLUMN_TARGET, &of->target},
+                              {BT_COLUMN_TUNED_SUBJECT, &of->tuned_subject},
+                              {BT_COLUMN_SUBJECT, &of->subject},
+                              {BT_COLUMN_SEED, &of->seed},
+                              {BT_COLUMN_EPOCH, &of->epoch},
+                              {BT_COLUMN_ORIGIN, &of->origin}};
     for (size_t i = 0; i < N_FACT; ++i) facts[i] = all[i];
 }
 
@@ -55,17 +56,17 @@ cleanup:
     return status;
 }
 
-void bt_facts_clear(bt_facts *identity)
+void bt_facts_clear(bt_facts *of)
 {
     fact facts[N_FACT];
-    list_facts(identity, facts);
+    list_facts(of, facts);
     for (size_t i = 0; i < N_FACT; ++i) bt_free(*facts[i].value);
-    *identity = (bt_facts){0};
+    *of = (bt_facts){0};
 }
 
-void bt_facts_cells(const bt_facts *identity, const bt_provenance *from, const char **cells)
+void bt_facts_cells(const bt_facts *of, const bt_provenance *from, const char **cells)
 {
-    bt_facts view = *identity;
+    bt_facts view = *of;
     fact facts[N_FACT];
     list_facts(&view, facts);
     for (size_t i = 0; i < BT_COLUMN_COUNT; ++i) cells[i] = "";

@@ -163,8 +163,6 @@ static bt_status add_script(const drawing *draw, bt_text *script)
             title.length = 0;
             BT_TRY(bt_text_add(&title, "%s%s%s", draw->models.n > 1 ? draw->models.items[model] : "",
                                draw->models.n > 1 ? ", " : "", all->rois.items[roi]));
-            for (char *at = title.data; *at; ++at)
-                if (*at == '_') *at = ' ';
             BT_TRY(bt_names_add(&panels, title.data));
         }
     BT_TRY(bt_text_add(script,
@@ -173,8 +171,8 @@ static bt_status add_script(const drawing *draw, bt_text *script)
                        panels.n, all->rois.n, draw->models.n, all->subjects.n, all->layers.items[0],
                        all->layers.items[all->n_number - 1], all->query.metric));
     BT_TRY(bt_text_add(script, "array first[%zu]; array last[%zu]; %s", panels.n, panels.n, draw->ranges.data));
-    BT_TRY(bt_figure_texts(script, "panel", &panels, false));
-    BT_TRY(bt_figure_texts(script, "subject", &all->subjects, false));
+    BT_TRY(bt_figure_texts(script, "panel", &panels, ' '));
+    BT_TRY(bt_figure_texts(script, "subject", &all->subjects, '_'));
     BT_TRY(bt_legend_script(&draw->legend, script));
 cleanup:
     bt_names_clear(&panels);

@@ -141,12 +141,25 @@ cleanup:
     return status;
 }
 
+/* True for a seed that a tuned model has, and for any where none was tuned. */
+static bool is_of_tuning(const bt_selection *all, size_t seed)
+{
+    const size_t n_cell = all->rois.n * all->layers.n * all->subjects.n;
+    bool any = false;
+    for (size_t series = 0; series < all->n_series; ++series) {
+        any = any || all->series[series].is_tuned;
+        for (size_t i = 0; i < n_cell && all->series[series].is_tuned; ++i)
+            if (bt_selection_measure(all, series, 0, 0, 0, seed)[i * all->seeds.n].n_row) return true;
+    }
+    return !any;
+}
+
 bt_status bt_caption_subjects(const bt_selection *all, bt_text *caption)
 {
     bt_status status = BT_OK;
     bt_names seeds = {0};
     for (size_t i = 0; i < all->seeds.n; ++i)
-        if (*all->seeds.items[i]) BT_TRY(bt_names_add(&seeds, all->seeds.items[i]));
+        if (*all->seeds.items[i] && is_of_tuning(all, i)) BT_TRY(bt_names_add(&seeds, all->seeds.items[i]));
     BT_TRY(bt_text_add(caption, " n = %zu subject%s (", all->subjects.n, all->subjects.n == 1 ? "" : "s"));
     BT_TRY(add_list(caption, &all->subjects, ", "));
     BT_TRY(bt_text_add(caption, ")"));

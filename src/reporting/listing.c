@@ -132,9 +132,23 @@ static bt_status add_member(bt_listing *listing, const char *path, const labels 
     return add_folder(listing, path, said, depth - 1);
 }
 
+/* tuning.h5 stands for the folder that it is in. */
+static bt_status add_history(bt_listing *listing, const char *path, const labels *said)
+{
+    bool found = false;
+    char *const folder = bt_path_parent(path);
+    bt_status status = folder ? add_tuning(listing, folder, said, &found) : BT_ERR_MEMORY;
+    if (status == BT_OK && !found)
+        status = bt_fail(BT_ERR_INPUT, "%s: expected recipe.json beside it, found none; name the tuned model's folder",
+                         path);
+    bt_free(folder);
+    return status;
+}
+
 static bt_status add_path(bt_listing *listing, const char *path, const labels *said)
 {
     bool found = false;
+    if (!strcmp(bt_path_base(path), BT_TUNING_NAME)) return add_history(listing, path, said);
     if (!bt_path_is_directory(path)) return add_scores(listing, path, said, true);
     const bt_status status = add_tuning(listing, path, said, &found);
     return status != BT_OK || found ? status : add_folder(listing, path, said, 1);

@@ -40,7 +40,7 @@ static bt_series_key key_of(const bt_table *table, const columns *at, size_t row
 {
     bt_series_key key = bt_series_key_of(table, &at->series, row);
     key.epoch = key.entry = "";
-    key.tuned_on = strchr(bt_table_at(table, row, at->series.tuned_subject), ',') ? BT_TUNED_JOINTLY : BT_TUNED_ON_SELF;
+    key.tuned_on = bt_is_joint(bt_table_at(table, row, at->series.tuned_subject)) ? BT_TUNED_JOINTLY : BT_TUNED_ON_SELF;
     return key;
 }
 

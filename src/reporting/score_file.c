@@ -67,7 +67,7 @@ bt_status bt_score_file_open(const char *path, bt_score_file *out, bool *is_scor
     BT_TRY(find_spaces(out));
     BT_TRY(read_facts(out));
     bt_digest_bytes(recipe, strlen(recipe), out->digest);
-    *is_score = out->spaces.n > 0;
+    *is_score = out->spaces.n > 0 && strcmp(out->about.stage, "tune") != 0;
 cleanup:
     bt_free(recipe);
     if (status != BT_OK || !*is_score) bt_score_file_close(out);

@@ -98,10 +98,10 @@ static size_t find(const bt_names *names, const char *item)
 
 static void note_layer(bt_series *series, const char *layer)
 {
-    if (bt_starts_with(layer, "mean:")) series->mean = layer;
-    if (!is_number(layer)) return;
-    if (!series->has_layers || atoi(layer) > atoi(series->deepest)) series->deepest = layer;
-    series->has_layers = true;
+    const bool is_mean = bt_starts_with(layer, "mean:");
+    if (is_mean) series->mean = layer;
+    if (is_number(layer) && (!*series->deepest || atoi(layer) > atoi(series->deepest))) series->deepest = layer;
+    series->has_layers = series->has_layers || is_mean || is_number(layer);
 }
 
 static bt_status note_row(bt_selection *all, const columns *at, size_t row, row_kind kind)

@@ -11,13 +11,10 @@ static const struct {
     const char *objective;
     unsigned colour;
     bool is_base, is_tuned;
-} palette[] = {{"untrained", 0x56B4E9, false, false},
-               {"pretrained", 0x0072B2, true, false},
-               {"simulated pre-training", 0x0072B2, true, false},
-               {"brain", 0xD55E00, false, true},
-               {"random", 0xE69F00, false, true},
-               {"teacher", 0x009E73, false, true},
-               {"file", 0xF0E442, false, true},
+} palette[] = {{"untrained", 0x56B4E9, false, false}, {"pretrained", 0x0072B2, true, false},
+
+               {"brain", 0xD55E00, false, true},      {"random", 0xE69F00, false, true},
+               {"teacher", 0x009E73, false, true},    {"file", 0xF0E442, false, true},
                {"stimulus", 0xCC79A7, false, true}};
 enum { N_PALETTE = sizeof palette / sizeof *palette };
 static const unsigned grey = 0x999999;
@@ -38,14 +35,20 @@ bt_series_columns bt_series_find_columns(const bt_table *table)
                                .preset = bt_table_column(table, "preset"),
                                .epoch = bt_table_column(table, "epoch"),
                                .set = bt_table_column(table, "set"),
+                               .origin = bt_table_column(table, "origin"),
                                .entry = bt_table_column(table, "entry"),
                                .tuned_subject = bt_table_column(table, "tuned_subject"),
                                .subject = bt_table_column(table, "subject")};
 }
 
+bool bt_is_joint(const char *tuned_subject)
+{
+    return tuned_subject[strcspn(tuned_subject, "+,")] != '\0';
+}
+
 static bt_tuned_on tuned_on(const char *tuned_subject, const char *subject)
 {
-    if (strchr(tuned_subject, ',')) return BT_TUNED_JOINTLY;
+    if (bt_is_joint(tuned_subject)) return BT_TUNED_JOINTLY;
     return !*tuned_subject || !*subject || !strcmp(tuned_subject, subject) ? BT_TUNED_ON_SELF : BT_TUNED_ON_OTHERS;
 }
 
@@ -58,6 +61,7 @@ bt_series_key bt_series_key_of(const bt_table *table, const bt_series_columns *c
                            .preset = bt_table_at(table, row, columns->preset),
                            .epoch = bt_table_at(table, row, columns->epoch),
                            .set = bt_table_at(table, row, columns->set),
+                           .origin = bt_table_at(table, row, columns->origin),
                            .entry = bt_table_at(table, row, columns->entry),
                            .tuned_on = tuned_on(bt_table_at(table, row, columns->tuned_subject),
                                                 bt_table_at(table, row, columns->subject))};
@@ -163,7 +167,10 @@ static bt_status name_what(const bt_series *all, size_t n, bt_series *series, bt
 {
     bt_status status = BT_OK;
     static const char *const whose[] = {"", ", tuned on other subjects", ", tuned on all subjects"};
-    const char *const start = series->is_control || !*series->key.objective ? series->key.model : series->key.objective;
+    const bt_series_key *const key = &series->key;
+    const char *const start = series->is_control || !*key->objective ? key->model
+                              : series->is_base && *key->origin      ? key->origin
+                                                                     : key->objective;
     bool differs = false;
     BT_TRY(bt_text_add(what, "%s", *start ? start : "scores"));
     for (size_t t = 0; t < sizeof traits / sizeof *traits; ++t) {

@@ -14,7 +14,7 @@ typedef enum { BT_TUNED_ON_SELF, BT_TUNED_ON_OTHERS, BT_TUNED_JOINTLY } bt_tuned
 
 /* What rows of one series have in common. Texts of the table, borrowed. */
 typedef struct {
-    const char *family, *model, *objective, *target, *preset, *epoch, *set;
+    const char *family, *model, *objective, *target, *preset, *epoch, *set, *origin;
     const char *entry;    /* the first that the row names; "" when the reader chose entries */
     bt_tuned_on tuned_on; /* SELF also where no fMRI tuned the model */
 } bt_series_key;
@@ -24,7 +24,7 @@ typedef struct {
     char *what;      /* tells a model's series apart: "brain", "brain, set one-roi", "envelope+word_rate" */
     char *label;     /* "wav2vec2-base (brain)", "control: envelope+word_rate" */
     bool is_control; /* low-level features */
-    bool is_base;    /* what tuning starts from: pretrained, simulated pre-training */
+    bool is_base;    /* what tuning starts from: pretrained */
     bool is_tuned;
     bool has_layers;
     const char *deepest; /* layer, by number; "" without layers */
@@ -36,9 +36,11 @@ typedef struct {
 
 /* The columns of a table that a key reads, looked up once. */
 typedef struct {
-    size_t family, model, objective, target, preset, epoch, set, entry, tuned_subject, subject;
+    size_t family, model, objective, target, preset, epoch, set, origin, entry, tuned_subject, subject;
 } bt_series_columns;
 
+/* True for a model tuned on several subjects at once: "S01+S02". */
+bool bt_is_joint(const char *tuned_subject);
 bt_series_columns bt_series_find_columns(const bt_table *table);
 bt_series_key bt_series_key_of(const bt_table *table, const bt_series_columns *columns, size_t row);
 bool bt_series_key_same(const bt_series_key *a, const bt_series_key *b);

@@ -4,6 +4,7 @@
 #include "reporting/paired_tests.h"
 #include "reporting/selection.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,10 +54,13 @@ static bt_status add_line(block *b, const char *label, size_t series, const char
     BT_TRY(add_label(b->out, label));
     for (size_t roi = b->first; roi < b->last; ++roi) {
         const bt_cell cell = bt_selection_cell(b->all, series, BT_ALL, roi, layer);
-        if (cell.n_subject)
-            (void)snprintf(text, sizeof text, "%6.3f [%.3f, %.3f]", cell.value, cell.low, cell.high);
-        else
+
+        if (!cell.n_subject)
             (void)snprintf(text, sizeof text, "%6s", "-");
+        else if (isnan(cell.low))
+            (void)snprintf(text, sizeof text, "%6.3f", cell.value);
+        else
+            (void)snprintf(text, sizeof text, "%6.3f [%.3f, %.3f]", cell.value, cell.low, cell.high);
         b->over_subjects = b->over_subjects || cell.over_subjects;
         BT_TRY(bt_text_add(b->out, "%-*s", CELL_WIDTH, text));
     }

@@ -11,7 +11,7 @@ const char *const bt_table_columns[BT_COLUMN_COUNT] = {
     "experiment", "preset", "stage",    "family", "model", "objective", "target",     "tuned_subject",
     "subject",    "seed",   "epoch",    "layer",  "space", "roi",       "hemisphere", "removed",
     "task",       "split",  "metric",   "value",  "se",    "ci_low",    "ci_high",    "n",
-    "n_dropped",  "n_item", "artefact", "entry",  "set",
+    "n_dropped",  "n_item", "artefact", "entry",  "set",   "origin",
 };
 
 /* Cuts one cell out of the text at *at, quotes taken off where it lies; *at is then behind its separator, *last tells

@@ -39,8 +39,9 @@ enum {
     BT_COLUMN_N_DROPPED,
     BT_COLUMN_N_ITEM,
     BT_COLUMN_ARTEFACT,
-    BT_COLUMN_ENTRY, /* of the experiment's file: "encode.alignment"; several joined by ';' */
-    BT_COLUMN_SET,   /* of models there: "brain", "one-roi"; several joined by ';' */
+    BT_COLUMN_ENTRY,  /* of the experiment's file: "encode.alignment"; several joined by ';' */
+    BT_COLUMN_SET,    /* of models there: "brain", "one-roi"; several joined by ';' */
+    BT_COLUMN_ORIGIN, /* how the model came about, in words: "simulated pre-training" */
     BT_COLUMN_COUNT
 };
 extern const char *const bt_table_columns[BT_COLUMN_COUNT];

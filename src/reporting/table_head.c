@@ -8,7 +8,9 @@ enum { FORMAT = 2 };
 static const struct {
     const char *metric, *words;
 } metrics[] = {
-    {"r", "mean over voxels of the Pearson correlation between predicted and measured test responses"},
+    {"r",
+     "mean over voxels of the Pearson correlation between predicted and measured test responses; in stage tune between "
+     "the head's output and the responses to the validation stories"},
     {"r_norm", "mean over voxels of r / cc_max, each voxel by its own noise ceiling"},
     {"r_norm_ratio", "mean(r) / mean(cc_max) over the same voxels; stable where ceilings are small"},
     {"r2", "mean over voxels of 1 - mean e^2 / var y on the test rows"},
@@ -108,7 +110,7 @@ bt_status bt_table_head(const bt_names *remarks, double above, const char *rows,
                             "predicted. epoch: completed epochs of the evaluated state, or best, last\n"));
     BT_TRY(bt_text_add(out,
                        "# artefact: digest of the recipe; voxels/ holds the maps behind each row. entry, set: of the "
-                       "experiment's file, where one was planned\n"));
+                       "experiment's file, where one was planned. origin: how the model came about\n"));
 cleanup:
     return status;
 }

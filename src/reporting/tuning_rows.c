@@ -1,10 +1,11 @@
 #include "reporting/tuning_file.h"
 
 #include "base/memory.h"
+#include "reporting/score_file.h"
+#include "reporting/series.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -88,7 +89,7 @@ static bt_status add_by_step(const maker *make, const char *path, const char *me
     bt_h5_shape shape;
     size_t from = 0;
     BT_TRY(read_numbers(make, path, &values, &shape));
-    if (!values) goto cleanup;
+    if (!values || !tuning->step) goto cleanup;
     for (size_t i = 0; i < tuning->n_epoch; ++i) {
         const size_t to = (size_t)tuning->step[i];
         BT_CHECK(to >= from && shape.rank == 1 && to <= shape.shape[0], BT_ERR_INPUT,
@@ -104,30 +105,22 @@ cleanup:
     return status;
 }
 
-static bt_status add_r(const maker *make, const char *path, const char *subject, const char *roi)
-{
-    bt_status status = BT_OK;
-    const bt_h5 *const file = make->tuning->file;
-    matter about = {.metric = "r", .split = "validate", .subject = subject, .roi = roi, .n = NAN, .n_dropped = NAN};
-    if (bt_h5_has_attribute(file, path, "n")) BT_TRY(bt_h5_get_real(file, path, "n", &about.n));
-    if (bt_h5_has_attribute(file, path, "n_dropped")) BT_TRY(bt_h5_get_real(file, path, "n_dropped", &about.n_dropped));
-    BT_TRY(add_by_epoch(make, path, &about));
-cleanup:
-    return status;
-}
-
-/* /r/SUBJECT/ROI for all ROIs of one subject. */
-static bt_status add_subject(const maker *make, const char *subject)
+/* /r/ROI; of the tuned subject where it is one. */
+static bt_status add_all_r(const maker *make)
 {
     bt_status status = BT_OK;
     bt_names rois = {0};
     bt_text path = {0};
-    BT_TRY(bt_text_add(&path, "/r/%s", subject));
-    BT_TRY(bt_h5_list(make->tuning->file, path.data, &rois));
+    const char *const subject = make->tuning->about.tuned_subject;
+    matter about = {.metric = "r", .split = "validate", .n = NAN, .n_dropped = NAN};
+    if (!bt_h5_has(make->tuning->file, "/r")) return BT_OK;
+    if (!bt_is_joint(subject)) about.subject = subject;
+    BT_TRY(bt_h5_list(make->tuning->file, "/r", &rois));
     for (size_t i = 0; i < rois.n; ++i) {
         path.length = 0;
-        BT_TRY(bt_text_add(&path, "/r/%s/%s", subject, rois.items[i]));
-        BT_TRY(add_r(make, path.data, subject, rois.items[i]));
+        BT_TRY(bt_text_add(&path, "/r/%s", rois.items[i]));
+        about.roi = rois.items[i];
+        BT_TRY(add_by_epoch(make, path.data, &about));
     }
 cleanup:
     bt_names_clear(&rois);
@@ -135,45 +128,27 @@ cleanup:
     return status;
 }
 
-static bt_status add_all_r(const maker *make)
-{
-    bt_status status = BT_OK;
-    bt_names subjects = {0};
-    if (!bt_h5_has(make->tuning->file, "/r")) return BT_OK;
-    BT_TRY(bt_h5_list(make->tuning->file, "/r", &subjects));
-    for (size_t i = 0; i < subjects.n; ++i)
-        BT_TRY(strcmp(subjects.items[i], "all") != 0 ? add_subject(make, subjects.items[i])
-                                                     : add_r(make, "/r/all", NULL, "all"));
-cleanup:
-    bt_names_clear(&subjects);
-    return status;
-}
-
+/* /change/layer_NN; parts that are no layer go by their name. */
 static bt_status add_changes(const maker *make)
 {
     bt_status status = BT_OK;
-    double *values = NULL;
-    bt_h5_shape shape;
-    char *layers = NULL;
-    const size_t n_epoch = make->tuning->n_epoch;
-    BT_TRY(read_numbers(make, "/change", &values, &shape));
-    if (!values) goto cleanup;
-    BT_CHECK(shape.rank == 2 && shape.shape[0] == n_epoch, BT_ERR_INPUT,
-             "%s:/change: expected (%zu epochs, layers), found rank %d with %zu rows", bt_h5_path(make->tuning->file),
-             n_epoch, shape.rank, shape.shape[0]);
-    BT_TRY(bt_h5_get_text(make->tuning->file, "/change", "layers", &layers));
-    char *rest = NULL;
-    size_t layer = 0;
-    for (char *name = strtok_r(layers, ",", &rest); name; name = strtok_r(NULL, ",", &rest), ++layer) {
-        const matter about = {.metric = "change", .split = "train", .layer = name, .n = NAN, .n_dropped = NAN};
-        for (size_t i = 0; i < n_epoch && layer < shape.shape[1]; ++i)
-            BT_TRY(add_epoch(make, &about, i, values[i * shape.shape[1] + layer]));
+    bt_names layers = {0};
+    bt_text path = {0};
+    char number[32];
+    matter about = {.metric = "change", .split = "train", .n = NAN, .n_dropped = NAN};
+    if (!bt_h5_has(make->tuning->file, "/change")) return BT_OK;
+    BT_TRY(bt_h5_list(make->tuning->file, "/change", &layers));
+    for (size_t i = 0; i < layers.n; ++i) {
+        const int layer = bt_score_layer(layers.items[i]);
+        path.length = 0;
+        BT_TRY(bt_text_add(&path, "/change/%s", layers.items[i]));
+        (void)snprintf(number, sizeof number, "%d", layer);
+        about.layer = layer >= 0 ? number : layers.items[i];
+        BT_TRY(add_by_epoch(make, path.data, &about));
     }
-    BT_CHECK(layer == shape.shape[1], BT_ERR_INPUT, "%s:/change: its attribute layers names %zu, its columns are %zu",
-             bt_h5_path(make->tuning->file), layer, shape.shape[1]);
 cleanup:
-    bt_free(layers);
-    bt_free(values);
+    bt_names_clear(&layers);
+    bt_text_clear(&path);
     return status;
 }
 
@@ -203,7 +178,7 @@ bt_status bt_tuning_rows(const bt_tuning_file *tuning, const bt_provenance *from
     if (bt_h5_has_attribute(tuning->file, "/", "best_epoch")) {
         double epoch = NAN;
         BT_TRY(bt_h5_get_real(tuning->file, "/", "best_epoch", &epoch));
-        BT_TRY(add_row(&make, &best, tuning->about.epoch, epoch));
+        if (epoch > 0) BT_TRY(add_row(&make, &best, tuning->about.epoch, epoch));
     }
 cleanup:
     return status;

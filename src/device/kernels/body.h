@@ -34,17 +34,24 @@ static void kernel_gelu_backward(const float *x, const float *dy, float *dx, siz
 /* --- rows of a product with one panel ------------------------------------------------------------------------------
  */
 
+/* Up to n_lane of a row's BT_LANES. */
+BT_INLINE void panel_row(const bt_panel_rows *task, const float *c, bool active, float *out)
+{
+    float part[BT_LANES] __attribute__((aligned(64)));
+    float *const to = task->n_lane == BT_LANES ? out : part;
+    for (size_t lane = 0; lane < BT_LANES; lane += WIDTH) {
+        const vector y = load(c + lane) + load(task->bias + lane);
+        store(to + lane, active ? gelu(y) : y);
+    }
+    if (to == part) memcpy(out, part, task->n_lane * sizeof *out);
+}
+
 BT_INLINE void panel_finish(const bt_panel_rows *task, const float *c, size_t row, size_t n_row)
 {
     for (size_t r = 0; r < n_row; ++r) {
-        float *const out = task->out + (row + r) * task->out_stride;
-        float part[BT_LANES] __attribute__((aligned(64)));
-        float *const to = task->n_lane == BT_LANES ? out : part;
-        for (size_t lane = 0; lane < BT_LANES; lane += WIDTH) {
-            const vector y = load(c + r * BT_LANES + lane) + load(task->bias + lane);
-            store(to + lane, task->gelu ? gelu(y) : y);
-        }
-        if (to == part) memcpy(out, part, task->n_lane * sizeof *out);
+        const size_t at = (row + r) * task->out_stride;
+        panel_row(task, c + r * BT_LANES, task->gelu, task->out + at);
+        if (task->before) panel_row(task, c + r * BT_LANES, false, task->before + at);
     }
 }
 
@@ -167,6 +174,56 @@ static void kernel_norm_backward(const float *x, const float *scale, const float
         store(dx + j, (load(dy + j) * load(scale + j) - g_mean - h * gh_mean) * inverse);
     }
     for (; j < n; ++j) dx[j] = (dy[j] * scale[j] - g_mean - (x[j] - mean) * inverse * gh_mean) * inverse;
+}
+
+/* --- sums over rows --------------------------------------------------------------------------------------------------
+ * A few rows in single precision, then on in double. */
+
+enum { SUM_ROWS = 16 };
+
+BT_INLINE void sum_take(vector part, double *sums)
+{
+    for (size_t i = 0; i < WIDTH; ++i) sums[i] += (double)part[i];
+}
+
+static void kernel_column_sums(const float *x, size_t stride, size_t n_row, size_t columns, double *sums)
+{
+    for (size_t first = 0; first < n_row; first += SUM_ROWS) {
+        const size_t last = first + SUM_ROWS < n_row ? first + SUM_ROWS : n_row;
+        size_t j = 0;
+        for (; j + WIDTH <= columns; j += WIDTH) {
+            vector part = fill(0.0f);
+            for (size_t r = first; r < last; ++r) part += load(x + r * stride + j);
+            sum_take(part, sums + j);
+        }
+        for (; j < columns; ++j)
+            for (size_t r = first; r < last; ++r) sums[j] += (double)x[r * stride + j];
+    }
+}
+
+static void kernel_norm_columns(const float *x, size_t x_stride, const float *dy, size_t dy_stride,
+                                const float *moments, size_t n_row, size_t columns, double *dscale, double *dshift)
+{
+    for (size_t first = 0; first < n_row; first += SUM_ROWS) {
+        const size_t last = first + SUM_ROWS < n_row ? first + SUM_ROWS : n_row;
+        size_t j = 0;
+        for (; j + WIDTH <= columns; j += WIDTH) {
+            vector scale = fill(0.0f), shift = fill(0.0f);
+            for (size_t r = first; r < last; ++r) {
+                const vector d = load(dy + r * dy_stride + j);
+                scale += d * ((load(x + r * x_stride + j) - moments[2 * r]) * moments[2 * r + 1]);
+                shift += d;
+            }
+            sum_take(scale, dscale + j);
+            sum_take(shift, dshift + j);
+        }
+        for (; j < columns; ++j)
+            for (size_t r = first; r < last; ++r) {
+                const float d = dy[r * dy_stride + j];
+                dscale[j] += (double)(d * ((x[r * x_stride + j] - moments[2 * r]) * moments[2 * r + 1]));
+                dshift[j] += (double)d;
+            }
+    }
 }
 
 /* --- moments of a signal and of its windows --------------------------------------------------------------------------

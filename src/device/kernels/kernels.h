@@ -76,6 +76,7 @@ typedef struct {
     float *out;
     size_t out_stride, n_lane;
     bool gelu;
+    float *before; /* with gelu: what goes into it, strides as out's; NULL: nobody wants it */
 } bt_panel_rows;
 
 /* Adjoint of a convolution of one signal behind its GELU, for one panel: d[f, lane] = da[f, lane] GELU'(h[f, lane]). */
@@ -100,6 +101,12 @@ typedef struct {
     /* One row of bt_layer_norm_backward; dx may be dy. */
     void (*norm_backward)(const float *x, const float *scale, const float moments[2], const float *dy, float *dx,
                           size_t n);
+    /* sums (columns) += the sum of the rows. */
+    void (*column_sums)(const float *x, size_t stride, size_t n_row, size_t columns, double *sums);
+    /* Gradients of a layer norm's scale and shift, (columns): += sums of dy h and of dy over the rows; h from x and the
+     * rows' moments (n_row, 2). */
+    void (*norm_columns)(const float *x, size_t x_stride, const float *dy, size_t dy_stride, const float *moments,
+                         size_t n_row, size_t columns, double *dscale, double *dshift);
     /* sums[0], [1] = sum of x - centre, and of its squares. */
     void (*centred_sums)(const float *x, size_t n, double centre, double *sums);
     /* sums (kernel + 1, kernel) += over n_frame <= BT_MOMENT_FRAMES frames f of x[f stride + i] x[f stride + j], the

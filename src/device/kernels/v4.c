@@ -15,5 +15,7 @@ const bt_kernels bt_kernels_v4 = {.name = "x86-64-v4",
                                   .norm_moments = kernel_norm_moments,
                                   .norm_backward = kernel_norm_backward,
                                   .centred_sums = kernel_centred_sums,
+                                  .column_sums = kernel_column_sums,
+                                  .norm_columns = kernel_norm_columns,
                                   .moments = kernel_moments,
                                   .signal_slope = kernel_signal_slope};

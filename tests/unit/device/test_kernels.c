@@ -111,6 +111,35 @@ static void norm_backward(void **state)
         }
 }
 
+/* Columns that fill vectors and that do not, more rows than are summed in single precision. */
+static void sums_over_rows(void **state)
+{
+    (void)state;
+    enum { ROWS = 37, COLUMNS = 43, STRIDE = 50 };
+    float *const x = normals(1, ROWS * STRIDE), *const dy = normals(2, ROWS * STRIDE), *const m = normals(3, 2 * ROWS);
+    for (size_t set = 0; bt_kernels_at(set); ++set) {
+        double sums[COLUMNS], dscale[COLUMNS] = {0}, dshift[COLUMNS] = {0};
+        for (size_t j = 0; j < COLUMNS; ++j) sums[j] = 1;
+        bt_kernels_at(set)->column_sums(x, STRIDE, ROWS, COLUMNS, sums);
+        bt_kernels_at(set)->norm_columns(x, STRIDE, dy, STRIDE, m, ROWS, COLUMNS, dscale, dshift);
+        for (size_t j = 0; j < COLUMNS; ++j) {
+            double plain = 1, scale = 0, shift = 0;
+            for (size_t i = 0; i < ROWS; ++i) {
+                const double d = (double)dy[i * STRIDE + j], at = (double)x[i * STRIDE + j];
+                plain += at;
+                scale += d * (at - (double)m[2 * i]) * (double)m[2 * i + 1];
+                shift += d;
+            }
+            expect_near(sums[j], plain, 1e-5);
+            expect_near(dscale[j], scale, 2e-5);
+            expect_near(dshift[j], shift, 1e-5);
+        }
+    }
+    bt_free(x);
+    bt_free(dy);
+    bt_free(m);
+}
+
 static void attend(void **state)
 {
     (void)state;
@@ -303,8 +332,9 @@ static void signal_slope(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(some_set_is_usable), cmocka_unit_test(gelu),    cmocka_unit_test(gelu_backward),
-        cmocka_unit_test(norm_backward),      cmocka_unit_test(attend),  cmocka_unit_test(attend_slope),
-        cmocka_unit_test(rows_and_norms),     cmocka_unit_test(moments), cmocka_unit_test(signal_slope)};
+        cmocka_unit_test(some_set_is_usable), cmocka_unit_test(gelu),           cmocka_unit_test(gelu_backward),
+        cmocka_unit_test(norm_backward),      cmocka_unit_test(attend),         cmocka_unit_test(attend_slope),
+        cmocka_unit_test(sums_over_rows),     cmocka_unit_test(rows_and_norms), cmocka_unit_test(moments),
+        cmocka_unit_test(signal_slope)};
     return cmocka_run_group_tests_name("device.kernels", tests, NULL, test_no_leak);
 }
