@@ -1,5 +1,6 @@
 /* The kernels for whatever CPU the compiler's default is for. */
 #include "device/kernels/body.h"
+#include "device/kernels/spectral_body.h"
 
 const bt_kernels bt_kernels_baseline = {.name = "baseline",
                                         .attend = kernel_attend,
@@ -12,4 +13,6 @@ const bt_kernels bt_kernels_baseline = {.name = "baseline",
                                         .norm_moments = kernel_norm_moments,
                                         .norm_backward = kernel_norm_backward,
                                         .centred_sums = kernel_centred_sums,
-                                        .moments = kernel_moments};
+                                        .moments = kernel_moments,
+                                        .spectral_f32 = kernel_spectral_f32,
+                                        .spectral_f64 = kernel_spectral_f64};

@@ -299,7 +299,7 @@ static void kernel_softmax_backward(const float *p, float *dp, size_t n, float s
 /* --- moments of a signal and of its windows --------------------------------------------------------------------------
  */
 
-enum { WIDE = WIDTH / 2, MOMENT_ROWS = 4, SUMS = 4 };
+enum { MOMENT_ROWS = 4, SUMS = 4 };
 
 static void kernel_centred_sums(const float *x, size_t n, double centre, double *sums)
 {

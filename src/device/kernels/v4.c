@@ -4,6 +4,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 #include "device/kernels/body.h"
+#include "device/kernels/spectral_body.h"
 
 const bt_kernels bt_kernels_v4 = {.name = "x86-64-v4",
                                   .attend = kernel_attend,
@@ -16,4 +17,6 @@ const bt_kernels bt_kernels_v4 = {.name = "x86-64-v4",
                                   .norm_moments = kernel_norm_moments,
                                   .norm_backward = kernel_norm_backward,
                                   .centred_sums = kernel_centred_sums,
-                                  .moments = kernel_moments};
+                                  .moments = kernel_moments,
+                                  .spectral_f32 = kernel_spectral_f32,
+                                  .spectral_f64 = kernel_spectral_f64};
