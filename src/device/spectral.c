@@ -172,3 +172,25 @@ bt_status bt_convert(bt_device *device, bt_matrix from, bt_matrix to)
 cleanup:
     return status;
 }
+
+bt_status bt_take_columns(bt_device *device, bt_matrix from, const size_t *column, bt_matrix to)
+{
+    bt_status status = BT_OK;
+    BT_CHECK(is_real(from.buffer) && to.buffer && from.buffer->type == to.buffer->type && from.rows == to.rows &&
+                 is_inside(from) && is_inside(to),
+             BT_ERR_INTERNAL, "bt_take_columns: (%zu, %zu) into (%zu, %zu)", from.rows, from.columns, to.rows,
+             to.columns);
+    for (size_t j = 0; j < to.columns; ++j)
+        BT_CHECK(column[j] < from.columns, BT_ERR_INTERNAL, "bt_take_columns: column %zu of %zu", column[j],
+                 from.columns);
+    const bool single = from.buffer->type == BT_F32;
+#pragma omp parallel for num_threads(device->n_thread) schedule(static)
+    for (size_t i = 0; i < to.rows; ++i)
+        for (size_t j = 0; j < to.columns; ++j)
+            if (single)
+                *f32_at(to, i, j) = *f32_at(from, i, column[j]);
+            else
+                *f64_at(to, i, j) = *f64_at(from, i, column[j]);
+cleanup:
+    return status;
+}

@@ -73,6 +73,8 @@ const bt_setting bt_encode_settings[] = {
      "of equal scores the larger penalty wins, or the first alpha in the order given"},
     {"precision", BT_SET_CHOICE, AT(precision), BT_SCIENCE, "single", "single|double", 0, 0, NULL,
      "of the products over voxels; Gram matrix and eigenproblem are always double"},
+    {"search", BT_SET_CHOICE, AT(search), BT_SCIENCE, "auto", "auto|fast|direct", 0, 0, NULL,
+     "all alphas by one product, or a product per alpha; equal to rounding, auto: whichever is cheaper"},
     {"weights", BT_SET_BOOL, AT(weights), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "write the weights (n_feature x n_delay, n_voxel) too"},
     {"predictions", BT_SET_BOOL, AT(predictions), BT_SCIENCE, "false", NULL, 0, 0, NULL,
@@ -200,6 +202,7 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
                             .test_drop_first = options->test_cut == BT_CUT_BEFORE_DELAY,
                             .rule = {(bt_score_kind)options->select, options->select_variance == 1},
                             .ties = (bt_ties)options->ties,
+                            .search = (bt_search_kind)options->search,
                             .precision = options->precision == 1 ? BT_F64 : BT_F32,
                             .cv = plan_cv(options, settings, has_stories)};
     out->design.zscore = plain && !bt_settings_given(settings, "zscore") ? false : options->zscore;

@@ -18,6 +18,7 @@ typedef enum { BT_TARGET_MEAN, BT_TARGET_DATA } bt_test_target;
 typedef enum { BT_CUT_AFTER_DELAY, BT_CUT_BEFORE_DELAY } bt_test_cut;
 typedef enum { BT_DELAYS_STORY, BT_DELAYS_STACKED } bt_delay_scope;
 typedef enum { BT_PENALTY_ALPHA_SQUARED, BT_PENALTY_ALPHA } bt_penalty;
+typedef enum { BT_SEARCH_AUTO, BT_SEARCH_FAST, BT_SEARCH_DIRECT } bt_search_kind;
 typedef enum { BT_TIES_LARGER, BT_TIES_FIRST } bt_ties;
 typedef enum { BT_CEILING_AUTO, BT_CEILING_REPEATS, BT_CEILING_FILE, BT_CEILING_NONE } bt_ceiling_source;
 
@@ -38,14 +39,14 @@ typedef struct {
     int64_t cv_repeats, cv_chunk, cv_folds_wanted, cv_seed;
     double cv_held_out;
     char *cv_folds;
-    int select, select_variance, ties, precision;
+    int select, select_variance, ties, precision, search;
     bool weights, predictions;
     int ceiling_from, total_power;
     double ceiling_threshold;
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 40 };
+enum { BT_ENCODE_SETTINGS = 41 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
@@ -59,6 +60,7 @@ typedef struct {
     double *alpha, *penalty; /* (n_alpha), in the order given */
     bt_score_rule rule;
     bt_ties ties;
+    bt_search_kind search;
     bt_dtype precision;
 } bt_encode_plan;
 

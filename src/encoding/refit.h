@@ -1,0 +1,31 @@
+/* The fit on all training rows at each voxel's chosen alpha, and its predictions for the test rows.
+ *
+ * Voxels with one alpha share their hat matrix H_A = P diag(s / (s^2 + A)) U' (n_test, n_row), so that a prediction is
+ * one product with H_A in place of two with U' and P; with few test rows that is far cheaper, and what it takes to make
+ * H_A for every alpha comes back over the voxels. The cheaper way is taken. */
+#ifndef BT_ENCODING_REFIT_H
+#define BT_ENCODING_REFIT_H
+
+#include "encoding/search.h"
+
+typedef struct bt_refit bt_refit;
+
+/* Collective over problem->comm. n_voxel: how many this rank will predict; weights: bt_refit_weights will be asked. */
+bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out) BT_MUST_CHECK;
+void bt_refit_destroy(bt_refit **refit); /* takes NULL */
+
+bool bt_refit_has_hats(const bt_refit *refit);
+
+/* prediction (n_test, n_voxel) of y (n_row, n_voxel); choice (n_voxel): index of the alpha. One rank, as is the next.
+ */
+bt_status bt_refit_predict(const bt_refit *refit, bt_block *block, const float *y, size_t n_voxel, const size_t *choice,
+                           double *prediction) BT_MUST_CHECK;
+/* weights (n_feature, stride) of the block that was predicted last, columns 0 .. n_voxel - 1. */
+bt_status bt_refit_weights(const bt_refit *refit, size_t n_voxel, const size_t *choice, float *weights,
+                           size_t stride) BT_MUST_CHECK;
+
+/* Bytes that stay, with the voxels of this rank. */
+double bt_refit_bytes(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t n_feature, size_t n_voxel,
+                      size_t block, bool weights);
+
+#endif
