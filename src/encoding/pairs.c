@@ -129,25 +129,24 @@ static void scale_pairs(const bt_pairs *pairs, double *m)
 
 /* ---- precision ---- */
 
-/* sum_j over far pairs of S_ij^2 f_j for noise and for responses that follow the features, and max_j |S_ij|. */
+/* Of row i, over far pairs: sum_j S_ij^2 f_j for noise and for responses that follow the features, and the largest
+ * |S_ij| sqrt(f_i f_j). */
 typedef struct {
-    double noise, follow, most;
+    double noise, follow, worst;
 } row_size;
 
-static row_size measure_row(const bt_pairs *pairs, size_t i, double least, const double *m)
+static row_size measure_row(const bt_pairs *pairs, size_t i, double least, double sum_a, const double *m)
 {
     row_size size = {0};
-    double sum_a = 0;
+    const double noise = 1 / (double)pairs->problem.n_train;
     for (size_t j = 0; j < pairs->rank; ++j) {
-        sum_a += pairs->a[j];
         if (is_near(pairs, i, j, least)) continue;
         const double s = m[j] / (pairs->a[j] - pairs->a[i]);
-        size.noise += s * s;
-        size.follow += s * s * pairs->a[j];
-        size.most = fmax(size.most, fabs(s));
+        const double share = fmax(noise, sqrt(pairs->a[i] * pairs->a[j]) / sum_a);
+        size.noise += s * s * noise;
+        size.follow += s * s * pairs->a[j] / sum_a;
+        size.worst = fmax(size.worst, fabs(s) * share);
     }
-    size.noise /= (double)pairs->problem.n_train;
-    size.follow /= sum_a;
     return size;
 }
 
@@ -155,25 +154,25 @@ static row_size measure_row(const bt_pairs *pairs, size_t i, double least, const
  * a_i, each as much as its terms weigh. */
 static void measure(bt_pairs *pairs, const double *m)
 {
-    enum { VOXELS = 8, PAIRS = 8, BASE = 16 };
+    enum { VOXELS = 8, PAIR = 32, BASE = 16 };
     const size_t r = pairs->rank;
     const double least = smallest_penalty(pairs), n = (double)pairs->problem.n_train;
-    double sum_a = 0, noise = 0, follow = 0, mixed = 0, most = 0, weight = 0, weighted = 0;
+    double sum_a = 0, noise = 0, follow = 0, mixed = 0, worst = 0, weight = 0, weighted = 0;
     for (size_t i = 0; i < r; ++i) sum_a += pairs->a[i];
-#pragma omp parallel for schedule(static) reduction(+ : noise, follow, mixed, weight, weighted) reduction(max : most)
+#pragma omp parallel for schedule(static) reduction(+ : noise, follow, mixed, weight, weighted) reduction(max : worst)
     for (size_t i = 0; i < r; ++i) {
         const double w = 1 / (pairs->a[i] + least);
-        const row_size size = measure_row(pairs, i, least, m + i * r);
+        const row_size size = measure_row(pairs, i, least, sum_a, m + i * r);
         noise += w * w * size.noise / n;
         follow += w * w * size.follow * pairs->a[i] / sum_a;
         mixed += w * w * size.noise * pairs->a[i] / sum_a;
-        most = fmax(most, w * size.most);
+        worst = fmax(worst, w * size.worst);
         weight += size.noise;
         weighted += size.noise * pairs->a[i];
     }
     const double spread = sqrt(fmax(noise, fmax(follow, mixed)));
     const double unit = (double)FLT_EPSILON / 2;
-    pairs->bound = unit * (BASE + 2 * n / (double)pairs->problem.n_apply * (VOXELS * spread + most / PAIRS));
+    pairs->bound = unit * (BASE + 2 * n / (double)pairs->problem.n_apply * (VOXELS * spread + PAIR * worst));
     pairs->middle = weight > 0 ? weighted / weight : 0.5;
 }
 
