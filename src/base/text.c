@@ -110,6 +110,14 @@ void bt_names_clear(bt_names *names)
     *names = (bt_names){0};
 }
 
+bt_status bt_names_join(const bt_names *names, bt_text *out)
+{
+    bt_status status = BT_OK;
+    for (size_t i = 0; i < names->n; ++i) BT_TRY(bt_text_add(out, "%s%s", i ? "," : "", names->items[i]));
+cleanup:
+    return status;
+}
+
 char *bt_strdup(const char *text)
 {
     const size_t size = strlen(text) + 1;

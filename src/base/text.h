@@ -31,6 +31,7 @@ bt_status bt_names_copy(const bt_names *from, bt_names *to) BT_MUST_CHECK;
 bool bt_names_have(const bt_names *names, const char *item);
 void bt_names_sort(bt_names *names);
 void bt_names_clear(bt_names *names);
+bt_status bt_names_join(const bt_names *names, bt_text *out) BT_MUST_CHECK; /* "a,b,c", added to `out` */
 
 char *bt_strdup(const char *text); /* counted; NULL with the message set when memory is out */
 bool bt_starts_with(const char *text, const char *prefix);

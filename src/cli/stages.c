@@ -6,12 +6,13 @@
 #include "reporting/collect.h"
 #include "reporting/figures.h"
 #include "simulate/simulate.h"
+#include "tuning/tune.h"
 
 #include <string.h>
 
 const bt_stage *const bt_stages[] = {
     &bt_simulate_stage, &bt_features_stage, &bt_lowlevel_stage, &bt_ceiling_stage,
-    &bt_encode_stage,   &bt_collect_stage,  &bt_figures_stage,
+    &bt_tune_stage,     &bt_encode_stage,   &bt_collect_stage,  &bt_figures_stage,
 };
 const size_t bt_stages_count = sizeof bt_stages / sizeof *bt_stages;
 

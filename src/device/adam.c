@@ -5,6 +5,7 @@
 
 typedef struct {
     float rate, epsilon, decay;
+    float keep;                /* of the weight: 1 - rate decay when decoupled, else 1 */
     float take1, keep2, take2; /* 1 - beta1, beta2, 1 - beta2 */
     float root;                /* sqrt(1 - beta2^t) */
 } adam_step;
@@ -12,10 +13,10 @@ typedef struct {
 static void update(const adam_step *s, const float *dw, float *m, float *v, float *w, size_t n)
 {
     for (size_t i = 0; i < n; ++i) {
-        const float g = dw[i] + s->decay * w[i];                       /* g = dw + decay w */
-        m[i] += s->take1 * (g - m[i]);                                 /* m = beta1 m + (1 - beta1) g */
-        v[i] = s->keep2 * v[i] + s->take2 * g * g;                     /* v = beta2 v + (1 - beta2) g^2 */
-        w[i] -= s->rate * m[i] / (sqrtf(v[i]) / s->root + s->epsilon); /* w -= rate^ m / (sqrt(v^) + epsilon) */
+        const float g = dw[i] + s->decay * w[i];   /* g = dw + decay w */
+        m[i] += s->take1 * (g - m[i]);             /* m = beta1 m + (1 - beta1) g */
+        v[i] = s->keep2 * v[i] + s->take2 * g * g; /* v = beta2 v + (1 - beta2) g^2 */
+        w[i] = s->keep * w[i] - s->rate * m[i] / (sqrtf(v[i]) / s->root + s->epsilon); /* rate^ m / (sqrt(v^) + e) */
     }
 }
 
@@ -40,7 +41,8 @@ bt_status bt_adam_update(bt_device *device, const bt_adam_spec *spec, bt_matrix 
                             .keep2 = (float)spec->beta2,
                             .take2 = (float)(1 - spec->beta2),
                             .epsilon = (float)spec->epsilon,
-                            .decay = (float)spec->decay,
+                            .decay = spec->decoupled ? 0.0f : (float)spec->decay,
+                            .keep = spec->decoupled ? (float)(1 - spec->rate * spec->decay) : 1.0f,
                             .root = (float)sqrt(1 - pow(spec->beta2, t))};
 #pragma omp parallel for collapse(2) num_threads(device->n_thread) schedule(static)
     for (size_t i = 0; i < w.rows; ++i)

@@ -8,12 +8,17 @@
 #include "device/device.h"
 #include "device/layers.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* All elements 0. */
 bt_status bt_matrix_clear(bt_device *device, bt_matrix x) BT_MUST_CHECK;
+bt_status bt_matrix_copy(bt_device *device, bt_matrix x, bt_matrix out) BT_MUST_CHECK;
 /* out = x + y, which may be one of them. */
 bt_status bt_matrix_add(bt_device *device, bt_matrix x, bt_matrix y, bt_matrix out) BT_MUST_CHECK;
+bt_status bt_matrix_scale(bt_device *device, double factor, bt_matrix x) BT_MUST_CHECK;
+/* The sum of all elements' squares, in double precision; the same for every number of threads. */
+bt_status bt_matrix_squares(bt_device *device, bt_matrix x, double *sum) BT_MUST_CHECK;
 
 /* y = x W' + b. x (n, in), weight (out, in), bias (1, out) or without buffer, y (n, out). */
 bt_status bt_linear_forward(bt_device *device, bt_matrix x, bt_matrix weight, bt_matrix bias,
@@ -56,6 +61,26 @@ bt_status bt_trained_convolution_backward(bt_trained_convolution *convolution, b
                                           bt_sequences sequences, bt_matrix dy, bt_matrix dx, bt_matrix dweight,
                                           bt_matrix dbias) BT_MUST_CHECK;
 
+/* A convolution with a stride over one sequence, without padding, groups or activation: products with views of the
+ * rows. taps (out, kernel in): the weights in the order (out, kernel, in). x (n, in), y (bt_convolution_rows(n), out),
+ * dense.
+ */
+bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
+                          bt_matrix x, bt_matrix y) BT_MUST_CHECK;
+/* dx[t stride + k] = sum over t, k of dy[t] taps[k], dtaps[k] += dy' x[t stride + k], db += column sums of dy. */
+bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x,
+                           bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias) BT_MUST_CHECK;
+/* weight (out, in kernel), in the order of checkpoints (out, in, kernel), to taps; and dweight += the gradient of taps.
+ */
+bt_status bt_taps_pack(bt_device *device, size_t kernel, bt_matrix weight, bt_matrix taps) BT_MUST_CHECK;
+bt_status bt_taps_unpack(bt_device *device, size_t kernel, bt_matrix dtaps, bt_matrix dweight) BT_MUST_CHECK;
+
+/* Of bt_signal_filter and bt_signal_convolve, then GELU: h (frames, channels) is what a plain convolve made of the
+ * whole signal, da the gradient behind GELU. Gradients are added to; the signal gets none. */
+bt_status bt_signal_backward(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix weight,
+                             bt_matrix scale, bt_matrix h, bt_matrix da, bt_matrix dweight, bt_matrix dscale,
+                             bt_matrix dshift) BT_MUST_CHECK;
+
 /* Weight norm over the last axis: w[:, k] = g[k] v[:, k] / |v[:, k]|. g (1, k) or (k, 1) dense; v, w (n, k). */
 bt_status bt_weight_norm_forward(bt_device *device, bt_matrix g, bt_matrix v, bt_matrix w) BT_MUST_CHECK;
 /* dg[k] += dw[:, k] . v[:, k] / |v|, dv[:, k] += g / |v| (dw - v (dw . v) / |v|^2). */
@@ -65,9 +90,11 @@ bt_status bt_weight_norm_backward(bt_device *device, bt_matrix g, bt_matrix v, b
 /* Of bt_rows_mean: every real row of sequence s gets dy[s] / length, padding gets zeros. */
 bt_status bt_rows_mean_backward(bt_device *device, bt_matrix dy, bt_sequences sequences, bt_matrix dx) BT_MUST_CHECK;
 
-/* One step of Adam (Kingma & Ba 2015), as torch.optim.Adam does it: decay is added to the gradient. */
+/* One step of Adam (Kingma & Ba 2015), as torch.optim.Adam does it: decay is added to the gradient. decoupled: as
+ * torch.optim.AdamW (Loshchilov & Hutter 2019), w -= rate decay w before the step, the gradient as it is. */
 typedef struct {
     double rate, beta1, beta2, epsilon, decay;
+    bool decoupled;
     size_t step; /* from 1 on */
 } bt_adam_spec;
 

@@ -96,6 +96,18 @@ bt_status bt_buffer_read(const bt_buffer *buffer, size_t offset, void *host, siz
     return BT_OK;
 }
 
+bt_status bt_buffer_add(bt_buffer *buffer, size_t offset, const float *host, size_t count)
+{
+    bt_status status = BT_OK;
+    BT_TRY(check_part(buffer, offset, count, "bt_buffer_add"));
+    BT_CHECK(buffer->type == BT_F32, BT_ERR_INTERNAL, "bt_buffer_add: expected float32 data");
+    float *const to = (float *)buffer->data + offset;
+#pragma omp parallel for num_threads(buffer->device->n_thread) schedule(static)
+    for (size_t i = 0; i < count; ++i) to[i] += host[i];
+cleanup:
+    return status;
+}
+
 bt_matrix bt_matrix_of(bt_buffer *buffer, size_t rows, size_t columns)
 {
     return (bt_matrix){.buffer = buffer, .rows = rows, .columns = columns, .stride = columns};

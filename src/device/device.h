@@ -42,6 +42,8 @@ size_t bt_buffer_count(const bt_buffer *buffer);
 bt_dtype bt_buffer_type(const bt_buffer *buffer);
 bt_status bt_buffer_write(bt_buffer *buffer, size_t offset, const void *host, size_t count) BT_MUST_CHECK;
 bt_status bt_buffer_read(const bt_buffer *buffer, size_t offset, void *host, size_t count) BT_MUST_CHECK;
+/* Element offset + i += host[i]; f32. */
+bt_status bt_buffer_add(bt_buffer *buffer, size_t offset, const float *host, size_t count) BT_MUST_CHECK;
 
 /* A row-major matrix inside a buffer: element (i, j) at offset + i * stride + j. */
 typedef struct {

@@ -60,6 +60,7 @@ bt_status bt_signal_normalise(bt_device *device, bt_matrix signal, double epsilo
 typedef struct {
     size_t channels, kernel, stride;
     double epsilon;
+    bool plain; /* without GELU: training keeps what goes into it */
 } bt_signal_spec;
 
 size_t bt_signal_filter_count(const bt_signal_spec *spec); /* elements of `filter` */

@@ -4,6 +4,8 @@
 #include "device/kernels/kernels.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <string.h>
 
 enum { COLUMNS_AT_A_TIME = 64 };
 
@@ -134,27 +136,44 @@ static bt_status check_weight_norm(bt_matrix g, bt_matrix v, bt_matrix w)
                    g.rows * g.columns, v.rows, v.columns, w.rows, w.columns);
 }
 
-static double column_product(const float *a, size_t a_stride, const float *b, size_t b_stride, size_t n)
+/* out[j] = sum over n rows of a[:, j] b[:, j], for a few columns. */
+static void column_products(const float *a, size_t a_stride, const float *b, size_t b_stride, size_t n, size_t columns,
+                            double *out)
 {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i) sum += (double)a[i * a_stride] * (double)b[i * b_stride];
-    return sum;
+    memset(out, 0, columns * sizeof *out);
+    for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < columns; ++j) out[j] += (double)a[i * a_stride + j] * (double)b[i * b_stride + j];
+}
+
+static size_t columns_from(size_t first, bt_matrix matrix)
+{
+    return matrix.columns - first < COLUMNS_AT_A_TIME ? matrix.columns - first : COLUMNS_AT_A_TIME;
 }
 
 bt_status bt_weight_norm_forward(bt_device *device, bt_matrix g, bt_matrix v, bt_matrix w)
 {
     bt_status status = BT_OK;
     float *size = NULL, *from = NULL, *to = NULL;
+    size_t zeros = SIZE_MAX; /* a column without direction */
     BT_TRY(check_weight_norm(g, v, w));
     BT_TRY(bt_floats(g, "bt_weight_norm_forward", &size));
     BT_TRY(bt_floats(v, "bt_weight_norm_forward", &from));
     BT_TRY(bt_floats(w, "bt_weight_norm_forward", &to));
-#pragma omp parallel for num_threads(device->n_thread) schedule(static)
-    for (size_t k = 0; k < v.columns; ++k) {
-        const double factor = (double)size[k] / sqrt(column_product(from + k, v.stride, from + k, v.stride, v.rows));
+#pragma omp parallel for num_threads(device->n_thread) schedule(static) reduction(min : zeros)
+    for (size_t first = 0; first < v.columns; first += COLUMNS_AT_A_TIME) {
+        const size_t n = columns_from(first, v);
+        double factor[COLUMNS_AT_A_TIME];
+        column_products(from + first, v.stride, from + first, v.stride, v.rows, n, factor);
+        for (size_t j = 0; j < n; ++j) {
+            if (factor[j] == 0 && first + j < zeros) zeros = first + j;
+            factor[j] = (double)size[first + j] / sqrt(factor[j]);
+        }
         for (size_t i = 0; i < v.rows; ++i)
-            to[i * w.stride + k] = (float)(factor * (double)from[i * v.stride + k]); /* w = g / |v| v */
+            for (size_t j = 0; j < n; ++j) /* w = g / |v| v */
+                to[i * w.stride + first + j] = (float)(factor[j] * (double)from[i * v.stride + first + j]);
     }
+    BT_CHECK(zeros == SIZE_MAX, BT_ERR_INPUT,
+             "the direction of kernel element %zu is all zeros; weight norm needs a direction", zeros);
 cleanup:
     return status;
 }
@@ -172,14 +191,19 @@ bt_status bt_weight_norm_backward(bt_device *device, bt_matrix g, bt_matrix v, b
     BT_TRY(bt_floats_or_none(dg, "bt_weight_norm_backward", &dsize));
     BT_TRY(bt_floats_or_none(dv, "bt_weight_norm_backward", &to));
 #pragma omp parallel for num_threads(device->n_thread) schedule(static)
-    for (size_t k = 0; k < v.columns; ++k) {
-        const double squares = column_product(direction + k, v.stride, direction + k, v.stride, v.rows);
-        const double along = column_product(from + k, dw.stride, direction + k, v.stride, v.rows);
-        const double factor = (double)size[k] / sqrt(squares);
-        if (dsize) dsize[k] += (float)(along / sqrt(squares)); /* dg += dw . v / |v| */
-        for (size_t i = 0; i < v.rows && to; ++i)              /* dv += g / |v| (dw - v (dw . v) / |v|^2) */
-            to[i * dv.stride + k] += (float)(factor * ((double)from[i * dw.stride + k] -
-                                                       (double)direction[i * v.stride + k] * along / squares));
+    for (size_t first = 0; first < v.columns; first += COLUMNS_AT_A_TIME) {
+        const size_t n = columns_from(first, v);
+        double squares[COLUMNS_AT_A_TIME], along[COLUMNS_AT_A_TIME];
+        column_products(direction + first, v.stride, direction + first, v.stride, v.rows, n, squares);
+        column_products(from + first, dw.stride, direction + first, v.stride, v.rows, n, along);
+        for (size_t j = 0; j < n && dsize; ++j)
+            dsize[first + j] += (float)(along[j] / sqrt(squares[j])); /* dg += dw . v / |v| */
+        for (size_t i = 0; i < v.rows && to; ++i)
+            for (size_t j = 0; j < n; ++j) { /* dv += g / |v| (dw - v (dw . v) / |v|^2) */
+                const double across = (double)from[i * dw.stride + first + j] -
+                                      (double)direction[i * v.stride + first + j] * along[j] / squares[j];
+                to[i * dv.stride + first + j] += (float)((double)size[first + j] / sqrt(squares[j]) * across);
+            }
     }
 cleanup:
     return status;

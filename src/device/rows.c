@@ -1,4 +1,4 @@
-/* Picking, averaging, adding rows. */
+/* Picking and averaging rows. */
 #include "device/backward.h"
 #include "device/internal.h"
 #include "device/layers.h"
@@ -65,34 +65,6 @@ bt_status bt_rows_mean_backward(bt_device *device, bt_matrix dy, bt_sequences se
             for (size_t j = 0; j < dx.columns; ++j)
                 to[(first + i) * dx.stride + j] = i < n ? from[s * dy.stride + j] / (float)n : 0.0f; /* dx = dy / n */
     }
-cleanup:
-    return status;
-}
-
-bt_status bt_matrix_clear(bt_device *device, bt_matrix x)
-{
-    bt_status status = BT_OK;
-    float *to = NULL;
-    BT_TRY(bt_floats(x, "bt_matrix_clear", &to));
-#pragma omp parallel for num_threads(device->n_thread) schedule(static)
-    for (size_t i = 0; i < x.rows; ++i) memset(to + i * x.stride, 0, x.columns * sizeof *to);
-cleanup:
-    return status;
-}
-
-bt_status bt_matrix_add(bt_device *device, bt_matrix x, bt_matrix y, bt_matrix out)
-{
-    bt_status status = BT_OK;
-    float *a = NULL, *b = NULL, *to = NULL;
-    BT_CHECK(x.rows == y.rows && x.columns == y.columns && x.rows == out.rows && x.columns == out.columns,
-             BT_ERR_INTERNAL, "bt_matrix_add: (%zu, %zu) and (%zu, %zu) to (%zu, %zu)", x.rows, x.columns, y.rows,
-             y.columns, out.rows, out.columns);
-    BT_TRY(bt_floats(x, "bt_matrix_add", &a));
-    BT_TRY(bt_floats(y, "bt_matrix_add", &b));
-    BT_TRY(bt_floats(out, "bt_matrix_add", &to));
-#pragma omp parallel for num_threads(device->n_thread) schedule(static)
-    for (size_t i = 0; i < x.rows; ++i)
-        for (size_t j = 0; j < x.columns; ++j) to[i * out.stride + j] = a[i * x.stride + j] + b[i * y.stride + j];
 cleanup:
     return status;
 }

@@ -1,4 +1,6 @@
-/* The layer that meets the samples: input normalisation, and convolution with the norm folded in. */
+/* The layer that meets the samples: input normalisation, convolution with the norm folded in, and its adjoint. */
+#include "base/memory.h"
+#include "device/backward.h"
 #include "device/internal.h"
 #include "device/kernels/kernels.h"
 #include "device/layers.h"
@@ -184,9 +186,109 @@ bt_status bt_signal_convolve(bt_device *device, const bt_signal_spec *spec, bt_m
                                         .out = y + first * out.stride + p * BT_LANES,
                                         .out_stride = out.stride,
                                         .n_lane = lanes < BT_LANES ? lanes : BT_LANES,
-                                        .gelu = true};
+                                        .gelu = !spec->plain};
             kernels->panel_rows(&task, out.rows - first < FRAMES_AT_A_TIME ? out.rows - first : FRAMES_AT_A_TIME);
         }
 cleanup:
+    return status;
+}
+
+/* --- adjoint ---------------------------------------------------------------------------------------------------------
+ * Of one channel: c = w.x, c^ = (c - mean) / deviation, h = scale c^ + shift. With dh given, D[k] = sum dh x[k] and
+ * p = sum dh say all: dshift = p, dscale = q = sum dh c^ = (w.D - mean p) / deviation, and since sum c^ x[k] =
+ * n (S w)[k] / deviation, dw[k] = scale / deviation (D[k] - p m[k] - q (S w)[k] / deviation). */
+
+/* sums (panels, kernel + 1, BT_LANES): D and p of every channel. */
+static bt_status slope_sums(bt_device *device, const bt_signal_spec *spec, const float *x, bt_matrix h, bt_matrix da,
+                            double *sums)
+{
+    bt_status status = BT_OK;
+    float *at = NULL, *from = NULL;
+    BT_TRY(bt_floats(h, "bt_signal_backward", &at));
+    BT_TRY(bt_floats(da, "bt_signal_backward", &from));
+    const bt_kernels *const kernels = bt_kernels_best();
+    memset(sums, 0, panel_count(spec) * panel_size(spec) * sizeof *sums);
+#pragma omp parallel for num_threads(device->n_thread) schedule(static)
+    for (size_t p = 0; p < panel_count(spec); ++p)
+        for (size_t first = 0; first < h.rows; first += BT_SLOPE_FRAMES) {
+            const size_t lanes = spec->channels - p * BT_LANES, left = h.rows - first;
+            const bt_signal_slope task = {.x = x + first * spec->stride,
+                                          .stride = spec->stride,
+                                          .kernel = spec->kernel,
+                                          .h = at + first * h.stride + p * BT_LANES,
+                                          .da = from + first * da.stride + p * BT_LANES,
+                                          .h_stride = h.stride,
+                                          .da_stride = da.stride,
+                                          .n_lane = lanes < BT_LANES ? lanes : BT_LANES};
+            kernels->signal_slope(&task, left < BT_SLOPE_FRAMES ? left : BT_SLOPE_FRAMES, sums + p * panel_size(spec));
+        }
+cleanup:
+    return status;
+}
+
+/* Row k of S w, the covariance of the windows times a channel's weights. */
+static double covariance_row(const float *w, const double *sums, size_t k, size_t kernel, double n_frame)
+{
+    const double *const window = sums + kernel * kernel;
+    double row = 0;
+    for (size_t j = 0; j < kernel; ++j)
+        row += (double)w[j] * (sums[k * kernel + j] - window[k] * window[j] / n_frame) / n_frame;
+    return row;
+}
+
+typedef struct {
+    float *weight, *scale, *shift; /* of one channel; NULL: not asked for */
+} channel_gradient;
+
+/* slopes: D and p of the channel, BT_LANES apart. */
+static void channel_backward(const bt_signal_spec *spec, const float *w, double gain, const double *sums,
+                             double n_frame, const double *slopes, channel_gradient d)
+{
+    const size_t kernel = spec->kernel;
+    const double p = slopes[kernel * BT_LANES];
+    double mean = 0, variance = 0, along = 0; /* along: w.D */
+    channel_moments(w, sums, kernel, n_frame, &mean, &variance);
+    for (size_t k = 0; k < kernel; ++k) along += (double)w[k] * slopes[k * BT_LANES];
+    const double inverse = 1 / sqrt(variance + spec->epsilon), q = (along - mean * p) * inverse;
+    if (d.shift) *d.shift += (float)p;
+    if (d.scale) *d.scale += (float)q;
+    for (size_t k = 0; k < kernel && d.weight; ++k) {
+        const double window_mean = sums[kernel * kernel + k] / n_frame;
+        const double across = q * covariance_row(w, sums, k, kernel, n_frame) * inverse;
+        d.weight[k] += (float)(gain * inverse * (slopes[k * BT_LANES] - p * window_mean - across));
+    }
+}
+
+bt_status bt_signal_backward(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix weight,
+                             bt_matrix scale, bt_matrix h, bt_matrix da, bt_matrix dweight, bt_matrix dscale,
+                             bt_matrix dshift)
+{
+    bt_status status = BT_OK;
+    const double *sums = NULL;
+    double *slopes = NULL;
+    float *x = NULL, *w = NULL, *gain = NULL;
+    channel_gradient d = {0};
+    BT_CHECK(h.rows > 0 && h.rows == signal_frames(spec, signal.columns) && h.columns == spec->channels &&
+                 da.rows == h.rows && da.columns == h.columns && weight.columns == spec->kernel &&
+                 weight.rows == spec->channels && (!dweight.buffer || dweight.stride == spec->kernel),
+             BT_ERR_INTERNAL, "bt_signal_backward: %zu samples, weight (%zu, %zu), gradient (%zu, %zu) do not fit",
+             signal.columns, weight.rows, weight.columns, da.rows, da.columns);
+    BT_TRY(bt_floats(signal, "bt_signal_backward", &x));
+    BT_TRY(bt_floats(weight, "bt_signal_backward", &w));
+    BT_TRY(bt_floats(scale, "bt_signal_backward", &gain));
+    BT_TRY(bt_floats_or_none(dweight, "bt_signal_backward", &d.weight));
+    BT_TRY(bt_floats_or_none(dscale, "bt_signal_backward", &d.scale));
+    BT_TRY(bt_floats_or_none(dshift, "bt_signal_backward", &d.shift));
+    BT_ALLOC(slopes, panel_count(spec) * panel_size(spec));
+    BT_TRY(slope_sums(device, spec, x, h, da, slopes));
+    BT_TRY(window_sums(device, spec, x, h.rows, &sums));
+    for (size_t c = 0; c < spec->channels; ++c) {
+        const channel_gradient of_channel = {d.weight ? d.weight + c * spec->kernel : NULL,
+                                             d.scale ? d.scale + c : NULL, d.shift ? d.shift + c : NULL};
+        channel_backward(spec, w + c * weight.stride, (double)gain[c], sums, (double)h.rows,
+                         slopes + c / BT_LANES * panel_size(spec) + c % BT_LANES, of_channel);
+    }
+cleanup:
+    bt_free(slopes);
     return status;
 }

@@ -99,6 +99,18 @@ int bt_comm_size(const bt_comm *comm)
     return comm->size;
 }
 
+int bt_comm_node_size(const bt_comm *comm)
+{
+    MPI_Comm node;
+    int ranks = 1;
+    if (comm->mpi == MPI_COMM_NULL ||
+        MPI_Comm_split_type(comm->mpi, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node) != MPI_SUCCESS)
+        return 1;
+    (void)MPI_Comm_size(node, &ranks);
+    (void)MPI_Comm_free(&node);
+    return ranks;
+}
+
 MPI_Comm bt_comm_mpi(const bt_comm *comm)
 {
     return comm->mpi;
@@ -249,6 +261,27 @@ bt_status bt_comm_gather(const bt_comm *comm, int root, const void *mine, const 
         to += counts[rank];
     }
     return BT_OK;
+}
+
+bt_status bt_comm_all_gather(const bt_comm *comm, const void *mine, size_t n, void *all)
+{
+    assert(n <= PIECE_BYTES);
+    if (comm->size == 1) {
+        if (n > 0) memcpy(all, mine, n);
+        return BT_OK;
+    }
+    return checked(MPI_Allgather(mine, (int)n, MPI_BYTE, all, (int)n, MPI_BYTE, comm->mpi), "MPI_Allgather");
+}
+
+bt_status bt_comm_sum_scatter_f32(const bt_comm *comm, const float *values, size_t n, float *mine)
+{
+    assert(n <= PIECE_BYTES / sizeof *values);
+    if (comm->size == 1) {
+        if (n > 0) memcpy(mine, values, n * sizeof *values);
+        return BT_OK;
+    }
+    return checked(MPI_Reduce_scatter_block(values, mine, (int)n, MPI_FLOAT, MPI_SUM, comm->mpi),
+                   "MPI_Reduce_scatter_block");
 }
 
 bt_status bt_comm_barrier(const bt_comm *comm)

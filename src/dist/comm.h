@@ -19,7 +19,8 @@ void bt_comm_destroy(bt_comm **comm); /* collective; takes NULL */
 
 int bt_comm_rank(const bt_comm *comm);
 int bt_comm_size(const bt_comm *comm);
-MPI_Comm bt_comm_mpi(const bt_comm *comm); /* for dist, io; MPI_COMM_NULL without MPI */
+int bt_comm_node_size(const bt_comm *comm); /* collective; ranks that share my node's memory */
+MPI_Comm bt_comm_mpi(const bt_comm *comm);  /* for dist, io; MPI_COMM_NULL without MPI */
 
 /* Collective. A failure on one rank becomes everyone's: all return the worst status (largest of: own code of the lowest
  * failing rank), with that rank's message, prefixed "rank R: " when there is more than one rank. */
@@ -36,6 +37,10 @@ bt_status bt_comm_broadcast_text(const bt_comm *comm, int root, char **text) BT_
 /* Rank r gives counts[r] bytes; root gets all in rank order (others pass NULL). counts (size) equal on all ranks. */
 bt_status bt_comm_gather(const bt_comm *comm, int root, const void *mine, const size_t *counts,
                          void *all) BT_MUST_CHECK;
+/* Every rank gives n bytes (n < 2^31); all (size n) get all in rank order. */
+bt_status bt_comm_all_gather(const bt_comm *comm, const void *mine, size_t n, void *all) BT_MUST_CHECK;
+/* values (size n), in rank order; mine (n): the sum over ranks of my part. */
+bt_status bt_comm_sum_scatter_f32(const bt_comm *comm, const float *values, size_t n, float *mine) BT_MUST_CHECK;
 bt_status bt_comm_barrier(const bt_comm *comm) BT_MUST_CHECK;
 
 /* Collective. What each rank found by itself must be what rank 0 found; else BT_ERR_INPUT with both, on all ranks: a

@@ -5,16 +5,15 @@
 #include "base/memory.h"
 #include "dist/partition.h"
 #include "encoding/gather.h"
-#include "encoding/inputs_dataset.h"
+#include "encoding/inputs.h"
 #include "encoding/maps.h"
-#include "encoding/voxels.h"
+#include "stimulus/dataset_responses.h"
+#include "stimulus/powers.h"
 #include "stimulus/stories.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { BLOCK = 1024 }; /* voxels read at once */
 
 typedef struct {
     char *dataset, *subject, *preset;
@@ -47,33 +46,6 @@ typedef struct {
     bt_story_rows rows;
 } ceiling_inputs;
 
-bt_status bt_powers_read(const bt_responses *repeats, const bt_story_rows *rows, size_t drop, bt_total_power rule,
-                         size_t voxel, size_t n_voxel, bt_power *powers)
-{
-    bt_status status = BT_OK;
-    const size_t n_kept = bt_kept_rows(rows, drop);
-    float *block = NULL;
-    double *sum = NULL;
-    BT_ALLOC(block, bt_responses_rows_all(repeats) * BLOCK);
-    BT_ALLOC(sum, n_kept * BLOCK);
-    BT_TRY(bt_fault_point("ceiling.read"));
-    memset(powers, 0, n_voxel * sizeof *powers);
-    for (size_t low = 0; low < n_voxel; low += BLOCK) {
-        const size_t n = n_voxel - low < BLOCK ? n_voxel - low : BLOCK;
-        memset(sum, 0, n_kept * n * sizeof *sum);
-        for (size_t k = 0; k < bt_responses_repeats(repeats); ++k) {
-            BT_TRY(bt_responses_read(repeats, k, voxel + low, n, block));
-            bt_drop_rows(rows, drop, block, n);
-            bt_power_add(block, n_kept, n, sum, powers + low);
-        }
-        bt_power_finish(bt_responses_repeats(repeats), n_kept, n, rule, sum, powers + low);
-    }
-cleanup:
-    bt_free(block);
-    bt_free(sum);
-    return status;
-}
-
 static void close_inputs(ceiling_inputs *in)
 {
     bt_responses_close(&in->repeats);
@@ -91,7 +63,8 @@ static bt_status open_inputs(ceiling_inputs *in)
     BT_TRY(bt_dataset_open(options->dataset, &in->dataset));
     BT_TRY(bt_dataset_check_subject(in->dataset, options->subject));
     BT_TRY(bt_stories_resolve(in->dataset, &options->test_roles, &in->stories));
-    BT_TRY(bt_dataset_responses(in->dataset, options->subject, &in->stories, "individual_repeats", &in->files));
+    BT_TRY(bt_dataset_responses(in->dataset, options->subject, &in->stories, "individual_repeats", "stories.test",
+                                &in->files));
     BT_TRY(bt_responses_open(&in->files, NULL, NULL, &in->repeats));
     BT_CHECK(bt_responses_repeats(in->repeats) >= 2, BT_ERR_INPUT,
              "%s: expected (n_repeat, n_tr, n_voxel) with at least 2 repeats, found %zu; a ceiling needs repeats",
@@ -125,7 +98,7 @@ static bt_status make_recipe(const bt_stage_call *call, const ceiling_inputs *in
     bt_text stories = {0};
     BT_TRY(bt_recipe_create("ceiling", bt_ceiling_stage.version, recipe));
     BT_TRY(bt_recipe_settings(*recipe, call->settings));
-    BT_TRY(bt_join_names(&in->stories, &stories));
+    BT_TRY(bt_names_join(&in->stories, &stories));
     BT_TRY(bt_recipe_setting(*recipe, "stories.test", stories.data));
     for (size_t i = 0; i < in->files.n; ++i) {
         char name[64];
@@ -144,7 +117,7 @@ static bt_status write_file(const bt_artefact *artefact, const ceiling_inputs *i
     double *ceiling = NULL;
     bt_text stories = {0};
     BT_ALLOC(ceiling, n);
-    BT_TRY(bt_join_names(&in->stories, &stories));
+    BT_TRY(bt_names_join(&in->stories, &stories));
     BT_TRY(bt_h5_create(bt_artefact_temporary(artefact), &file));
     BT_TRY(bt_h5_set_text(file, "/", "recipe", bt_artefact_recipe(artefact)));
     BT_TRY(bt_h5_set_text(file, "/", "stage", "ceiling"));
@@ -227,7 +200,7 @@ static bt_status estimate(const bt_stage_call *call, const ceiling_inputs *in)
                              .flops = 5 * n * rows * (k + 1),
                              .read_bytes = 8 * n * rows * k,
                              .written_bytes = 16 * n,
-                             .memory_bytes = rows * BLOCK * 20 + 48 * n};
+                             .memory_bytes = rows * BT_POWERS_BLOCK * 20 + 48 * n};
     return bt_estimate_report(call, &all);
 }
 

@@ -1,82 +1,9 @@
 #include "encoding/design.h"
 
 #include "base/memory.h"
+#include "stimulus/zscore.h"
 
-#include <math.h>
 #include <string.h>
-
-bt_status bt_story_rows_create(size_t n_story, const size_t *length, bt_story_rows *out)
-{
-    bt_status status = BT_OK;
-    *out = (bt_story_rows){0};
-    BT_ALLOC(out->start, n_story + 1);
-    out->n_story = n_story;
-    for (size_t s = 0; s < n_story; ++s) out->start[s + 1] = out->start[s] + length[s];
-cleanup:
-    return status;
-}
-
-/* Whether an id that begins at `row` was already used before. */
-static bool used_before(const double *id, size_t row)
-{
-    for (size_t i = 0; i + 1 < row; ++i)
-        if (id[i] == id[row]) return true;
-    return false;
-}
-
-bt_status bt_story_rows_from_ids(const char *name, const double *id, size_t n_row, bt_story_rows *out)
-{
-    bt_status status = BT_OK;
-    size_t n_story = 0;
-    *out = (bt_story_rows){0};
-    BT_CHECK(n_row > 0, BT_ERR_INPUT, "%s: expected a story id per row, found no rows", name);
-    BT_ALLOC(out->start, n_row + 1);
-    for (size_t i = 0; i < n_row; ++i) {
-        if (i > 0 && id[i] == id[i - 1]) continue;
-        BT_CHECK(isfinite(id[i]), BT_ERR_INPUT, "%s: row %zu: expected a story id, found %g", name, i, id[i]);
-        BT_CHECK(!used_before(id, i), BT_ERR_INPUT,
-                 "%s: story %g comes back at row %zu; expected the rows of a story to lie together", name, id[i], i);
-        out->start[n_story++] = i;
-    }
-    out->start[n_story] = n_row;
-    out->n_story = n_story;
-cleanup:
-    if (status != BT_OK) bt_story_rows_clear(out);
-    return status;
-}
-
-void bt_story_rows_clear(bt_story_rows *rows)
-{
-    bt_free(rows->start);
-    *rows = (bt_story_rows){0};
-}
-
-size_t bt_story_rows_count(const bt_story_rows *rows)
-{
-    return rows->n_story ? rows->start[rows->n_story] : 0;
-}
-
-static void zscore_column(double *x, size_t n_row, size_t stride)
-{
-    double low = x[0], high = x[0], sum = 0, square = 0;
-    for (size_t i = 0; i < n_row; ++i) {
-        const double value = x[i * stride];
-        if (value < low) low = value;
-        if (value > high) high = value;
-        sum += value;
-    }
-    const double mean = sum / (double)n_row;
-    for (size_t i = 0; i < n_row; ++i) square += (x[i * stride] - mean) * (x[i * stride] - mean);
-    const double deviation = sqrt(square / (double)n_row);
-    const bool constant = !(low < high) || !(deviation > 0);
-    for (size_t i = 0; i < n_row; ++i) x[i * stride] = constant ? 0 : (x[i * stride] - mean) / deviation;
-}
-
-void bt_zscore(double *x, size_t n_row, size_t n_feature)
-{
-    if (n_row == 0) return;
-    for (size_t f = 0; f < n_feature; ++f) zscore_column(x + f, n_row, n_feature);
-}
 
 void bt_delay(const double *x, size_t n_row, size_t n_feature, const bt_ints *delays, double *delayed, size_t n_all)
 {

@@ -7,26 +7,10 @@
 
 #include "base/settings.h"
 #include "base/status.h"
+#include "stimulus/story_rows.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Rows of several stories one under another: story s has rows [start[s], start[s + 1]). */
-typedef struct {
-    size_t n_story;
-    size_t *start; /* (n_story + 1), start[0] = 0 */
-} bt_story_rows;
-
-/* From the stories' lengths. Errors: BT_ERR_MEMORY. */
-bt_status bt_story_rows_create(size_t n_story, const size_t *length, bt_story_rows *out) BT_MUST_CHECK;
-/* From a story id per row; a story's rows lie together. Errors: BT_ERR_INPUT naming `name` and the row at which an id
- * comes back. */
-bt_status bt_story_rows_from_ids(const char *name, const double *id, size_t n_row, bt_story_rows *out) BT_MUST_CHECK;
-void bt_story_rows_clear(bt_story_rows *rows);
-size_t bt_story_rows_count(const bt_story_rows *rows); /* of all stories */
-
-/* In place, x (n_row, n_feature): each column to mean 0 and variance 1 (ddof 0); a constant column becomes 0. */
-void bt_zscore(double *x, size_t n_row, size_t n_feature);
 
 /* delayed (n_row, n_delay n_feature): the columns of the first delay, then of the second, and so on; column f of delay
  * k at row i is x[i - k][f], 0 where that row does not exist. Zeroed on entry. */

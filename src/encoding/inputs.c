@@ -126,14 +126,6 @@ bt_spaces_rows bt_inputs_rows(const bt_inputs *in, bool test)
                             .test = test};
 }
 
-bt_status bt_join_names(const bt_names *names, bt_text *out)
-{
-    bt_status status = BT_OK;
-    for (size_t i = 0; i < names->n; ++i) BT_TRY(bt_text_add(out, "%s%s", i ? "," : "", names->items[i]));
-cleanup:
-    return status;
-}
-
 bt_status bt_record_file(bt_recipe *recipe, const char *name, const char *spec, const char *store)
 {
     bt_status status = BT_OK;
@@ -166,7 +158,7 @@ static bt_status record_names(bt_recipe *recipe, const char *key, const bt_names
 {
     bt_status status = BT_OK;
     bt_text text = {0};
-    BT_TRY(bt_join_names(names, &text));
+    BT_TRY(bt_names_join(names, &text));
     BT_TRY(bt_recipe_setting(recipe, key, text.data ? text.data : ""));
 cleanup:
     bt_text_clear(&text);

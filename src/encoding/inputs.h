@@ -4,9 +4,9 @@
 #define BT_ENCODING_INPUTS_H
 
 #include "encoding/options.h"
-#include "encoding/responses.h"
 #include "encoding/spaces.h"
 #include "stimulus/dataset.h"
+#include "stimulus/responses.h"
 
 typedef struct {
     bt_dataset *dataset; /* NULL: plain matrices */
@@ -33,8 +33,5 @@ bt_status bt_inputs_record(const bt_inputs *in, const bt_encode_options *options
 
 /* One file as the input `name`: its content, and the data set of PATH.h5:/dataset as a setting. */
 bt_status bt_record_file(bt_recipe *recipe, const char *name, const char *spec, const char *store) BT_MUST_CHECK;
-
-/* "a,b,c", added to `out`. */
-bt_status bt_join_names(const bt_names *names, bt_text *out) BT_MUST_CHECK;
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "encoding/scores.h"
 #include "io/hdf5.h"
+#include "stimulus/powers.h"
 
 #include <stddef.h>
 

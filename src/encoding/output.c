@@ -6,8 +6,8 @@
 #include "encoding/fit.h"
 #include "encoding/maps.h"
 #include "encoding/output_attributes.h"
-#include "encoding/rois.h"
 #include "io/array.h"
+#include "stimulus/rois.h"
 
 #include <math.h>
 
@@ -19,7 +19,7 @@ static bt_status write_rois(const bt_output *output)
     const bt_inputs *const in = output->in;
     if (!in->roi_file) return BT_OK;
     BT_TRY(bt_rois_read(in->roi_file, in->roi_names, output->n_voxel, in->train_responses.items[0], &rois));
-    BT_TRY(bt_join_names(&rois.names, &names));
+    BT_TRY(bt_names_join(&rois.names, &names));
     const size_t shape[2] = {rois.names.n, output->n_voxel};
     BT_TRY(bt_h5_write(output->file, "/roi_label", BT_I32, 2, shape, rois.member));
     BT_TRY(bt_h5_set_text(output->file, "/roi_label", "names", names.data));

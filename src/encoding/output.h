@@ -5,6 +5,7 @@
 #include "encoding/inputs.h"
 #include "encoding/search.h"
 #include "io/hdf5.h"
+#include "stimulus/powers.h"
 #include "store/artefact.h"
 
 #include <stdint.h>

@@ -12,7 +12,7 @@ static bt_status set_text(const bt_output *output, const char *name, const char 
 static bt_status set_joined(const bt_output *output, const char *name, const bt_names *names)
 {
     bt_text text = {0};
-    bt_status status = bt_join_names(names, &text);
+    bt_status status = bt_names_join(names, &text);
     if (status == BT_OK) status = set_text(output, name, text.data ? text.data : "");
     bt_text_clear(&text);
     return status;

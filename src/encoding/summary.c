@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "encoding/maps.h"
-#include "encoding/rois.h"
+#include "stimulus/rois.h"
 
 #include <math.h>
 #include <string.h>

@@ -22,24 +22,6 @@ size_t bt_voxels_count(const bt_voxels *voxels)
     return voxels->mine.high - voxels->mine.low;
 }
 
-size_t bt_kept_rows(const bt_story_rows *rows, size_t drop)
-{
-    size_t n = 0;
-    for (size_t s = 0; s < rows->n_story; ++s) {
-        const size_t length = rows->start[s + 1] - rows->start[s];
-        n += length > drop ? length - drop : 0;
-    }
-    return n;
-}
-
-void bt_drop_rows(const bt_story_rows *rows, size_t drop, float *values, size_t n_voxel)
-{
-    size_t kept = 0;
-    for (size_t s = 0; s < rows->n_story; ++s)
-        for (size_t i = rows->start[s] + drop; i < rows->start[s + 1]; ++i, ++kept)
-            if (kept != i) memmove(values + kept * n_voxel, values + i * n_voxel, n_voxel * sizeof *values);
-}
-
 /* All of my voxels together (collective), or a block of them (alone). */
 static bt_status read_rows(const bt_voxels *voxels, const bt_responses *responses, bool all, size_t repeat,
                            size_t voxel, size_t n, float *rows)
@@ -53,6 +35,7 @@ static bt_status read_test(const bt_voxels *voxels, bool all, size_t voxel, size
 {
     bt_status status = BT_OK;
     const bt_voxels_options *const options = &voxels->options;
+    const bool repeated = bt_responses_have_repeats(options->test);
     const size_t n_repeat = bt_responses_repeats(options->test), n_kept = voxels->n_test * n;
     double *sum = bt_calloc(n_kept, sizeof *sum);
     float *rows = bt_calloc(bt_responses_rows_all(options->test) * n, sizeof *rows);
@@ -63,15 +46,17 @@ static bt_status read_test(const bt_voxels *voxels, bool all, size_t voxel, size
     for (size_t k = 0; k < n_repeat; ++k) {
         BT_TRY(read_rows(voxels, options->test, all, k, voxel, n, rows));
         bt_drop_rows(options->test_rows, options->drop, rows, n);
-        if (bt_responses_have_repeats(options->test)) bt_power_add(rows, voxels->n_test, n, sum, own);
+        if (!repeated) continue;
+        status = bt_power_add(rows, voxels->n_test, n, sum, own);
+        BT_TRY(all ? bt_agree(options->comm, status) : status);
     }
-    if (bt_responses_have_repeats(options->test)) {
-        bt_power_finish(n_repeat, voxels->n_test, n, options->total_power, sum, own);
-        for (size_t i = 0; i < n_kept; ++i) test[i] = (float)sum[i];
-        if (powers) memcpy(powers, own, n * sizeof *own);
-    } else {
+    if (!repeated) {
         memcpy(test, rows, n_kept * sizeof *test);
+        goto cleanup;
     }
+    BT_TRY(bt_power_finish(n_repeat, voxels->n_test, n, options->total_power, sum, own));
+    for (size_t i = 0; i < n_kept; ++i) test[i] = (float)sum[i];
+    if (powers) memcpy(powers, own, n * sizeof *own);
 cleanup:
     bt_free(own);
     bt_free(rows);

@@ -5,15 +5,11 @@
 
 #include "dist/comm.h"
 #include "dist/partition.h"
-#include "encoding/design.h"
-#include "encoding/responses.h"
-#include "encoding/scores.h"
+#include "stimulus/powers.h"
+#include "stimulus/responses.h"
+#include "stimulus/story_rows.h"
 
 typedef struct bt_voxels bt_voxels;
-
-/* Rows left when the first `drop` of every story go; and n_voxel columns of them moved up, in place. */
-size_t bt_kept_rows(const bt_story_rows *rows, size_t drop);
-void bt_drop_rows(const bt_story_rows *rows, size_t drop, float *values, size_t n_voxel);
 
 typedef enum { BT_VOXEL_KEPT, BT_VOXEL_NAN, BT_VOXEL_CONSTANT } bt_voxel_state;
 

@@ -210,21 +210,25 @@ cleanup:
 typedef struct {
     const bt_array *array;
     const bt_comm *comm;
-    size_t n_rank, slab, n_column;
+    const size_t *bounds; /* (n_rank + 1): rank r takes the columns [bounds[r], bounds[r + 1]) */
+    size_t n_rank, slab;
+    size_t n_column;                        /* of all ranks */
     float *block, *packed;                  /* my rows: (n, n_column), and the same cut into the ranks' columns */
     int *sent, *sent_at, *taken, *taken_at; /* elements, per rank */
 } transposition;
 
+/* Counted from the first column that anyone takes. */
 static bt_range columns_of(const transposition *t, size_t rank)
 {
-    return bt_partition(rank, t->n_rank, t->n_column);
+    return (bt_range){t->bounds[rank] - t->bounds[0], t->bounds[rank + 1] - t->bounds[0]};
 }
 
 static bt_status read_my_rows(const transposition *t, size_t row, bt_range mine)
 {
     const size_t n = mine.high - mine.low;
     bt_status status = bt_fault_point("array.columns");
-    if (status == BT_OK) status = bt_array_read(t->array, t->slab, row + mine.low, n, 0, t->n_column, BT_F32, t->block);
+    if (status == BT_OK)
+        status = bt_array_read(t->array, t->slab, row + mine.low, n, t->bounds[0], t->n_column, BT_F32, t->block);
     if (status != BT_OK) return status;
     float *to = t->packed;
     for (size_t rank = 0; rank < t->n_rank; ++rank) {
@@ -261,11 +265,15 @@ cleanup:
 }
 
 /* Rows per round: no rank reads, sends or receives more than `most` elements (or one row of its own). */
-static size_t rows_per_round(size_t n_rank, size_t n_column, size_t most)
+static size_t rows_per_round(const transposition *t, size_t most)
 {
-    const size_t widest = (n_column + n_rank - 1) / n_rank; /* columns of a rank */
-    const size_t read = most / (n_column ? n_column : 1), kept = most / (widest ? widest : 1);
-    const size_t n_row = (read ? read : 1) * n_rank;
+    size_t widest = 0; /* columns of a rank */
+    for (size_t rank = 0; rank < t->n_rank; ++rank) {
+        const bt_range columns = columns_of(t, rank);
+        if (columns.high - columns.low > widest) widest = columns.high - columns.low;
+    }
+    const size_t read = most / (t->n_column ? t->n_column : 1), kept = most / (widest ? widest : 1);
+    const size_t n_row = (read ? read : 1) * t->n_rank;
     return n_row < kept ? n_row : kept ? kept : 1;
 }
 
@@ -274,7 +282,7 @@ static bt_status transpose(transposition *t, size_t n_row, float *out)
     enum { MOST = 1 << 22 }; /* elements, 16 MiB */
     bt_status status = BT_OK;
     const bt_range mine = columns_of(t, (size_t)bt_comm_rank(t->comm));
-    size_t round = rows_per_round(t->n_rank, t->n_column, MOST);
+    size_t round = rows_per_round(t, MOST);
     if (round > n_row) round = n_row;
     const size_t share = (round + t->n_rank - 1) / t->n_rank * t->n_column;
     if (share > INT32_MAX)
@@ -298,21 +306,42 @@ cleanup:
     return status;
 }
 
-bt_status bt_array_read_columns(const bt_array *array, const bt_comm *comm, size_t slab, float *out)
+bt_status bt_array_read_spans(const bt_array *array, const bt_comm *comm, size_t slab, const size_t *bounds, float *out)
 {
     bt_status status = BT_OK;
     size_t extent[3];
-    const size_t n_rank = comm ? (size_t)bt_comm_size(comm) : 1;
+    const size_t n_rank = comm ? (size_t)bt_comm_size(comm) : 1, me = comm ? (size_t)bt_comm_rank(comm) : 0;
+    const size_t n_mine = bounds[me + 1] - bounds[me];
     BT_CHECK(array->rank <= 3, BT_ERR_INPUT, "%s: expected at most 3 axes, found %d", array->spec, array->rank);
     view_of(array, extent);
-    if (n_rank == 1) return bt_array_read(array, slab, 0, extent[1], 0, extent[2], BT_F32, out);
-    const bt_range mine = bt_partition((size_t)bt_comm_rank(comm), n_rank, extent[2]);
+    if (n_rank == 1) return bt_array_read(array, slab, 0, extent[1], bounds[0], n_mine, BT_F32, out);
     if (array->npy && bt_npy_describe(array->npy).fortran) { /* columns lie together in the file */
-        status = bt_array_read(array, slab, 0, extent[1], mine.low, mine.high - mine.low, BT_F32, out);
+        status = bt_array_read(array, slab, 0, extent[1], bounds[me], n_mine, BT_F32, out);
         return bt_agree(comm, status);
     }
-    transposition t = {.array = array, .comm = comm, .n_rank = n_rank, .slab = slab, .n_column = extent[2]};
+    transposition t = {.array = array,
+                       .comm = comm,
+                       .bounds = bounds,
+                       .n_rank = n_rank,
+                       .slab = slab,
+                       .n_column = bounds[n_rank] - bounds[0]};
     status = transpose(&t, extent[1], out);
 cleanup:
+    return status;
+}
+
+bt_status bt_array_read_columns(const bt_array *array, const bt_comm *comm, size_t slab, float *out)
+{
+    bt_status status = BT_OK;
+    const size_t n_rank = comm ? (size_t)bt_comm_size(comm) : 1;
+    const size_t n_column = bt_array_extent(array, array->rank >= 3 ? 2 : 1);
+    size_t *bounds = bt_calloc(n_rank + 1, sizeof *bounds);
+    status = bounds ? BT_OK : BT_ERR_MEMORY;
+    if (comm) status = bt_agree(comm, status);
+    if (status != BT_OK) goto cleanup;
+    for (size_t rank = 0; rank < n_rank; ++rank) bounds[rank + 1] = bt_partition(rank, n_rank, n_column).high;
+    BT_TRY(bt_array_read_spans(array, comm, slab, bounds, out));
+cleanup:
+    bt_free(bounds);
     return status;
 }

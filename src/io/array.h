@@ -35,6 +35,9 @@ bt_status bt_array_read(const bt_array *array, size_t slab, size_t row, size_t n
  * at scale. My columns: this rank's bt_partition of the last axis. out (n_row, n_mine) float32; the same values on any
  * number of ranks. A failure on one rank is everyone's. */
 bt_status bt_array_read_columns(const bt_array *array, const bt_comm *comm, size_t slab, float *out) BT_MUST_CHECK;
+/* The same for other shares: rank r gets the columns [bounds[r], bounds[r + 1]), ascending and within the array. */
+bt_status bt_array_read_spans(const bt_array *array, const bt_comm *comm, size_t slab, const size_t *bounds,
+                              float *out) BT_MUST_CHECK;
 
 /* Whole array, C order, as doubles, be it of integers or floats; *out allocated; shape 1 beyond the rank. One rank. */
 bt_status bt_array_read_all(const char *spec, int *rank, size_t shape[BT_ARRAY_RANK], double **out) BT_MUST_CHECK;
@@ -42,5 +45,11 @@ bt_status bt_array_read_all(const char *spec, int *rank, size_t shape[BT_ARRAY_R
 /* Writes PATH.npy version 1.0, little endian, C order; type BT_F32, BT_F64 or BT_I32. On failure the file is removed.
  */
 bt_status bt_npy_write(const char *path, bt_dtype type, int rank, const size_t *shape, const void *data) BT_MUST_CHECK;
+
+/* The same in pieces, for arrays larger than memory: a file of zeros of the full size, then n elements from number
+ * `first` on in C order, given with the same type and shape. Processes may fill different elements at once. */
+bt_status bt_npy_reserve(const char *path, bt_dtype type, int rank, const size_t *shape) BT_MUST_CHECK;
+bt_status bt_npy_fill(const char *path, bt_dtype type, int rank, const size_t *shape, size_t first, size_t n,
+                      const void *data) BT_MUST_CHECK;
 
 #endif

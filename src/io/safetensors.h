@@ -42,4 +42,12 @@ typedef struct {
 } bt_tensor;
 bt_status bt_safetensors_write(const char *path, const bt_tensor *tensors, size_t n) BT_MUST_CHECK;
 
+/* The same, one tensor in memory at a time: `data` is not looked at, `give` fills all elements of tensor `index`. */
+typedef struct {
+    bt_status (*give)(void *context, size_t index, float *out);
+    void *context;
+} bt_tensor_source;
+bt_status bt_safetensors_write_from(const char *path, const bt_tensor *tensors, size_t n,
+                                    bt_tensor_source source) BT_MUST_CHECK;
+
 #endif

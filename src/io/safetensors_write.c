@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "base/text.h"
 #include "io/elements.h"
 #include "io/json.h"
@@ -44,33 +45,64 @@ cleanup:
     return status;
 }
 
-static bool write_data(FILE *file, const bt_tensor *tensors, size_t n)
+static size_t bytes_of(const bt_tensor *tensor)
 {
-    bool written = true;
-    for (size_t i = 0; written && i < n; ++i) {
-        size_t bytes;
-        (void)!bt_elements_span(tensors[i].rank, tensors[i].shape, sizeof(float), &bytes);
-        written = bytes == 0 || fwrite(tensors[i].data, 1, bytes, file) == bytes;
-    }
-    return written;
+    size_t bytes = 0;
+    (void)!bt_elements_span(tensor->rank, tensor->shape, sizeof(float), &bytes); /* as when the header was made */
+    return bytes;
 }
 
-bt_status bt_safetensors_write(const char *path, const bt_tensor *tensors, size_t n)
+static bt_status write_bytes(FILE *file, const char *path, const void *data, size_t size)
+{
+    errno = 0;
+    if (size == 0 || fwrite(data, 1, size, file) == size) return BT_OK;
+    return bt_fail(BT_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+static bt_status write_tensors(FILE *file, const char *path, const bt_tensor *tensors, size_t n,
+                               const bt_tensor_source *source)
+{
+    bt_status status = BT_OK;
+    float *data = NULL;
+    for (size_t i = 0; i < n; ++i) {
+        const size_t bytes = bytes_of(&tensors[i]);
+        if (source) {
+            BT_ALLOC(data, bytes / sizeof *data);
+            BT_TRY(source->give(source->context, i, data));
+        }
+        BT_TRY(write_bytes(file, path, source ? data : tensors[i].data, bytes));
+        bt_free(data);
+        data = NULL;
+    }
+cleanup:
+    bt_free(data);
+    return status;
+}
+
+static bt_status write_file(const char *path, const bt_tensor *tensors, size_t n, const bt_tensor_source *source)
 {
     bt_status status = BT_OK;
     bt_text header = {0};
+    FILE *file = NULL;
     BT_TRY(make_header(tensors, n, &header));
-    FILE *const file = fopen(path, "wb");
+    file = fopen(path, "wb");
     BT_CHECK(file, BT_ERR_FILE, "%s: cannot be created: %s", path, strerror(errno));
-    errno = 0;
-    const bool written = fwrite(header.data, 1, header.length, file) == header.length && write_data(file, tensors, n);
-    const int error = errno;
-    const bool closed = fclose(file) == 0;
-    status = written && closed
-                 ? BT_OK
-                 : bt_fail(BT_ERR_FILE, "%s: cannot be written: %s", path, strerror(error ? error : errno));
+    status = write_bytes(file, path, header.data, header.length);
+    if (status == BT_OK) status = write_tensors(file, path, tensors, n, source);
+    if (fclose(file) != 0 && status == BT_OK)
+        status = bt_fail(BT_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
     if (status != BT_OK) (void)unlink(path);
 cleanup:
     bt_text_clear(&header);
     return status;
+}
+
+bt_status bt_safetensors_write(const char *path, const bt_tensor *tensors, size_t n)
+{
+    return write_file(path, tensors, n, NULL);
+}
+
+bt_status bt_safetensors_write_from(const char *path, const bt_tensor *tensors, size_t n, bt_tensor_source source)
+{
+    return write_file(path, tensors, n, &source);
 }

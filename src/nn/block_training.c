@@ -41,6 +41,32 @@ static bt_status dlinear(const bt_block_training *b, size_t weight, size_t bias,
                               bt_gradient_join(b->gradients, bias, joined));
 }
 
+/* Keys and values in one product, or apart when only one of them has gradients (LoRA). */
+static bt_status dkeys_values(const bt_block_training *b, bt_matrix x, bt_matrix dy, bt_matrix dx)
+{
+    bt_status status = BT_OK;
+    const size_t weight = b->rows.key_weight, bias = b->rows.key_bias, hidden = b->spec.hidden;
+    const bool key = bt_gradient_matrix(b->gradients, weight).buffer;
+    if (key == (bool)bt_gradient_matrix(b->gradients, weight + 1).buffer)
+        return dlinear(b, weight, bias, 2, x, dy, 1, dx);
+    for (size_t i = 0; i < 2; ++i)
+        BT_TRY(dlinear(b, weight + i, bias + i, 1, x, bt_matrix_part(dy, 0, i * hidden, dy.rows, hidden), 1, dx));
+cleanup:
+    return status;
+}
+
+static bt_status hand_on(const bt_block_training *b)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    const size_t weights[] = {rows->query_weight, rows->key_weight, rows->key_weight + 1,
+                              rows->out_weight,   rows->up_weight,  rows->down_weight};
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; ++i)
+        BT_TRY(bt_gradients_hand_on(b->gradients, weights[i]));
+cleanup:
+    return status;
+}
+
 static bt_status norm(const bt_block_training *b, size_t scale, size_t shift, bt_matrix x, bt_matrix y)
 {
     return bt_layer_norm(b->device, x, (bt_matrix){0}, bt_parameter_matrix(b->parameters, scale),
@@ -81,7 +107,7 @@ cleanup:
 }
 
 bt_status bt_block_backward(const bt_block_training *b, bt_matrix x, bt_sequences sequences, const bt_matrix *kept,
-                            const bt_matrix *work, bt_matrix d)
+                            const bt_matrix *work, bt_matrix d, bool last)
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
@@ -105,8 +131,10 @@ bt_status bt_block_backward(const bt_block_training *b, bt_matrix x, bt_sequence
     BT_TRY(dlinear(b, rows->out_weight, rows->out_bias, 1, context, d, 0, dcontext)); /* dc = Wo' ds */
     BT_TRY(bt_attention_backward(b->device, &attention, query, sequences, key, value, sequences, dcontext, dquery, dkey,
                                  dvalue, work[BT_WORK_SCORES]));
-    BT_TRY(dlinear(b, rows->key_weight, rows->key_bias, 2, x, dkey_value, 1, d)); /* dx = ds + Wkv' dkv */
-    BT_TRY(dlinear(b, rows->query_weight, rows->query_bias, 1, x, dquery, 1, d)); /* dx += Wq' dq */
+    const bt_matrix dx = last ? (bt_matrix){0} : d;
+    BT_TRY(dkeys_values(b, x, dkey_value, dx));                                    /* dx = ds + Wkv' dkv */
+    BT_TRY(dlinear(b, rows->query_weight, rows->query_bias, 1, x, dquery, 1, dx)); /* dx += Wq' dq */
+    BT_TRY(hand_on(b));
 cleanup:
     return status;
 }

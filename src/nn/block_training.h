@@ -9,6 +9,7 @@
 #include "nn/gradients.h"
 #include "nn/parameters.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A block's parameters; borrowed. */
@@ -50,8 +51,9 @@ void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t longes
 /* x (n, hidden) is read, out (n, hidden) written; both are kept by the caller. */
 bt_status bt_block_forward(const bt_block_training *block, bt_matrix x, bt_sequences sequences, const bt_matrix *kept,
                            const bt_matrix *work, bt_matrix out) BT_MUST_CHECK;
-/* d (n, hidden): gradient of out on entry, of x on return. Gradients of parameters are added to. */
+/* d (n, hidden): gradient of out on entry; on return that of x, or when nothing below is trained (`last`) of no use.
+ * Gradients of parameters are added to. */
 bt_status bt_block_backward(const bt_block_training *block, bt_matrix x, bt_sequences sequences, const bt_matrix *kept,
-                            const bt_matrix *work, bt_matrix d) BT_MUST_CHECK;
+                            const bt_matrix *work, bt_matrix d, bool last) BT_MUST_CHECK;
 
 #endif

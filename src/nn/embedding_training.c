@@ -91,11 +91,11 @@ cleanup:
 }
 
 bt_status bt_embedding_backward(bt_embedding_training *e, bt_matrix frames, bt_sequences sequences,
-                                const bt_matrix *kept, const bt_matrix *work, bt_matrix d)
+                                const bt_matrix *kept, const bt_matrix *work, bt_matrix d, bt_matrix dframes)
 {
     bt_status status = BT_OK;
     const bt_embedding_rows *const rows = &e->rows;
-    const bt_matrix none = {0}, normed = kept[BT_KEPT_NORMED], projected = kept[BT_KEPT_PROJECTED];
+    const bt_matrix normed = kept[BT_KEPT_NORMED], projected = kept[BT_KEPT_PROJECTED];
     const bt_matrix position = kept[BT_KEPT_POSITION], embedded = kept[BT_KEPT_EMBEDDED];
     const bt_matrix dposition = work[BT_WORK_DPOSITION], dprojected = work[BT_WORK_DPROJECTED];
     const bt_matrix dnormed = work[BT_WORK_DNORMED];
@@ -109,7 +109,7 @@ bt_status bt_embedding_backward(bt_embedding_training *e, bt_matrix frames, bt_s
     BT_TRY(bt_matrix_add(e->device, dprojected, d, dprojected));       /* dp = ds + convolution'(dc) */
     BT_TRY(bt_linear_backward(e->device, normed, value(e, rows->project_weight), dprojected, 0, dnormed,
                               gradient(e, rows->project_weight), gradient(e, rows->project_bias))); /* dn = W' dp */
-    BT_TRY(bt_layer_norm_backward(e->device, frames, value(e, rows->frame_scale), e->spec.epsilon, dnormed, none,
+    BT_TRY(bt_layer_norm_backward(e->device, frames, value(e, rows->frame_scale), e->spec.epsilon, dnormed, dframes,
                                   gradient(e, rows->frame_scale), gradient(e, rows->frame_shift)));
 cleanup:
     return status;

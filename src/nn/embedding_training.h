@@ -1,5 +1,5 @@
 /* Feature projection, positional convolution and norm in training: forward with what its adjoint needs kept, and the
- * adjoint, which ends at the frames (the convolutional stack is frozen). */
+ * adjoint. */
 #ifndef BT_NN_EMBEDDING_TRAINING_H
 #define BT_NN_EMBEDDING_TRAINING_H
 
@@ -42,8 +42,10 @@ void bt_embedding_training_destroy(bt_embedding_training **embedding);
 /* frames (n, channels) are read, out (n, hidden) written; frames are kept by the caller. */
 bt_status bt_embedding_forward(bt_embedding_training *embedding, bt_matrix frames, bt_sequences sequences,
                                const bt_matrix *kept, const bt_matrix *work, bt_matrix out) BT_MUST_CHECK;
-/* d (n, hidden): gradient of out; overwritten. */
+/* d (n, hidden): gradient of out; overwritten. dframes (n, channels), or without buffer when the front end is frozen.
+ */
 bt_status bt_embedding_backward(bt_embedding_training *embedding, bt_matrix frames, bt_sequences sequences,
-                                const bt_matrix *kept, const bt_matrix *work, bt_matrix d) BT_MUST_CHECK;
+                                const bt_matrix *kept, const bt_matrix *work, bt_matrix d,
+                                bt_matrix dframes) BT_MUST_CHECK;
 
 #endif

@@ -2,9 +2,9 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "device/backward.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -181,9 +181,8 @@ static bt_status say(const complaints *c, const char *folder)
                    or_none(&c->unused));
 }
 
-/* sources (table->n): index of every row's tensor, SIZE_MAX for derived rows. */
-static bt_status match(const bt_parameters *table, const bt_checkpoint *checkpoint, const bt_parameter_names *names,
-                       size_t *sources)
+bt_status bt_parameters_match(const bt_parameters *table, const bt_checkpoint *checkpoint,
+                              const bt_parameter_names *names, size_t *sources)
 {
     bt_status status = BT_OK;
     complaints c = {0};
@@ -218,47 +217,44 @@ cleanup:
     return status;
 }
 
-/* w (n, k) = g (k) v / |v| per column; v is overwritten. */
-static bt_status normalise_columns(const char *name, const float *g, float *v, size_t n, size_t k)
+/* Rows of all but the last axis, columns of the last. */
+static bt_matrix by_last_axis(const bt_parameters *table, size_t index)
 {
-    for (size_t j = 0; j < k; ++j) {
-        double squares = 0;
-        for (size_t i = 0; i < n; ++i) squares += (double)v[i * k + j] * (double)v[i * k + j];
-        if (squares == 0)
-            return bt_fail(BT_ERR_INPUT,
-                           "%s: the direction of kernel element %zu is all zeros; weight norm needs a direction", name,
-                           j);
-        const double factor = (double)g[j] / sqrt(squares);
-        for (size_t i = 0; i < n; ++i) v[i * k + j] = (float)(factor * (double)v[i * k + j]);
-    }
-    return BT_OK;
+    bt_matrix matrix = bt_parameter_matrix(table, index);
+    const bt_parameter *const row = &table->rows[index];
+    matrix.columns = matrix.stride = row->shape[row->rank - 1];
+    matrix.rows = row->count / matrix.columns;
+    return matrix;
 }
 
-static bt_status derive_row(bt_parameters *table, const bt_parameter *row)
+static bt_status derive_row(bt_parameters *table, size_t index, bt_device *device)
 {
     bt_status status = BT_OK;
-    float *g = NULL, *v = NULL;
-    const bt_parameter *const size = &table->rows[row->from[0]], *const direction = &table->rows[row->from[1]];
-    const size_t k = row->shape[row->rank - 1];
-    assert(size->count == k && direction->count == row->count);
-    BT_ALLOC(g, k);
-    BT_ALLOC(v, row->count);
-    BT_TRY(bt_buffer_read(table->values, size->offset, g, k));
-    BT_TRY(bt_buffer_read(table->values, direction->offset, v, row->count));
-    BT_TRY(normalise_columns(direction->name, g, v, row->count / k, k));
-    BT_TRY(bt_buffer_write(table->values, row->offset, v, row->count));
+    const bt_parameter *const row = &table->rows[index];
+    const bt_matrix w = bt_parameter_matrix(table, index);
+    switch (row->derivation) {
+    case BT_DERIVED_NOT: break;
+    case BT_DERIVED_WEIGHT_NORM:
+        BT_TRY(bt_weight_norm_forward(device, by_last_axis(table, row->from[0]), by_last_axis(table, row->from[1]),
+                                      by_last_axis(table, index)));
+        break;
+    case BT_DERIVED_LORA:
+        BT_TRY(bt_matrix_copy(device, bt_parameter_matrix(table, row->from[0]), w));
+        BT_TRY(bt_product(device, BT_PLAIN, BT_PLAIN, row->scale, bt_parameter_matrix(table, row->from[2]),
+                          bt_parameter_matrix(table, row->from[1]), 1, w)); /* W = W0 + scale B A */
+        break;
+    }
 cleanup:
-    bt_free(g);
-    bt_free(v);
     return status;
 }
 
-bt_status bt_parameters_derive(bt_parameters *table)
+bt_status bt_parameters_derive(bt_parameters *table, bt_device *device)
 {
     bt_status status = BT_OK;
-    for (size_t i = 0; i < table->n; ++i)
-        if (table->rows[i].derivation != BT_DERIVED_NOT) BT_TRY(derive_row(table, &table->rows[i]));
-cleanup:
+    for (size_t i = 0; i < table->n && status == BT_OK; ++i) {
+        status = derive_row(table, i, device);
+        if (status != BT_OK) bt_fail_prefix(status, "%s", table->rows[i].name);
+    }
     return status;
 }
 
@@ -268,11 +264,11 @@ bt_status bt_parameters_load(bt_parameters *table, bt_device *device, const bt_c
     bt_status status = BT_OK;
     size_t *sources = NULL;
     BT_ALLOC(sources, table->n);
-    BT_TRY(match(table, checkpoint, names, sources));
+    BT_TRY(bt_parameters_match(table, checkpoint, names, sources));
     BT_TRY(bt_buffer_create(device, BT_F32, table->n_value, &table->values));
     for (size_t i = 0; i < table->n; ++i)
         if (sources[i] != SIZE_MAX) BT_TRY(read_row(table, checkpoint, &table->rows[i], sources[i]));
-    BT_TRY(bt_parameters_derive(table));
+    BT_TRY(bt_parameters_derive(table, device));
 cleanup:
     bt_free(sources);
     return status;

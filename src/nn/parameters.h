@@ -17,8 +17,12 @@ typedef enum { BT_ROLE_BACKBONE, BT_ROLE_HEAD, BT_ROLE_ADAPTER, BT_ROLE_FROZEN }
 
 typedef enum {
     BT_DERIVED_NOT,
-    BT_DERIVED_WEIGHT_NORM /* W[:, :, k] = g[k] v[:, :, k] / |v[:, :, k]|; Salimans & Kingma 2016, over the last axis */
+    BT_DERIVED_WEIGHT_NORM, /* W[:, :, k] = g[k] v[:, :, k] / |v[:, :, k]|; Salimans & Kingma 2016, over the last axis
+                             */
+    BT_DERIVED_LORA         /* W = W0 + scale B A; Hu et al. 2022, nn/lora.h */
 } bt_derivation;
+
+enum { BT_DERIVED_FROM = 3 };
 
 typedef struct {
     const char *name;     /* as the library's own class names it; the table keeps a copy */
@@ -27,10 +31,12 @@ typedef struct {
     size_t shape[BT_TENSOR_RANK];
     bt_role role;
     bool trainable, decay;
-    bt_derivation derivation; /* a derived row is in no checkpoint */
-    size_t from[2];           /* rows that it is derived from: weight norm g, v */
-    int owner;                /* rank that owns the optimiser state; 0 until shared out */
-    size_t offset, count;     /* of the values; filled by bt_parameters_add */
+    bt_derivation derivation;     /* a derived row is in no checkpoint */
+    size_t from[BT_DERIVED_FROM]; /* rows that it is derived from: weight norm g, v; LoRA W0, A, B */
+    double scale;                 /* of LoRA's product */
+    int stage;            /* backward works through one stage after the other: derived rows of different stages share
+                             memory for their gradients */
+    size_t offset, count; /* of the values; filled by bt_parameters_add */
 } bt_parameter;
 
 /* Zero-initialise. */
@@ -59,11 +65,14 @@ typedef struct {
     size_t n_unused;
 } bt_parameter_names;
 
+/* sources (table->n): index of the checkpoint's tensor of every row, SIZE_MAX for derived rows. Errors as below. */
+bt_status bt_parameters_match(const bt_parameters *table, const bt_checkpoint *checkpoint,
+                              const bt_parameter_names *names, size_t *sources) BT_MUST_CHECK;
 /* Reads all rows and computes the derived ones. Errors: BT_ERR_INPUT that lists every missing, misshapen and unused
  * tensor. */
 bt_status bt_parameters_load(bt_parameters *table, bt_device *device, const bt_checkpoint *checkpoint,
                              const bt_parameter_names *names) BT_MUST_CHECK;
 /* The derived rows again, after the rows that they are derived from changed. */
-bt_status bt_parameters_derive(bt_parameters *table) BT_MUST_CHECK;
+bt_status bt_parameters_derive(bt_parameters *table, bt_device *device) BT_MUST_CHECK;
 
 #endif

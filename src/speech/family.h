@@ -6,6 +6,7 @@
 #include "device/device.h"
 #include "io/json.h"
 #include "nn/ragged.h"
+#include "speech/folder.h"
 #include "speech/model.h"
 #include "speech/training.h"
 
@@ -22,7 +23,8 @@ typedef struct {
 } bt_model_request;
 
 typedef struct {
-    const char *name; /* "model_type" of config.json */
+    const char *name;                                /* "model_type" of config.json */
+    bt_parameter_names (*names)(const char *folder); /* of its tensors in checkpoints */
     /* A model whose first member is a bt_model; fills facts.n_layer, n_hidden, minimum_samples, n_parameter. */
     bt_status (*open)(const bt_model_request *request, bt_model **out);
     void (*close)(bt_model *model); /* frees the model itself too */
@@ -41,7 +43,7 @@ typedef struct {
     bt_status (*training_create)(bt_model *model, const bt_training_options *options, bt_training **out);
     void (*training_destroy)(bt_training *training); /* frees the training itself too */
     size_t (*training_bytes)(const bt_training *training, size_t n_sequence, size_t n_frame);
-    bt_status (*training_forward)(bt_training *training, const float *frames);
+    bt_status (*training_forward)(bt_training *training, const float *input); /* frames, or samples */
     bt_status (*training_backward)(bt_training *training);
 } bt_family;
 
@@ -49,23 +51,29 @@ typedef struct {
 struct bt_model {
     const bt_family *family;
     bt_device *device; /* borrowed */
+    char *folder;      /* that it was read from */
+    bt_identity identity;
     bt_model_facts facts;
-    char *name, *origin;
+    const bt_parameters *parameters; /* as read; filled by `open` */
 };
 
 /* What all families' trainings begin with. */
 struct bt_training {
-    bt_model *model; /* borrowed */
-    bt_parameters *parameters;
+    bt_model *model;           /* borrowed */
+    bt_parameters *parameters; /* the training's own; rows 0 .. model->parameters->n are the model's, in its order */
     bt_gradients gradients;
     size_t *layers; /* (n_layer) */
     size_t n_layer;
-    bool recompute;
+    bool recompute, train_front_end;
     bt_gradients_ready ready;
-    bt_ragged frames;            /* sequences of the latest forward */
+    bt_ragged frames, samples;   /* sequences of the latest forward; samples with train_front_end only */
     bt_matrix *states, *dstates; /* (n_layer) after forward */
     bool waits;                  /* forward was, backward was not */
 };
+
+/* Which linear maps get adapters; BT_ERR_USAGE for a name that is none or comes twice. */
+enum { BT_LORA_QUERY, BT_LORA_KEY, BT_LORA_VALUE, BT_LORA_OUT, BT_LORA_UP, BT_LORA_DOWN, BT_LORA_TARGETS };
+bt_status bt_lora_targets(const bt_lora_options *options, bool targets[BT_LORA_TARGETS]) BT_MUST_CHECK;
 
 /* BT_ERR_USAGE unless the layers are the model's and ascend; BT_ERR_INPUT for a sequence that gives no frame. */
 bt_status bt_model_check_layers(const bt_model *model, const size_t *layers, size_t n_layer) BT_MUST_CHECK;

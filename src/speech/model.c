@@ -31,19 +31,6 @@ cleanup:
     return status;
 }
 
-/* Reads FOLDER/NAME when it is there; *out = NULL when it is not. */
-static bt_status read_optional(const char *folder, const char *name, bt_json **out)
-{
-    bt_status status = BT_OK;
-    char *const path = bt_path_join(folder, name);
-    *out = NULL;
-    if (!path) return BT_ERR_MEMORY;
-    if (bt_path_exists(path)) BT_TRY(bt_json_read(path, out));
-cleanup:
-    bt_free(path);
-    return status;
-}
-
 /* Without preprocessor_config.json the defaults of Wav2Vec2FeatureExtractor hold, as in transformers. */
 static bt_status read_preprocessor(bt_model_request *request)
 {
@@ -51,7 +38,7 @@ static bt_status read_preprocessor(bt_model_request *request)
     bt_json *json = NULL;
     int64_t rate = 16000;
     request->normalise = true;
-    BT_TRY(read_optional(request->folder, "preprocessor_config.json", &json));
+    BT_TRY(bt_folder_read(request->folder, "preprocessor_config.json", &json));
     if (!json) {
         bt_log_warn("%s: no preprocessor_config.json; taking 16000 Hz and do_normalize=true", request->folder);
     } else {
@@ -67,21 +54,23 @@ cleanup:
     return status;
 }
 
-/* braintune.json says what a model that we made is; others are pretrained ones of this folder's name. */
-static bt_status read_identity(const char *folder, bt_model *model)
+static bt_status identify(const char *folder, bt_model *model)
 {
     bt_status status = BT_OK;
-    bt_json *json = NULL;
-    BT_TRY(read_optional(folder, "braintune.json", &json));
-    if (json && bt_json_has(json, "name")) BT_TRY(bt_json_text(json, "name", &model->name));
-    if (json && bt_json_has(json, "origin")) BT_TRY(bt_json_text(json, "origin", &model->origin));
-    if (!model->name) model->name = bt_path_stem(folder);
-    if (!model->origin) model->origin = bt_strdup("pretrained");
-    BT_CHECK(model->name && model->origin, BT_ERR_MEMORY, "%s: out of memory", folder);
-    model->facts.name = model->name;
-    model->facts.origin = model->origin;
+    bt_model_facts *const facts = &model->facts;
+    model->folder = bt_strdup(folder);
+    BT_CHECK(model->folder, BT_ERR_MEMORY, "%s: out of memory", folder);
+    BT_TRY(bt_identity_read(folder, &model->identity));
+    const bt_model_identity said = bt_identity_view(&model->identity);
+    facts->name = said.name;
+    facts->origin = said.origin;
+    facts->objective = said.objective;
+    facts->target = said.target;
+    facts->tuned_subject = said.tuned_subject;
+    facts->epoch = said.epoch;
+    facts->base = said.base;
+    facts->seed = said.seed;
 cleanup:
-    bt_json_close(&json);
     return status;
 }
 
@@ -124,7 +113,7 @@ bt_status bt_model_open(const char *folder, bt_device *device, bt_model **out)
     model->facts.family = family->name;
     model->facts.rate = request.rate;
     model->facts.normalise = request.normalise;
-    BT_TRY(read_identity(folder, model));
+    BT_TRY(identify(folder, model));
     *out = model;
     model = NULL;
 cleanup:
@@ -136,8 +125,8 @@ cleanup:
 void bt_model_close(bt_model **model)
 {
     if (!*model) return;
-    bt_free((*model)->name);
-    bt_free((*model)->origin);
+    bt_free((*model)->folder);
+    bt_identity_clear(&(*model)->identity);
     (*model)->family->close(*model);
     *model = NULL;
 }
@@ -148,6 +137,11 @@ void bt_model_close(bt_model **model)
 bt_model_facts bt_model_describe(const bt_model *model)
 {
     return model->facts;
+}
+
+void bt_model_set_normalise(bt_model *model, bool normalise)
+{
+    model->facts.normalise = normalise;
 }
 
 size_t bt_model_frames(const bt_model *model, size_t n_sample)
@@ -172,7 +166,7 @@ bt_status bt_model_check_layers(const bt_model *model, const size_t *layers, siz
 {
     for (size_t i = 0; i < n_layer; ++i) {
         if (layers[i] >= model->facts.n_layer)
-            return bt_fail(BT_ERR_USAGE, "layer %zu: model %s has layers 0 to %zu", layers[i], model->name,
+            return bt_fail(BT_ERR_USAGE, "layer %zu: model %s has layers 0 to %zu", layers[i], model->facts.name,
                            model->facts.n_layer - 1);
         if (i > 0 && layers[i] <= layers[i - 1])
             return bt_fail(BT_ERR_USAGE, "layers: %zu behind %zu; expected ascending layers", layers[i], layers[i - 1]);
@@ -186,7 +180,7 @@ bt_status bt_model_check_sequences(const bt_model *model, const size_t *offsets,
         if (offsets[s + 1] - offsets[s] < model->facts.minimum_samples)
             return bt_fail(BT_ERR_INPUT,
                            "sequence %zu has %zu samples; model %s needs at least %zu (%.4f s) for one frame", s,
-                           offsets[s + 1] - offsets[s], model->name, model->facts.minimum_samples,
+                           offsets[s + 1] - offsets[s], model->facts.name, model->facts.minimum_samples,
                            (double)model->facts.minimum_samples / (double)model->facts.rate);
     return BT_OK;
 }

@@ -12,11 +12,24 @@
 
 typedef struct bt_model bt_model;
 
+/* What braintune.json says of a model that we made. Texts: NULL or empty where there is nothing to say. */
+typedef struct {
+    const char *name;          /* short, for tables and figures */
+    const char *origin;        /* "random initialisation", "simulated pre-training", "brain-tuned" */
+    const char *objective;     /* "untrained", "pretrained", "brain", "random", "file" */
+    const char *target;        /* what objective "file" was trained on */
+    const char *tuned_subject; /* whose responses it was tuned on */
+    const char *epoch;         /* "best", "last" or a number */
+    const char *base;          /* name of the model that tuning began with */
+    int64_t seed;              /* -1: none */
+} bt_model_identity;
+
+/* The identity with its defaults: without braintune.json the name is the folder's, the origin "pretrained"; without an
+ * objective it is "untrained" for a random initialisation, else "pretrained". Other texts are "" when not said. */
 typedef struct {
     const char *family; /* "wav2vec2" */
-    const char *name;   /* the folder's base name, or "name" of its braintune.json */
-    const char
-        *origin;    /* "pretrained", or what braintune.json says: "random initialisation", "simulated pre-training" */
+    const char *name, *origin, *objective, *target, *tuned_subject, *epoch, *base;
+    int64_t seed;   /* -1: none */
     size_t n_layer; /* hidden states: layer_00 (the encoder's input embedding) and one per block */
     size_t n_hidden;
     int rate;               /* Hz of the input, 16000 */
@@ -32,6 +45,8 @@ typedef enum { BT_POOL_NONE, BT_POOL_LAST, BT_POOL_MEAN } bt_pool;
 bt_status bt_model_open(const char *folder, bt_device *device, bt_model **out) BT_MUST_CHECK;
 void bt_model_close(bt_model **model);
 bt_model_facts bt_model_describe(const bt_model *model);
+/* Whether inputs are normalised here, as facts.normalise says unless told: false for who has done so already. */
+void bt_model_set_normalise(bt_model *model, bool normalise);
 size_t bt_model_frames(const bt_model *model, size_t n_sample); /* frames that n_sample samples give */
 double bt_model_flops(const bt_model *model, size_t n_sample);  /* forward, one sequence */
 double bt_model_frame_time(const bt_model *model,
@@ -54,8 +69,8 @@ typedef struct {
 } bt_model_random;
 
 bt_model_random bt_model_tiny(void);
-/* Writes config.json, preprocessor_config.json, model.safetensors, braintune.json (name, origin) into an existing
- * folder, in the Hugging Face layout of Wav2Vec2Model. */
+/* Writes config.json, preprocessor_config.json, model.safetensors, braintune.json into an existing folder, in the
+ * Hugging Face layout of Wav2Vec2Model. */
 bt_status bt_model_write_random(const char *folder, const bt_model_random *random) BT_MUST_CHECK;
 
 #endif

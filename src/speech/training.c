@@ -5,6 +5,7 @@
 #include "speech/family.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 static bt_status fill(bt_training *t, bt_model *model, const bt_training_options *options)
@@ -16,10 +17,33 @@ static bt_status fill(bt_training *t, bt_model *model, const bt_training_options
     memcpy(t->layers, options->layers, options->n_layer * sizeof *t->layers);
     t->n_layer = options->n_layer;
     t->recompute = options->recompute;
+    t->train_front_end = options->train_front_end;
     t->ready = options->ready;
     BT_TRY(bt_gradients_create(&t->gradients, model->device, t->parameters));
 cleanup:
     return status;
+}
+
+bt_training_options bt_training_defaults(void)
+{
+    return (bt_training_options){.trained_blocks = SIZE_MAX};
+}
+
+bt_status bt_lora_targets(const bt_lora_options *options, bool targets[BT_LORA_TARGETS])
+{
+    static const char *const names[BT_LORA_TARGETS] = {
+        [BT_LORA_QUERY] = "query", [BT_LORA_KEY] = "key", [BT_LORA_VALUE] = "value",
+        [BT_LORA_OUT] = "out",     [BT_LORA_UP] = "up",   [BT_LORA_DOWN] = "down"};
+    for (size_t i = 0; i < BT_LORA_TARGETS; ++i) targets[i] = false;
+    for (size_t t = 0; t < options->n_target; ++t) {
+        size_t i = 0;
+        while (i < BT_LORA_TARGETS && strcmp(names[i], options->targets[t])) ++i;
+        if (i == BT_LORA_TARGETS || targets[i])
+            return bt_fail(BT_ERR_USAGE, "LoRA target \"%s\" %s; expected some of query, key, value, out, up, down",
+                           options->targets[t], i < BT_LORA_TARGETS ? "comes twice" : "is unknown");
+        targets[i] = true;
+    }
+    return BT_OK;
 }
 
 bt_status bt_training_create(bt_model *model, const bt_training_options *options, bt_training **out)
@@ -28,7 +52,7 @@ bt_status bt_training_create(bt_model *model, const bt_training_options *options
     bt_training *training = NULL;
     *out = NULL;
     BT_CHECK(options->n_layer > 0, BT_ERR_USAGE, "training model %s: no layer to read; expected at least one",
-             model->name);
+             model->facts.name);
     BT_TRY(bt_model_check_layers(model, options->layers, options->n_layer));
     BT_TRY(model->family->training_create(model, options, &training));
     training->model = model;
@@ -46,6 +70,7 @@ void bt_training_destroy(bt_training **training)
     if (!t) return;
     bt_gradients_clear(&t->gradients);
     bt_ragged_clear(&t->frames);
+    bt_ragged_clear(&t->samples);
     bt_free(t->layers);
     bt_free(t->states);
     bt_free(t->dstates);
@@ -70,16 +95,43 @@ size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t 
     return training->model->family->training_bytes(training, n_sequence, n_frame);
 }
 
+/* Frames of the sequences whose samples are given, or which are frames themselves. */
+static bt_status take_sequences(bt_training *t, const size_t *offsets, size_t n_sequence)
+{
+    bt_status status = BT_OK;
+    BT_CHECK(n_sequence > 0, BT_ERR_INTERNAL, "forward in training: no sequence");
+    BT_TRY(bt_ragged_reset(&t->frames, n_sequence));
+    BT_TRY(bt_ragged_reset(&t->samples, n_sequence));
+    for (size_t s = 0; s < n_sequence; ++s) {
+        const size_t length = offsets[s + 1] - offsets[s];
+        const size_t n_frame = t->train_front_end ? bt_model_frames(t->model, length) : length;
+        BT_CHECK(n_frame > 0, BT_ERR_INTERNAL, "forward in training: sequence %zu has no frame", s);
+        bt_ragged_set(&t->frames, s, n_frame);
+        bt_ragged_set(&t->samples, s, t->train_front_end ? length : 0);
+    }
+cleanup:
+    return status;
+}
+
 bt_status bt_training_forward(bt_training *t, const float *frames, const size_t *offsets, size_t n_sequence)
 {
     bt_status status = BT_OK;
-    BT_TRY(bt_ragged_reset(&t->frames, n_sequence));
-    for (size_t s = 0; s < n_sequence; ++s) {
-        BT_CHECK(offsets[s + 1] > offsets[s], BT_ERR_INTERNAL, "bt_training_forward: sequence %zu has no frame", s);
-        bt_ragged_set(&t->frames, s, offsets[s + 1] - offsets[s]);
-    }
-    BT_CHECK(n_sequence > 0, BT_ERR_INTERNAL, "bt_training_forward: no sequence");
+    BT_CHECK(!t->train_front_end, BT_ERR_INTERNAL, "bt_training_forward: a front end in training wants samples");
+    BT_TRY(take_sequences(t, offsets, n_sequence));
     BT_TRY(t->model->family->training_forward(t, frames + offsets[0] * bt_model_frame_width(t->model)));
+    t->waits = true;
+cleanup:
+    return status;
+}
+
+bt_status bt_training_forward_samples(bt_training *t, const float *samples, const size_t *offsets, size_t n_sequence)
+{
+    bt_status status = BT_OK;
+    BT_CHECK(t->train_front_end, BT_ERR_INTERNAL,
+             "bt_training_forward_samples: a frozen front end's frames are wanted");
+    BT_TRY(bt_model_check_sequences(t->model, offsets, n_sequence));
+    BT_TRY(take_sequences(t, offsets, n_sequence));
+    BT_TRY(t->model->family->training_forward(t, samples + offsets[0]));
     t->waits = true;
 cleanup:
     return status;

@@ -147,7 +147,7 @@ static bt_status begin_root(bt_artefact *artefact, const bt_artefact_place *plac
     BT_TRY(prepare(artefact, place, recipe));
     BT_TRY(wait_for_lease(artefact));
     if (artefact->done) {
-        bt_log_info("%s: this result is there, nothing is computed", artefact->target);
+        if (!place->quiet) bt_log_info("%s: this result is there, nothing is computed", artefact->target);
         clean_after_others(artefact);
     } else
         BT_TRY(make_temporary(artefact));

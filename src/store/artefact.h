@@ -26,6 +26,7 @@ typedef struct {
     const char *suffix; /* ".h5" for a file, "" for a folder */
     bool folder;        /* the temporary is a folder that is made here */
     bool overwrite;
+    bool quiet; /* one of many that a stage needs: no line says that it is there */
 } bt_artefact_place;
 
 /* Collective. Root's recipe counts; the other ranks may pass NULL. Same recipe at the target: done. Another recipe, or

@@ -32,21 +32,9 @@ const bt_setting bt_common_settings[] = {
 };
 const size_t bt_common_settings_count = sizeof bt_common_settings / sizeof *bt_common_settings;
 
-static int ranks_on_node(const bt_comm *comm)
-{
-    MPI_Comm node;
-    int ranks = 1;
-    if (bt_comm_mpi(comm) == MPI_COMM_NULL ||
-        MPI_Comm_split_type(bt_comm_mpi(comm), MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node) != MPI_SUCCESS)
-        return 1;
-    (void)MPI_Comm_size(node, &ranks);
-    (void)MPI_Comm_free(&node);
-    return ranks;
-}
-
 double bt_memory_per_rank(const bt_stage_call *call)
 {
-    const double ranks = ranks_on_node(call->comm);
+    const double ranks = bt_comm_node_size(call->comm);
     return call->common->memory > 0 ? (double)call->common->memory : 0.8 * (double)bt_memory_available() / ranks;
 }
 

@@ -74,7 +74,8 @@ def features(program, scratch, sound, *folders):
 
 
 def load(folder):
-    _, info = Wav2Vec2Model.from_pretrained(folder, output_loading_info=True)
+    name = json.loads((Path(folder) / "config.json").read_text())["architectures"][0]
+    _, info = getattr(transformers, name).from_pretrained(folder, output_loading_info=True)
     print(f"load {folder}: missing {info['missing_keys']}, unexpected {info['unexpected_keys']}")
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
 

@@ -11,6 +11,9 @@ target)^2, with the front end frozen,
   head.weight, head.bias, target (n_sequence, N_TARGET), loss
   gradient.NAME         of the loss, NAME as torch.nn.utils.weight_norm spells it
   losses                of N_STEP steps of torch.optim.Adam: RATES, DECAY where the parameter has more than one axis
+front_end.safetensors: gradient.NAME of the front end's parameters for the same loss, when it is trained too
+lora.safetensors: for the same loss, with the adapters LORA of every block and nothing else trained, unmerged
+  NAME.lora_A.weight, NAME.lora_B.weight, gradient. of each, loss, scale
 setup (beside this file) makes the environment PEERS."""
 
 import argparse
@@ -99,21 +102,25 @@ def pooled_loss(model, head, inputs, target):
     return ((head(means) - target) ** 2).mean()
 
 
-def gradients(model, sounds, normalise, seed):
-    """Gradients of all trained parameters, then the losses of some steps of Adam."""
+def problem(model, sounds, normalise, seed):
+    """A head and targets, and the sounds as the model takes them."""
     generator = torch.Generator().manual_seed(100 + seed)
     head = torch.nn.Linear(model.config.hidden_size, N_TARGET)
     target = torch.randn(len(sounds), N_TARGET, generator=generator).double()
     with torch.no_grad():
         for p in head.parameters():
             p.copy_(0.3 * torch.randn(p.shape, generator=generator))
-    out = {f"head.{name}": p.detach().clone() for name, p in head.named_parameters()}
-    head = head.double()
-    model.freeze_feature_encoder()
     inputs = []
     for x in sounds:
         x = x.astype(np.float64)
         inputs.append(torch.from_numpy((x - x.mean()) / np.sqrt(x.var() + 1e-7) if normalise else x)[None])
+    return head.double(), inputs, target
+
+
+def gradients(model, head, inputs, target):
+    """Gradients of all trained parameters, then the losses of some steps of Adam."""
+    out = {f"head.{name}": p.detach().clone() for name, p in head.named_parameters()}
+    model.freeze_feature_encoder()
     loss = pooled_loss(model, head, inputs, target)
     loss.backward()
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad and p.grad is not None]
@@ -135,7 +142,58 @@ def gradients(model, sounds, normalise, seed):
         losses.append(float(value))
         optimiser.step()
     out |= {"target": target, "loss": loss.detach()[None], "losses": torch.tensor(losses)}
-    return {k: v.detach().float().contiguous() for k, v in out.items()}
+    return spell(out)
+
+
+def spell(tensors):
+    return {k: v.detach().float().contiguous() for k, v in tensors.items()}
+
+
+def front_end(model, head, inputs, target):
+    """Gradients of the front end, everything else as in gradients()."""
+    model.requires_grad_(True)
+    model.zero_grad()
+    pooled_loss(model, head, inputs, target).backward()
+    return spell({f"gradient.{n}": p.grad for n, p in model.named_parameters() if n.startswith("feature_extractor.")})
+
+
+# rank, alpha, linear maps
+LORA = {"odd": (3, 7.0, ["q_proj", "k_proj", "v_proj", "out_proj", "intermediate_dense", "output_dense"]),
+        "even": (2, 4.0, ["k_proj"]), "wrapped": (4, 2.0, ["q_proj", "v_proj"])}
+
+
+class Adapted(torch.nn.Module):
+    """x W0' + b + scale (x A') B', as peft computes it."""
+
+    def __init__(self, base, rank, scale, generator):
+        super().__init__()
+        self.base, self.scale = base, scale
+        draw = lambda *shape: torch.nn.Parameter(0.4 * torch.randn(*shape, generator=generator).double())
+        self.a, self.b = draw(rank, base.in_features), draw(base.out_features, rank)
+
+    def forward(self, x):
+        return self.base(x) + self.scale * (x @ self.a.T) @ self.b.T
+
+
+def lora(model, head, inputs, target, name, seed):
+    """Adapters, their gradients and the loss."""
+    rank, alpha, targets = LORA[name]
+    generator = torch.Generator().manual_seed(200 + seed)
+    model.requires_grad_(False)
+    adapted = {}
+    for module_name, module in list(model.encoder.layers.named_modules()):
+        for child_name, child in list(module.named_children()):
+            if child_name in targets:
+                layer = adapted[f"encoder.layers.{module_name}.{child_name}"] = Adapted(
+                    child, rank, alpha / rank, generator)
+                setattr(module, child_name, layer)
+    loss = pooled_loss(model, head, inputs, target)
+    loss.backward()
+    out = {"loss": loss[None], "scale": torch.tensor([alpha / rank])}
+    for module_name, layer in adapted.items():
+        for part, p in (("lora_A", layer.a), ("lora_B", layer.b)):
+            out[f"{module_name}.{part}.weight"], out[f"gradient.{module_name}.{part}.weight"] = p, p.grad
+    return spell(out)
 
 
 def load(folder, wrapped):
@@ -169,7 +227,10 @@ def main():
                 golden[f"jfk.layer_{layer:02d}"] = torch.from_numpy(h[::50].copy()).float()
         save_file({k: v.contiguous() for k, v in golden.items()}, folder / "states.safetensors")
         sounds = [sound[first:last] for first, last in SEQUENCES[name]]
-        save_file(gradients(model, sounds, normalise, seed), folder / "gradients.safetensors")
+        given = load(folder, name == "wrapped")
+        save_file(front_end(given, *problem(given, sounds, normalise, seed)), folder / "front_end.safetensors")
+        save_file(lora(given, *problem(given, sounds, normalise, seed), name, seed), folder / "lora.safetensors")
+        save_file(gradients(model, *problem(model, sounds, normalise, seed)), folder / "gradients.safetensors")
 
 
 if __name__ == "__main__":

@@ -15,4 +15,5 @@ const bt_kernels bt_kernels_baseline = {.name = "baseline",
                                         .centred_sums = kernel_centred_sums,
                                         .moments = kernel_moments,
                                         .spectral_f32 = kernel_spectral_f32,
-                                        .spectral_f64 = kernel_spectral_f64};
+                                        .spectral_f64 = kernel_spectral_f64,
+                                        .signal_slope = kernel_signal_slope};

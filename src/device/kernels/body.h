@@ -57,6 +57,25 @@ static void kernel_panel_rows(const bt_panel_rows *task, size_t n_row)
     }
 }
 
+static void kernel_signal_slope(const bt_signal_slope *task, size_t n_frame, double *sums)
+{
+    const float one = 1.0f;
+    float d[BT_SLOPE_FRAMES * BT_LANES] __attribute__((aligned(64)));
+    float part[TILE_ROWS * BT_LANES] __attribute__((aligned(64)));
+    for (size_t f = 0; f < n_frame; ++f) {
+        float *const to = d + f * BT_LANES;
+        kernel_gelu_backward(task->h + f * task->h_stride, task->da + f * task->da_stride, to, task->n_lane);
+        for (size_t lane = task->n_lane; lane < BT_LANES; ++lane) to[lane] = 0.0f;
+    }
+    for (size_t k = 0; k <= task->kernel; k += TILE_ROWS) {
+        const size_t left = task->kernel - k, rows = left < TILE_ROWS ? left : TILE_ROWS;
+        tile_some(rows, n_frame, task->x + k, 1, task->stride, d, NULL, part);
+        for (size_t i = 0; i < rows * BT_LANES; ++i) sums[k * BT_LANES + i] += (double)part[i];
+    }
+    tile_some(1, n_frame, &one, 0, 0, d, NULL, part);
+    for (size_t lane = 0; lane < BT_LANES; ++lane) sums[task->kernel * BT_LANES + lane] += (double)part[lane];
+}
+
 /* --- attention ------------------------------------------------------------------------------------------------------
  * Lanes are queries: scores are held transposed, (key, query), so that the softmax needs no sum across lanes and
  * neither keys nor values are repacked. Milakov & Gimelshein 2018: running maximum and sum, block after block of keys.

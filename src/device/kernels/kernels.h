@@ -10,6 +10,7 @@ enum {
     BT_LANES = 32,        /* columns of one packed panel, queries of one attention tile */
     BT_ATTEND_KEYS = 128, /* keys whose scores are held at a time */
     BT_MOMENT_FRAMES = 512,
+    BT_SLOPE_FRAMES = 64,
     BT_SPECTRAL_ROWS = 64,    /* components that are summed in the precision of the data */
     BT_SPECTRAL_WEIGHTS = 32, /* weights that one call takes, at most */
     BT_SPECTRAL_LANES = 16    /* columns of one call in f64; BT_LANES in f32 */
@@ -55,6 +56,14 @@ typedef struct {
     bool gelu;
 } bt_panel_rows;
 
+/* Adjoint of a convolution of one signal behind its GELU, for one panel: d[f, lane] = da[f, lane] GELU'(h[f, lane]). */
+typedef struct {
+    const float *x; /* frame f sees x[f stride ..] */
+    size_t stride, kernel;
+    const float *h, *da;
+    size_t h_stride, da_stride, n_lane;
+} bt_signal_slope;
+
 /* A few columns of bt_spectral. The table holds, block after block of BT_SPECTRAL_ROWS components (the last padded with
  * zeros), per weight first[k, block] and then second[k, block]. */
 typedef struct {
@@ -99,6 +108,9 @@ typedef struct {
     /* sums (kernel + 1, kernel) += over n_frame <= BT_MOMENT_FRAMES frames f of x[f stride + i] x[f stride + j], the
      * last row of x[f stride + j]. work: bt_moment_work(kernel, stride) doubles. */
     void (*moments)(const float *x, size_t n_frame, size_t kernel, size_t stride, double *work, double *sums);
+    /* sums (kernel + 1, BT_LANES) += over n_frame <= BT_SLOPE_FRAMES frames f of d[f, lane] x[f stride + k], the last
+     * row of d[f, lane]. */
+    void (*signal_slope)(const bt_signal_slope *task, size_t n_frame, double *sums);
     void (*spectral_f32)(const bt_spectral_f32 *task);
     void (*spectral_f64)(const bt_spectral_f64 *task);
 } bt_kernels;

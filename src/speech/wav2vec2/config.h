@@ -33,6 +33,9 @@ typedef struct {
     bt_block_rows blocks[BT_WAV2VEC2_BLOCKS];
 } bt_wav2vec2_rows;
 
+/* Stages of the rows; block i is BT_STAGE_BLOCKS + i. */
+enum { BT_STAGE_FRONT_END, BT_STAGE_EMBEDDING, BT_STAGE_BLOCKS };
+
 bt_status bt_wav2vec2_table(const bt_wav2vec2_config *config, bt_parameters *table,
                             bt_wav2vec2_rows *rows) BT_MUST_CHECK;
 

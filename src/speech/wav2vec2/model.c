@@ -5,9 +5,6 @@
 
 #include <stdint.h>
 
-/* As normalisation in Wav2Vec2FeatureExtractor. */
-static const double input_epsilon = 1e-7;
-
 enum { FRAMES_AT_A_TIME = 4096 }; /* a batch is worked through in groups of sequences of about so many frames */
 
 static bt_wav2vec2 *of(bt_model *model)
@@ -75,6 +72,7 @@ static bt_status model_open(const bt_model_request *request, bt_model **out)
     BT_TRY(bt_wav2vec2_config_read(request->folder, request->config, &config));
     BT_ALLOC(m, 1);
     m->config = config;
+    m->base.parameters = &m->parameters;
     BT_TRY(load(m, request));
     m->base.facts = (bt_model_facts){.n_layer = m->config.n_block + 1,
                                      .n_hidden = m->config.block.hidden,
@@ -224,7 +222,7 @@ static bt_status front_end(bt_wav2vec2 *m, const states *call)
         const size_t n = sequence_samples(call, call->first + s);
         const bt_matrix signal = bt_matrix_part(call->slots[SLOT_SIGNAL], 0, 0, 1, n);
         BT_TRY(bt_buffer_write(signal.buffer, signal.offset, call->samples + call->offsets[call->first + s], n));
-        if (m->base.facts.normalise) BT_TRY(bt_signal_normalise(m->base.device, signal, input_epsilon));
+        if (m->base.facts.normalise) BT_TRY(bt_signal_normalise(m->base.device, signal, BT_WAV2VEC2_INPUT_EPSILON));
         BT_TRY(bt_front_end_apply(
             m->front_end, signal, work,
             bt_matrix_part(frames, m->frames.offsets[s], 0, bt_ragged_length(&m->frames, s), frames.columns)));
@@ -336,6 +334,7 @@ cleanup:
 }
 
 const bt_family bt_wav2vec2_family = {.name = "wav2vec2",
+                                      .names = bt_wav2vec2_names,
                                       .open = model_open,
                                       .close = model_close,
                                       .frames = model_frames,

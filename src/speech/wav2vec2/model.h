@@ -23,12 +23,15 @@ typedef struct {
     size_t last_capacity;
 } bt_wav2vec2;
 
+/* As normalisation in Wav2Vec2FeatureExtractor. */
+#define BT_WAV2VEC2_INPUT_EPSILON 1e-7
+
 /* Training, for the family's table of functions. */
 bt_status bt_wav2vec2_training_create(bt_model *model, const bt_training_options *options,
                                       bt_training **out) BT_MUST_CHECK;
 void bt_wav2vec2_training_destroy(bt_training *training);
 size_t bt_wav2vec2_training_bytes(const bt_training *training, size_t n_sequence, size_t n_frame);
-bt_status bt_wav2vec2_training_forward(bt_training *training, const float *frames) BT_MUST_CHECK;
+bt_status bt_wav2vec2_training_forward(bt_training *training, const float *input) BT_MUST_CHECK;
 bt_status bt_wav2vec2_training_backward(bt_training *training) BT_MUST_CHECK;
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "speech/folder.h"
 #include "speech/model.h"
 #include "speech/wav2vec2/config.h"
 
@@ -121,20 +122,6 @@ static void draw(const bt_parameters *table, const bt_wav2vec2_rows *rows, const
 /* --- files -----------------------------------------------------------------------------------------------------------
  */
 
-static bt_status write_text(const char *folder, const char *name, const bt_text *text)
-{
-    bt_status status = BT_OK;
-    char *const path = bt_path_join(folder, name);
-    if (!path) return BT_ERR_MEMORY;
-    FILE *const file = fopen(path, "wb");
-    if (!file || fwrite(text->data, 1, text->length, file) != text->length)
-        status = bt_fail(BT_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    if (file && fclose(file) != 0 && status == BT_OK)
-        status = bt_fail(BT_ERR_FILE, "%s: cannot be written: %s", path, strerror(errno));
-    bt_free(path);
-    return status;
-}
-
 static bt_status add_list(bt_text *text, const char *key, const size_t *values, size_t n)
 {
     bt_status status = bt_text_add(text, "  \"%s\": [", key);
@@ -164,7 +151,7 @@ static bt_status write_config(const char *folder, const bt_wav2vec2_config *conf
                        "  \"num_conv_pos_embeddings\": %zu,\n  \"num_conv_pos_embedding_groups\": %zu,\n"
                        "  \"mask_time_prob\": 0.05,\n  \"initializer_range\": %g,\n  \"torch_dtype\": \"float32\"\n}\n",
                        config->embedding.kernel, config->embedding.groups, initializer_range));
-    BT_TRY(write_text(folder, "config.json", &text));
+    BT_TRY(bt_folder_write(folder, "config.json", text.data, text.length));
 cleanup:
     bt_text_clear(&text);
     return status;
@@ -172,29 +159,20 @@ cleanup:
 
 static bt_status write_preprocessor(const char *folder)
 {
-    bt_status status = BT_OK;
-    bt_text text = {0};
-    BT_TRY(bt_text_add(&text, "{\n  \"feature_extractor_type\": \"Wav2Vec2FeatureExtractor\",\n  \"feature_size\": 1,\n"
-                              "  \"sampling_rate\": 16000,\n  \"padding_value\": 0.0,\n  \"padding_side\": \"right\",\n"
-                              "  \"do_normalize\": true,\n  \"return_attention_mask\": false\n}\n"));
-    BT_TRY(write_text(folder, "preprocessor_config.json", &text));
-cleanup:
-    bt_text_clear(&text);
-    return status;
+    static const char text[] =
+        "{\n  \"feature_extractor_type\": \"Wav2Vec2FeatureExtractor\",\n  \"feature_size\": 1,\n"
+        "  \"sampling_rate\": 16000,\n  \"padding_value\": 0.0,\n  \"padding_side\": \"right\",\n"
+        "  \"do_normalize\": true,\n  \"return_attention_mask\": false\n}\n";
+    return bt_folder_write(folder, "preprocessor_config.json", text, sizeof text - 1);
 }
 
 static bt_status write_identity(const char *folder, const bt_model_random *random)
 {
-    bt_status status = BT_OK;
-    bt_text text = {0};
-    BT_TRY(bt_text_add(&text, "{\n  \"name\": "));
-    BT_TRY(bt_json_quote(&text, random->name ? random->name : bt_path_base(folder)));
-    BT_TRY(bt_text_add(&text, ",\n  \"origin\": \"random initialisation\",\n  \"seed\": %llu\n}\n",
-                       (unsigned long long)random->seed));
-    BT_TRY(write_text(folder, "braintune.json", &text));
-cleanup:
-    bt_text_clear(&text);
-    return status;
+    const bt_model_identity identity = {.name = random->name ? random->name : bt_path_base(folder),
+                                        .origin = "random initialisation",
+                                        .objective = "untrained",
+                                        .seed = (int64_t)random->seed};
+    return bt_identity_write(folder, &identity);
 }
 
 static bt_status write_weights(const char *folder, const bt_parameters *table, size_t hidden, const float *values)
@@ -228,6 +206,9 @@ static bt_status check(const bt_model_random *random)
                             random->position_groups};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
         if (sizes[i] == 0) return bt_fail(BT_ERR_USAGE, "a random model: every size must be at least 1");
+    if (random->seed > INT64_MAX)
+        return bt_fail(BT_ERR_USAGE, "a random model: seed %llu is beyond %lld", (unsigned long long)random->seed,
+                       (long long)INT64_MAX);
     if (random->n_block > BT_WAV2VEC2_BLOCKS)
         return bt_fail(BT_ERR_USAGE, "a random model: %zu blocks, at most %d are possible", random->n_block,
                        (int)BT_WAV2VEC2_BLOCKS);

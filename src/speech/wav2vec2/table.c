@@ -132,12 +132,25 @@ cleanup:
     return status;
 }
 
+static void set_stage(bt_parameters *table, size_t first, int stage)
+{
+    for (size_t i = first; i < table->n; ++i) table->rows[i].stage = stage;
+}
+
 bt_status bt_wav2vec2_table(const bt_wav2vec2_config *config, bt_parameters *table, bt_wav2vec2_rows *rows)
 {
     bt_status status = BT_OK;
+    size_t first = table->n;
     BT_TRY(add_front_end(config, table, &rows->front_end));
+    set_stage(table, first, BT_STAGE_FRONT_END);
+    first = table->n;
     BT_TRY(add_embedding(&config->embedding, table, &rows->embedding));
-    for (size_t i = 0; i < config->n_block; ++i) BT_TRY(add_block(&config->block, i, table, &rows->blocks[i]));
+    set_stage(table, first, BT_STAGE_EMBEDDING);
+    for (size_t i = 0; i < config->n_block; ++i) {
+        first = table->n;
+        BT_TRY(add_block(&config->block, i, table, &rows->blocks[i]));
+        set_stage(table, first, BT_STAGE_BLOCKS + (int)i);
+    }
 cleanup:
     return status;
 }

@@ -101,6 +101,32 @@ static void columns_equal_a_serial_read(void **state)
     }
 }
 
+/* Shares that leave columns out at both ends, of other widths, one of them empty. */
+static void spans_equal_a_serial_read(void **state)
+{
+    (void)state;
+    enum { ROWS = 37, COLUMNS = 60 };
+    static const size_t bounds_of_four[] = {3, 20, 20, 21, 55};
+    static const char *const specs[] = {"y.npy", "y.h5:/data", "y.h5:/singles"};
+    bt_status status = BT_OK;
+    const size_t me = (size_t)bt_comm_rank(all);
+    const size_t *const bounds = bounds_of_four + 4 - bt_comm_size(all);
+    const size_t width = bounds[me + 1] - bounds[me];
+    if (me == 0) status = write_files(1, ROWS, COLUMNS);
+    expect_ok(bt_agree(all, status));
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; ++i) {
+        bt_array *array = NULL;
+        float *const mine = bt_calloc(ROWS * width, sizeof *mine);
+        expect_ok(bt_array_open(shared_path(specs[i]), all, &array));
+        expect_ok(bt_array_read_spans(array, all, 0, bounds, mine));
+        for (size_t r = 0; r < ROWS; ++r)
+            for (size_t c = 0; c < width; ++c) assert_true(mine[r * width + c] == (float)element(0, r, bounds[me] + c));
+        bt_free(mine);
+        bt_array_close(&array);
+    }
+    expect_ok(bt_comm_barrier(all));
+}
+
 /* More elements than one round may hold, so that the last round is short. */
 static void several_rounds(void **state)
 {
@@ -206,6 +232,7 @@ int main(int argc, char **argv)
     if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_equal_a_serial_read),
+        cmocka_unit_test(spans_equal_a_serial_read),
         cmocka_unit_test(several_rounds),
         cmocka_unit_test(fortran_order),
         cmocka_unit_test(packed_set),

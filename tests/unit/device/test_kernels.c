@@ -246,11 +246,45 @@ static void moments(void **state)
     }
 }
 
+/* Part of a panel, and odd numbers of taps and frames. */
+static void signal_slope(void **state)
+{
+    (void)state;
+    enum { FRAMES = 51, KERNEL = 11, STRIDE = 3, LANES = 21, PITCH = 40 };
+    float *const x = normals(1, (FRAMES - 1) * STRIDE + KERNEL), *const h = normals(2, FRAMES * PITCH);
+    float *const da = normals(3, FRAMES * PITCH);
+    const bt_signal_slope task = {.x = x,
+                                  .stride = STRIDE,
+                                  .kernel = KERNEL,
+                                  .h = h,
+                                  .da = da,
+                                  .h_stride = PITCH,
+                                  .da_stride = PITCH,
+                                  .n_lane = LANES};
+    for (size_t set = 0; bt_kernels_at(set); ++set) {
+        double sums[(KERNEL + 1) * BT_LANES] = {0};
+        bt_kernels_at(set)->signal_slope(&task, FRAMES, sums);
+        for (size_t k = 0; k <= KERNEL; ++k)
+            for (size_t lane = 0; lane < BT_LANES; ++lane) {
+                double sum = 0;
+                for (size_t f = 0; f < FRAMES && lane < LANES; ++f) {
+                    const double at = (double)h[f * PITCH + lane];
+                    const double slope = 0.5 * (1 + erf(at / sqrt(2))) + at * exp(-at * at / 2) / sqrt(2 * acos(-1));
+                    sum += (double)da[f * PITCH + lane] * slope * (k < KERNEL ? (double)x[f * STRIDE + k] : 1);
+                }
+                expect_near(sums[k * BT_LANES + lane], sum, 2e-5);
+            }
+    }
+    bt_free(x);
+    bt_free(h);
+    bt_free(da);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(some_set_is_usable), cmocka_unit_test(gelu),
-                                       cmocka_unit_test(gelu_backward),      cmocka_unit_test(softmax_and_adjoint),
-                                       cmocka_unit_test(norm_backward),      cmocka_unit_test(attend),
-                                       cmocka_unit_test(rows_and_norms),     cmocka_unit_test(moments)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(some_set_is_usable),  cmocka_unit_test(gelu),          cmocka_unit_test(gelu_backward),
+        cmocka_unit_test(softmax_and_adjoint), cmocka_unit_test(norm_backward), cmocka_unit_test(attend),
+        cmocka_unit_test(rows_and_norms),      cmocka_unit_test(moments),       cmocka_unit_test(signal_slope)};
     return cmocka_run_group_tests_name("device.kernels", tests, NULL, test_no_leak);
 }

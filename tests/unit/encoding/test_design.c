@@ -39,16 +39,6 @@ static void test_numpy_gives_the_same_designs(void **state)
                   "design_drop_before");
 }
 
-static void test_constant_columns_become_zero_and_others_standard(void **state)
-{
-    (void)state;
-    double x[] = {0.1, 1, 0.1, 2, 0.1, 6};
-    bt_zscore(x, 3, 2);
-    for (size_t i = 0; i < 3; ++i) assert_true(x[2 * i] == 0);
-    expect_near(x[1] + x[3] + x[5], 0, 1e-15);
-    expect_near((x[1] * x[1] + x[3] * x[3] + x[5] * x[5]) / 3, 1, 1e-15);
-}
-
 static void test_delays_longer_than_a_story_are_zeros(void **state)
 {
     (void)state;
@@ -63,20 +53,6 @@ static void test_delays_longer_than_a_story_are_zeros(void **state)
     assert_int_equal(n_row, 5);
     for (size_t i = 0; i < 5; ++i) assert_true(design[i] == 0);
     bt_free(design);
-    bt_story_rows_clear(&rows);
-}
-
-static void test_ids_must_lie_together(void **state)
-{
-    (void)state;
-    const double back[] = {1, 1, 2, 2, 1}, good[] = {3, 3, 1, 2, 2}, nan[] = {1, 1, (double)NAN, 2, 2};
-    bt_story_rows rows;
-    expect_failure(bt_story_rows_from_ids("S.npy", back, 5, &rows), BT_ERR_INPUT, "S.npy: story 1 comes back at row 4");
-    expect_failure(bt_story_rows_from_ids("S.npy", nan, 5, &rows), BT_ERR_INPUT, "S.npy: row 2: expected a story id");
-    expect_ok(bt_story_rows_from_ids("S.npy", good, 5, &rows));
-    assert_int_equal(rows.n_story, 3);
-    assert_int_equal(rows.start[1], 2);
-    assert_int_equal(rows.start[3], 5);
     bt_story_rows_clear(&rows);
 }
 
@@ -99,9 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_numpy_gives_the_same_designs, test_no_leak),
-        cmocka_unit_test_teardown(test_constant_columns_become_zero_and_others_standard, test_no_leak),
         cmocka_unit_test_teardown(test_delays_longer_than_a_story_are_zeros, test_no_leak),
-        cmocka_unit_test_teardown(test_ids_must_lie_together, test_no_leak),
         cmocka_unit_test_teardown(test_dropping_all_rows_is_refused, test_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

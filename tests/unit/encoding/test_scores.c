@@ -81,25 +81,6 @@ static void test_a_large_mean_costs_no_digits(void **state)
     expect_near(score, 1, 1e-12);
 }
 
-static void test_powers_of_pure_signal_and_of_opposite_repeats(void **state)
-{
-    (void)state;
-    const float same[] = {1, 2, 4, -1}, opposite[] = {-1, -2, -4, 1};
-    double sum[4] = {0};
-    bt_power power = {0};
-    for (size_t k = 0; k < 3; ++k) bt_power_add(same, 4, 1, sum, &power);
-    bt_power_finish(3, 4, 1, BT_TOTAL_POWER_DATA, sum, &power);
-    expect_near(power.signal, power.total, 1e-12);
-    expect_near(bt_ceiling(power), 1, 1e-12);
-    memset(sum, 0, sizeof sum);
-    power = (bt_power){0};
-    bt_power_add(same, 4, 1, sum, &power);
-    bt_power_add(opposite, 4, 1, sum, &power);
-    bt_power_finish(2, 4, 1, BT_TOTAL_POWER_DATA, sum, &power);
-    assert_true(power.signal < 0);
-    assert_true(isnan(bt_ceiling(power)));
-}
-
 static void test_the_best_alpha(void **state)
 {
     (void)state;
@@ -124,7 +105,6 @@ int main(void)
         cmocka_unit_test(test_the_released_variance),
         cmocka_unit_test(test_many_voxels_score_as_one_by_one),
         cmocka_unit_test(test_a_large_mean_costs_no_digits),
-        cmocka_unit_test(test_powers_of_pure_signal_and_of_opposite_repeats),
         cmocka_unit_test(test_the_best_alpha),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,28 @@ static void npy(void **state)
         }
 }
 
+/* Filled back to front, the file is the one that is written at once. */
+static void npy_in_pieces(void **state)
+{
+    (void)state;
+    const size_t shape[3] = {2, 3, 4};
+    char *bytes[2] = {NULL, NULL};
+    size_t size[2] = {0, 0};
+    expect_ok(bt_npy_write(out("whole.npy"), BT_F32, 3, shape, singles));
+    expect_ok(bt_npy_reserve(out("pieces.npy"), BT_F32, 3, shape));
+    for (size_t low = 24; low > 0; low -= 6)
+        expect_ok(bt_npy_fill(out("pieces.npy"), BT_F32, 3, shape, low - 6, 6, singles + low - 6));
+    expect_ok(bt_path_read(out("whole.npy"), &bytes[0], &size[0]));
+    expect_ok(bt_path_read(out("pieces.npy"), &bytes[1], &size[1]));
+    assert_int_equal(size[0], size[1]);
+    assert_memory_equal(bytes[0], bytes[1], size[0]);
+    bt_free(bytes[0]);
+    bt_free(bytes[1]);
+    expect_failure(bt_npy_fill(out("absent.npy"), BT_F32, 3, shape, 0, 6, singles), BT_ERR_FILE, "absent.npy");
+    expect_failure(bt_npy_reserve("/nowhere/x.npy", BT_F32, 3, shape), BT_ERR_FILE,
+                   "/nowhere/x.npy: cannot be created");
+}
+
 static void hdf5(void **state)
 {
     (void)state;
@@ -107,9 +129,8 @@ static void safetensors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(npy, test_no_leak),
-        cmocka_unit_test_teardown(hdf5, test_no_leak),
-        cmocka_unit_test_teardown(nifti, test_no_leak),
+        cmocka_unit_test_teardown(npy, test_no_leak),         cmocka_unit_test_teardown(npy_in_pieces, test_no_leak),
+        cmocka_unit_test_teardown(hdf5, test_no_leak),        cmocka_unit_test_teardown(nifti, test_no_leak),
         cmocka_unit_test_teardown(safetensors, test_no_leak),
     };
     return cmocka_run_group_tests(tests, make_numbers, NULL);

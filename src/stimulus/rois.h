@@ -1,7 +1,7 @@
 /* ROI labels of a subject: integers (n_voxel), 0 = none, or where labels overlap 0/1 masks (n_roi, n_voxel); and a
  * table of names, {"primary_auditory": 1, ...}: the label's value, or row + 1 of the masks. */
-#ifndef BT_ENCODING_ROIS_H
-#define BT_ENCODING_ROIS_H
+#ifndef BT_STIMULUS_ROIS_H
+#define BT_STIMULUS_ROIS_H
 
 #include "base/status.h"
 #include "base/text.h"

@@ -1,4 +1,4 @@
-#include "encoding/responses.h"
+#include "stimulus/responses.h"
 
 #include "base/memory.h"
 #include "dist/partition.h"

@@ -1,17 +1,18 @@
-#include "encoding_support.h"
+#include "support.h"
 
-#include "encoding/rois.h"
+#include "io/array.h"
+#include "stimulus/rois.h"
 
 static const char *labels(const char *name, int rank, const size_t *shape, const double *values)
 {
-    const char *const path = encode_scratch(name);
+    const char *const path = test_path(test_scratch(), name);
     expect_ok(bt_npy_write(path, BT_F64, rank, shape, values));
     return path;
 }
 
 static const char *names(const char *text)
 {
-    return kept_path(test_write_text("names.json", text));
+    return test_write_text("names.json", text);
 }
 
 static void test_integer_labels(void **state)

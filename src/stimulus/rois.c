@@ -1,4 +1,4 @@
-#include "encoding/rois.h"
+#include "stimulus/rois.h"
 
 #include "base/log.h"
 #include "base/memory.h"

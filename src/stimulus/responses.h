@@ -1,8 +1,8 @@
 /* Responses: files whose rows are joined in order, columns are voxels. PATH.npy, PATH.h5:/dataset (n_tr, n_voxel), or
  * with repeats (n_repeat, n_tr, n_voxel); PATH.nii[.gz] with a mask, whose non-zero voxels in file order are the
  * columns. */
-#ifndef BT_ENCODING_RESPONSES_H
-#define BT_ENCODING_RESPONSES_H
+#ifndef BT_STIMULUS_RESPONSES_H
+#define BT_STIMULUS_RESPONSES_H
 
 #include "base/status.h"
 #include "base/text.h"

@@ -1,0 +1,104 @@
+#include "speech/wav2vec2/trained.h"
+
+#include "base/memory.h"
+#include "device/backward.h"
+#include "nn/lora.h"
+
+#include <stdint.h>
+
+static bool is_trained(const bt_wav2vec2_trained *t, const bt_parameter *row, const bt_lora_options *lora)
+{
+    if (row->stage == BT_STAGE_FRONT_END) return t->front_end;
+    if (row->stage == BT_STAGE_EMBEDDING) return t->embedding;
+    const size_t block = (size_t)(row->stage - BT_STAGE_BLOCKS);
+    return block >= t->lowest && block < t->n_block && lora->rank == 0;
+}
+
+static void choose_rows(bt_wav2vec2_trained *t, const bt_lora_options *lora)
+{
+    for (size_t i = 0; i < t->table.n; ++i) {
+        bt_parameter *const row = &t->table.rows[i];
+        if (row->derivation != BT_DERIVED_NOT) continue;
+        row->trainable = is_trained(t, row, lora);
+        row->role = row->trainable ? BT_ROLE_BACKBONE : BT_ROLE_FROZEN;
+    }
+}
+
+/* The weight that each target is, in the order of the adapters; n of them. */
+static bt_status find_targets(const bt_block_rows *rows, const bt_lora_options *lora, size_t found[BT_LORA_TARGETS],
+                              size_t *n)
+{
+    const size_t weights[BT_LORA_TARGETS] = {
+        [BT_LORA_QUERY] = rows->query_weight, [BT_LORA_KEY] = rows->key_weight, [BT_LORA_VALUE] = rows->key_weight + 1,
+        [BT_LORA_OUT] = rows->out_weight,     [BT_LORA_UP] = rows->up_weight,   [BT_LORA_DOWN] = rows->down_weight};
+    bool targets[BT_LORA_TARGETS];
+    const bt_status status = bt_lora_targets(lora, targets);
+    *n = 0;
+    for (size_t i = 0; i < BT_LORA_TARGETS && status == BT_OK; ++i)
+        if (targets[i]) found[(*n)++] = weights[i];
+    return status;
+}
+
+static bt_status add_adapters(bt_wav2vec2_trained *t, const bt_wav2vec2 *model, const bt_lora_options *lora)
+{
+    bt_status status = BT_OK;
+    size_t targets[BT_LORA_TARGETS], n = 0;
+    t->adapters = t->table.n;
+    for (size_t b = t->lowest; b < t->n_block && lora->rank > 0; ++b) {
+        BT_TRY(find_targets(&model->rows->blocks[b], lora, targets, &n));
+        BT_CHECK(n > 0, BT_ERR_USAGE,
+                 "LoRA of rank %zu without a target; expected some of query, key, value, out, up, down", lora->rank);
+        for (size_t i = 0; i < n; ++i) BT_TRY(bt_lora_add(&t->table, targets[i], lora->rank, lora->alpha));
+        t->n_adapter = (t->table.n - t->adapters) / (b + 1 - t->lowest);
+    }
+cleanup:
+    return status;
+}
+
+/* Values of the model's rows; those of an adapted weight go to its base. */
+static bt_status fill(bt_wav2vec2_trained *t, const bt_wav2vec2 *model, const bt_lora_options *lora)
+{
+    bt_status status = BT_OK;
+    bt_device *const device = model->base.device;
+    BT_TRY(bt_buffer_create(device, BT_F32, t->table.n_value, &t->table.values));
+    for (size_t i = 0; i < model->parameters.n; ++i) {
+        const bool adapted = t->table.rows[i].derivation == BT_DERIVED_LORA;
+        BT_TRY(bt_matrix_copy(device, bt_parameter_matrix(&model->parameters, i),
+                              bt_parameter_matrix(&t->table, adapted ? t->table.rows[i].from[0] : i)));
+        if (adapted) BT_TRY(bt_lora_initialise(&t->table, i, lora->seed));
+    }
+    BT_TRY(bt_parameters_derive(&t->table, device));
+cleanup:
+    return status;
+}
+
+bt_status bt_wav2vec2_trained_create(const bt_wav2vec2 *model, const bt_training_options *options,
+                                     bt_wav2vec2_trained *out)
+{
+    bt_status status = BT_OK;
+    bt_wav2vec2_rows *rows = NULL;
+    const bool everything = options->trained_blocks == SIZE_MAX;
+    *out = (bt_wav2vec2_trained){.n_block = options->layers[options->n_layer - 1]};
+    BT_CHECK(everything || options->trained_blocks <= out->n_block, BT_ERR_USAGE,
+             "training the top %zu blocks: only %zu run up to layer %zu", options->trained_blocks, out->n_block,
+             out->n_block);
+    BT_CHECK(everything || !options->train_front_end, BT_ERR_USAGE,
+             "training the front end below frozen blocks; take all blocks, or leave the front end frozen");
+    out->front_end = options->train_front_end;
+    out->lowest = everything ? 0 : out->n_block - options->trained_blocks;
+    out->embedding = everything && options->lora.rank == 0;
+    BT_ALLOC(rows, 1);
+    BT_TRY(bt_wav2vec2_table(&model->config, &out->table, rows));
+    choose_rows(out, &options->lora);
+    BT_TRY(add_adapters(out, model, &options->lora));
+    BT_TRY(fill(out, model, &options->lora));
+cleanup:
+    bt_free(rows);
+    if (status != BT_OK) bt_wav2vec2_trained_clear(out);
+    return status;
+}
+
+void bt_wav2vec2_trained_clear(bt_wav2vec2_trained *trained)
+{
+    bt_parameters_clear(&trained->table);
+}

@@ -1,0 +1,582 @@
+#include "tuning/trainer.h"
+
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "nn/trainable.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdint.h>
+
+struct bt_trainer {
+    bt_trainer_options options;
+    bt_training *training;
+    bt_parameters *parameters;
+    bt_gradients *gradients;
+    bt_exchange *exchange;
+    bt_adam adam;
+    size_t *missing;  /* (buckets): elements whose gradients are not final yet */
+    size_t n_started; /* buckets under way, the last bucket first */
+    bool is_last;     /* this backward pass is the step's last one here */
+    bt_status failed; /* of a callback */
+    size_t n_input;   /* numbers of a row's input */
+    size_t n_length;  /* frames or samples of a row */
+    size_t *offsets;  /* (micro + 1) of a micro-batch */
+    float *input;     /* (micro, n_input) */
+    bt_exchange_count seen;
+};
+
+static size_t size_of(const bt_comm *comm)
+{
+    return (size_t)bt_comm_size(comm);
+}
+
+static size_t rank_of(const bt_comm *comm)
+{
+    return (size_t)bt_comm_rank(comm);
+}
+
+static size_t length(bt_range range)
+{
+    return range.high - range.low;
+}
+
+/* --- gradients on their way ------------------------------------------------------------------------------------------
+ * Buckets start in one order on all ranks: from the end of the vector, where the last block is, to its beginning. */
+
+static bt_status start_ready(bt_trainer *t)
+{
+    bt_status status = BT_OK;
+    const size_t n = bt_exchange_buckets(t->exchange);
+    while (t->n_started < n && t->missing[n - 1 - t->n_started] == 0) {
+        BT_TRY(bt_exchange_start(t->exchange, n - 1 - t->n_started));
+        ++t->n_started;
+    }
+    BT_TRY(bt_exchange_progress(t->exchange));
+cleanup:
+    return status;
+}
+
+static bt_status take_final(bt_trainer *t, size_t first, size_t count)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_buffer_read(t->gradients->values, first, bt_exchange_vector(t->exchange) + first, count));
+    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
+        const bt_range bucket = bt_exchange_bucket(t->exchange, b);
+        const size_t low = first > bucket.low ? first : bucket.low;
+        const size_t high = first + count < bucket.high ? first + count : bucket.high;
+        if (low < high) t->missing[b] -= high - low;
+    }
+    BT_TRY(start_ready(t));
+cleanup:
+    return status;
+}
+
+/* The training's own callback, in the middle of a backward pass. */
+static void gradients_ready(void *context, size_t first, size_t count)
+{
+    bt_trainer *const t = context;
+    if (t->failed != BT_OK || size_of(t->options.all) == 1) return;
+    t->failed = t->is_last ? take_final(t, first, count) : BT_OK;
+}
+
+static void expect_gradients(bt_trainer *t)
+{
+    t->n_started = 0;
+    t->failed = BT_OK;
+    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b)
+        t->missing[b] = length(bt_exchange_bucket(t->exchange, b));
+}
+
+/* What no backward pass of this rank has handed over: ranks without rows, rows without gradient. */
+static bt_status start_rest(bt_trainer *t)
+{
+    bt_status status = BT_OK;
+    if (size_of(t->options.all) == 1) return BT_OK;
+    for (size_t b = bt_exchange_buckets(t->exchange); b-- > 0;) {
+        if (t->missing[b] == 0) continue;
+        const bt_range bucket = bt_exchange_bucket(t->exchange, b);
+        BT_TRY(bt_buffer_read(t->gradients->values, bucket.low, bt_exchange_vector(t->exchange) + bucket.low,
+                              length(bucket)));
+        t->missing[b] = 0;
+    }
+    BT_TRY(start_ready(t));
+cleanup:
+    return status;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------
+ */
+
+/* Bounds of the buckets: what one stage of the backward pass finishes, a block's parameters for example. */
+static bt_status find_bounds(const bt_gradients *gradients, size_t **bounds, size_t *n)
+{
+    enum { LARGEST = 1 << 28 };
+    bt_status status = BT_OK;
+    const bt_parameters *const table = gradients->table;
+    int stage = 0;
+    *n = 0;
+    BT_ALLOC(*bounds, table->n + gradients->n_trainable / LARGEST + 2);
+    for (size_t i = 0; i < table->n; ++i) {
+        if (!table->rows[i].trainable) continue;
+        const size_t at = gradients->offsets[i];
+        if (at > 0 && (table->rows[i].stage != stage || at - (*bounds)[*n] + table->rows[i].count > LARGEST))
+            (*bounds)[++*n] = at;
+        stage = table->rows[i].stage;
+    }
+    (*bounds)[++*n] = gradients->n_trainable;
+cleanup:
+    return status;
+}
+
+static bt_status create_adam(bt_trainer *t)
+{
+    bt_status status = BT_OK;
+    const size_t n = bt_exchange_buckets(t->exchange);
+    bt_trainable_range *ranges = NULL;
+    BT_ALLOC(ranges, n);
+    for (size_t b = 0; b < n; ++b) {
+        const bt_range slice = bt_exchange_slice(t->exchange, b);
+        ranges[b] = (bt_trainable_range){.first = slice.low, .count = length(slice)};
+    }
+    BT_TRY(bt_adam_create(&t->adam, &t->options.adam, t->parameters, t->gradients, ranges, n));
+cleanup:
+    bt_free(ranges);
+    return status;
+}
+
+/* This rank alone. */
+static bt_status create_training(bt_trainer *t, size_t **bounds, size_t *n_bound)
+{
+    bt_status status = BT_OK;
+    bt_training_options training = t->options.training;
+    training.ready = (bt_gradients_ready){gradients_ready, t};
+    BT_TRY(bt_training_create(t->options.model, &training, &t->training));
+    t->parameters = bt_training_parameters(t->training);
+    t->gradients = bt_training_gradients(t->training);
+    BT_CHECK(t->gradients->n_trainable > 0, BT_ERR_USAGE,
+             "nothing of the model would be trained; raise train.blocks, or leave it out");
+    BT_ALLOC(t->offsets, t->options.micro + 1);
+    BT_TRY(find_bounds(t->gradients, bounds, n_bound));
+cleanup:
+    return status;
+}
+
+bt_status bt_trainer_create(const bt_trainer_options *options, bt_trainer **out)
+{
+    bt_status status = BT_OK;
+    size_t *bounds = NULL, n_bucket = 0;
+    *out = NULL;
+    bt_trainer *t = bt_calloc(1, sizeof *t);
+    BT_TRY(bt_agree(options->all, t ? BT_OK : BT_ERR_MEMORY));
+    t->options = *options;
+    BT_TRY(bt_agree(options->all, create_training(t, &bounds, &n_bucket)));
+    BT_TRY(bt_exchange_create(options->all, bounds, n_bucket, &t->exchange));
+    t->missing = bt_calloc(n_bucket, sizeof *t->missing);
+    BT_TRY(bt_agree(options->all, t->missing ? create_adam(t) : BT_ERR_MEMORY));
+    *out = t;
+    t = NULL;
+cleanup:
+    bt_free(bounds);
+    bt_trainer_destroy(&t);
+    return status;
+}
+
+void bt_trainer_destroy(bt_trainer **trainer)
+{
+    bt_trainer *const t = *trainer;
+    if (!t) return;
+    bt_adam_clear(&t->adam);
+    bt_exchange_destroy(&t->exchange);
+    bt_training_destroy(&t->training);
+    bt_free(t->missing);
+    bt_free(t->offsets);
+    bt_free(t->input);
+    bt_free(t);
+    *trainer = NULL;
+}
+
+bt_training *bt_trainer_training(bt_trainer *trainer)
+{
+    return trainer->training;
+}
+
+size_t bt_trainer_steps(const bt_trainer *trainer)
+{
+    return trainer->adam.step;
+}
+
+bt_exchange_count bt_trainer_counted(bt_trainer *t)
+{
+    const bt_exchange_count now = bt_exchange_counted(t->exchange), before = t->seen;
+    t->seen = now;
+    return (bt_exchange_count){.bytes_sent = now.bytes_sent - before.bytes_sent,
+                               .messages = now.messages - before.messages,
+                               .waited = now.waited - before.waited};
+}
+
+/* --- passes ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Memory for inputs of windows of this length. */
+static bt_status reserve_input(bt_trainer *t, const bt_inputs_of_rows *inputs)
+{
+    bt_status status = BT_OK;
+    if (t->options.from_samples) {
+        t->n_input = t->n_length = bt_windows_samples(inputs->windows);
+    } else {
+        t->n_length = bt_frames_length(inputs->frames);
+        t->n_input = t->n_length * bt_frames_width(inputs->frames);
+    }
+    if (t->input) return BT_OK;
+    BT_ALLOC(t->input, t->options.micro * t->n_input);
+cleanup:
+    return status;
+}
+
+static bt_status forward(bt_trainer *t, const bt_inputs_of_rows *inputs, const size_t *rows, size_t n,
+                         const bt_windows_scale *scale)
+{
+    bt_status status = BT_OK;
+    BT_TRY(reserve_input(t, inputs));
+    for (size_t i = 0; i <= n; ++i) t->offsets[i] = i * t->n_length;
+    if (t->options.from_samples) {
+        BT_TRY(bt_windows_read(inputs->windows, rows, n, scale, t->input));
+        BT_TRY(bt_training_forward_samples(t->training, t->input, t->offsets, n));
+    } else {
+        BT_TRY(bt_frames_read(inputs->frames, rows, n, scale, t->input));
+        BT_TRY(bt_training_forward(t->training, t->input, t->offsets, n));
+    }
+cleanup:
+    return status;
+}
+
+/* What one lesson's rounds share. */
+typedef struct {
+    const bt_inputs_of_rows *inputs;
+    const bt_lesson *lesson;
+    bt_windows_scale scale;
+    size_t n_all; /* rows of a round: ranks of the group times micro */
+} lesson_run;
+
+/* Collective over the group. */
+static bt_status begin_lesson(const bt_trainer *t, const bt_inputs_of_rows *inputs, const bt_lesson *lesson,
+                              lesson_run *run)
+{
+    *run = (lesson_run){.inputs = inputs, .lesson = lesson, .n_all = size_of(t->options.group) * t->options.micro};
+    if (lesson->aim) lesson->aim(lesson->context);
+    return bt_agree(t->options.group, bt_windows_measure(inputs->windows, lesson->rows, lesson->n, &run->scale));
+}
+
+/* Collective over the group: rows from `first` on. *mine: this rank has some. */
+static bt_status run_round(bt_trainer *t, const lesson_run *run, size_t first, bt_round *round, bool *mine)
+{
+    const size_t left = run->lesson->n - first, at = rank_of(t->options.group) * t->options.micro;
+    bt_status status = BT_OK;
+    round->rows = run->lesson->rows + first;
+    round->n = left < run->n_all ? left : run->n_all;
+    round->micro = t->options.micro;
+    *mine = at < round->n;
+    if (*mine) {
+        const size_t n = round->n - at < round->micro ? round->n - at : round->micro;
+        status = forward(t, run->inputs, round->rows + at, n, &run->scale);
+    }
+    return run->lesson->objective->kind->round(run->lesson->objective, t->training, status, round);
+}
+
+/* --- steps -----------------------------------------------------------------------------------------------------------
+ */
+
+/* The first row of the last round in which this rank has rows; n when it has none. */
+static size_t last_round_of_mine(const bt_trainer *t, const lesson_run *run)
+{
+    const size_t at = rank_of(t->options.group) * t->options.micro, n = run->lesson->n;
+    return at < n ? (n - 1 - at) / run->n_all * run->n_all : n;
+}
+
+/* Collective over the group. is_last: no lesson follows on this rank. */
+static bt_status learn(bt_trainer *t, const lesson_run *run, bool is_last, bt_step *step, double *loss)
+{
+    bt_status status = BT_OK;
+    const size_t last = last_round_of_mine(t, run), n = run->lesson->n;
+    const bool alone = size_of(t->options.group) == size_of(t->options.all);
+    for (size_t first = 0; first < n; first += run->n_all) {
+        bool mine = false;
+        bt_round round = {
+            .scale = step->share / (double)n, .learn = true, .interrupted = alone && bt_interrupt_requested()};
+        BT_TRY(run_round(t, run, first, &round, &mine));
+        step->interrupted = round.interrupted;
+        if (step->interrupted) break;
+        *loss += round.loss / (double)n * step->share;
+        t->is_last = is_last && first == last;
+        if (mine) BT_TRY(bt_training_backward(t->training));
+        BT_TRY(t->failed);
+    }
+cleanup:
+    return status;
+}
+
+/* Collective over `all`: gradients of my slices complete; adds the sum of their squares. */
+static bt_status finish_exchange(bt_trainer *t, double *squares)
+{
+    bt_status status = BT_OK;
+    BT_TRY(start_rest(t));
+    const bool alone = size_of(t->options.all) == 1;
+    if (!alone) BT_TRY(bt_exchange_finish(t->exchange));
+    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
+        double sum = 0;
+        const bt_range slice = bt_exchange_slice(t->exchange, b);
+        if (length(slice) == 0) continue;
+        if (!alone)
+            BT_TRY(bt_buffer_write(t->gradients->values, slice.low, bt_exchange_vector(t->exchange) + slice.low,
+                                   length(slice)));
+        BT_TRY(bt_gradients_squares(t->gradients, slice.low, length(slice), &sum));
+        *squares += sum;
+    }
+cleanup:
+    return status;
+}
+
+/* The objectives of my lessons, each once. */
+static bool is_first_of(const bt_lesson *lessons, size_t i)
+{
+    for (size_t k = 0; k < i; ++k)
+        if (lessons[k].objective == lessons[i].objective) return false;
+    return true;
+}
+
+static bt_status scale_gradients(bt_trainer *t, const bt_lesson *lessons, size_t n_lesson, double factor)
+{
+    bt_status status = BT_OK;
+    double unused = 0;
+    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
+        const bt_range slice = bt_exchange_slice(t->exchange, b);
+        if (length(slice) > 0) BT_TRY(bt_gradients_scale(t->gradients, slice.low, length(slice), factor));
+    }
+    for (size_t i = 0; i < n_lesson; ++i)
+        if (is_first_of(lessons, i))
+            BT_TRY(lessons[i].objective->kind->gradient(lessons[i].objective, factor, &unused));
+cleanup:
+    return status;
+}
+
+/* Collective over `all`: my slices' new values go to all. */
+static bt_status share_values(bt_trainer *t)
+{
+    bt_status status = BT_OK;
+    float *const vector = bt_exchange_vector(t->exchange);
+    if (size_of(t->options.all) == 1) goto cleanup;
+    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
+        const bt_range slice = bt_exchange_slice(t->exchange, b);
+        BT_TRY(bt_parameters_read_trainable(t->parameters, t->gradients, slice.low, length(slice), vector + slice.low));
+    }
+    BT_TRY(bt_exchange_share(t->exchange));
+    BT_TRY(bt_parameters_write_trainable(t->parameters, t->gradients, 0, t->gradients->n_trainable, vector));
+cleanup:
+    if (status == BT_OK) status = bt_parameters_derive(t->parameters, t->gradients->device);
+    return status;
+}
+
+static bt_status update(bt_trainer *t, const bt_lesson *lessons, size_t n_lesson, const bt_step *step)
+{
+    bt_status status = BT_OK;
+    const bt_adam_options *const o = &t->options.adam;
+    double rates[BT_ROLES] = {0};
+    rates[BT_ROLE_BACKBONE] = rates[BT_ROLE_ADAPTER] = step->rate_backbone;
+    const bt_adam_spec head = {.rate = step->rate_head,
+                               .beta1 = o->beta1,
+                               .beta2 = o->beta2,
+                               .epsilon = o->epsilon,
+                               .decay = o->decay,
+                               .decoupled = o->decoupled};
+    BT_TRY(bt_adam_apply(&t->adam, rates));
+    for (size_t i = 0; i < n_lesson; ++i)
+        if (is_first_of(lessons, i)) BT_TRY(lessons[i].objective->kind->apply(lessons[i].objective, &head));
+    BT_TRY(share_values(t));
+cleanup:
+    return status;
+}
+
+/* Collective over `all`: sums over ranks of the loss and of squares; whether anybody was interrupted. */
+static bt_status sum_up(bt_trainer *t, double loss, double squares, bt_step *step)
+{
+    bt_status status = BT_OK;
+    double sums[3] = {loss, squares, step->interrupted || bt_interrupt_requested() ? 1 : 0};
+    BT_TRY(bt_comm_sum_f64(t->options.all, sums, 3));
+    step->loss = sums[0];
+    step->norm = sqrt(sums[1]);
+    step->interrupted = sums[2] > 0;
+    BT_CHECK(isfinite(sums[0]) && isfinite(sums[1]), BT_ERR_NUMERICS,
+             "step %zu: the loss is %g and the gradient's norm %g; lower rate.backbone and rate.head, or set clip=1",
+             t->adam.step + 1, step->loss, step->norm);
+cleanup:
+    return status;
+}
+
+static bt_status learn_all(bt_trainer *t, const bt_inputs_of_rows *inputs, const bt_lesson *lessons, size_t n_lesson,
+                           bt_step *step, double *loss)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_gradients_zero(t->gradients));
+    expect_gradients(t);
+    size_t last = n_lesson; /* the last lesson in which this rank has rows */
+    for (size_t i = 0; i < n_lesson; ++i)
+        if (rank_of(t->options.group) * t->options.micro < lessons[i].n) last = i;
+    for (size_t i = 0; i < n_lesson && !step->interrupted; ++i) {
+        lesson_run run;
+        BT_TRY(begin_lesson(t, inputs, &lessons[i], &run));
+        BT_TRY(learn(t, &run, i == last, step, loss));
+    }
+cleanup:
+    return status;
+}
+
+bt_status bt_trainer_step(bt_trainer *t, const bt_inputs_of_rows *inputs, const bt_lesson *lessons, size_t n_lesson,
+                          bt_step *step)
+{
+    bt_status status = BT_OK;
+    double loss = 0, squares = 0, part = 0;
+    step->interrupted = false;
+    BT_TRY(learn_all(t, inputs, lessons, n_lesson, step, &loss));
+    if (!step->interrupted) {
+        BT_TRY(finish_exchange(t, &squares));
+        for (size_t i = 0; i < n_lesson; ++i) {
+            if (!is_first_of(lessons, i)) continue;
+            BT_TRY(lessons[i].objective->kind->join(lessons[i].objective));
+            BT_TRY(lessons[i].objective->kind->gradient(lessons[i].objective, 1, &part));
+            squares += part;
+        }
+    }
+    BT_TRY(sum_up(t, loss, squares, step));
+    if (step->interrupted) goto cleanup;
+    if (t->options.clip > 0 && step->norm > t->options.clip)
+        BT_TRY(scale_gradients(t, lessons, n_lesson, t->options.clip / (step->norm + 1e-6)));
+    BT_TRY(update(t, lessons, n_lesson, step));
+cleanup:
+    return status;
+}
+
+bt_status bt_trainer_judge(bt_trainer *t, const bt_inputs_of_rows *inputs, const bt_lesson *lesson,
+                           bt_round_visitor see, void *context, double *loss)
+{
+    bt_status status = BT_OK;
+    lesson_run run;
+    *loss = 0;
+    BT_TRY(begin_lesson(t, inputs, lesson, &run));
+    for (size_t first = 0; first < lesson->n; first += run.n_all) {
+        bool mine = false;
+        bt_round round = {.learn = false};
+        BT_TRY(run_round(t, &run, first, &round, &mine));
+        *loss += round.loss;
+        if (see) BT_TRY(see(context, first, round.n));
+    }
+    BT_TRY(bt_comm_sum_f64(t->options.group, loss, 1));
+cleanup:
+    return status;
+}
+
+/* --- state -----------------------------------------------------------------------------------------------------------
+ */
+
+enum { VALUE, MEAN, SQUARE, KINDS };
+static const char *const kind_names[KINDS] = {"backbone", "backbone.mean", "backbone.square"};
+
+size_t bt_trainer_parts(const bt_trainer *t)
+{
+    return KINDS * bt_exchange_buckets(t->exchange);
+}
+
+size_t bt_trainer_slices(const bt_trainer *t)
+{
+    return bt_exchange_buckets(t->exchange);
+}
+
+bt_range bt_trainer_slice(const bt_trainer *t, size_t i)
+{
+    return bt_exchange_slice(t->exchange, i);
+}
+
+size_t bt_trainer_slice_total(const bt_trainer *t)
+{
+    size_t n = 0;
+    for (size_t b = 0; b < bt_trainer_slices(t); ++b) n += length(bt_trainer_slice(t, b));
+    return n;
+}
+
+bt_status bt_trainer_read_slices(bt_trainer *t, float *host)
+{
+    bt_status status = BT_OK;
+    for (size_t b = 0; b < bt_trainer_slices(t); ++b) {
+        const bt_range slice = bt_trainer_slice(t, b);
+        BT_TRY(bt_parameters_read_trainable(t->parameters, t->gradients, slice.low, length(slice), host));
+        host += length(slice);
+    }
+cleanup:
+    return status;
+}
+
+size_t bt_trainer_floats(const bt_trainer *t)
+{
+    return KINDS * bt_trainer_slice_total(t);
+}
+
+static bt_status read_kind(bt_trainer *t, int which, bt_range slice, float *host)
+{
+    if (which == VALUE)
+        return bt_parameters_read_trainable(t->parameters, t->gradients, slice.low, length(slice), host);
+    return bt_adam_read(&t->adam, which - MEAN, slice.low, length(slice), host);
+}
+
+bt_status bt_trainer_save(bt_trainer *t, float *host, bt_state_part *parts)
+{
+    bt_status status = BT_OK;
+    for (int which = 0; which < KINDS; ++which)
+        for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
+            const bt_range slice = bt_exchange_slice(t->exchange, b);
+            *parts++ = (bt_state_part){kind_names[which], sizeof *host, slice.low, slice.high, host};
+            if (length(slice) > 0) BT_TRY(read_kind(t, which, slice, host));
+            host += length(slice);
+        }
+cleanup:
+    return status;
+}
+
+static bt_status load_moments(bt_trainer *t, const bt_state *state, float *host)
+{
+    bt_status status = BT_OK;
+    for (int which = MEAN; which < KINDS; ++which)
+        for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
+            const bt_range slice = bt_exchange_slice(t->exchange, b);
+            const bt_state_part part = {kind_names[which], sizeof *host, slice.low, slice.high, host};
+            if (length(slice) == 0) continue;
+            BT_TRY(bt_state_read(state, &part, 1));
+            BT_TRY(bt_adam_write(&t->adam, which - MEAN, slice.low, length(slice), host));
+        }
+cleanup:
+    return status;
+}
+
+static bt_status load(bt_trainer *t, const bt_state *state)
+{
+    bt_status status = BT_OK;
+    const size_t n = t->gradients->n_trainable;
+    float *const vector = bt_exchange_vector(t->exchange); /* not in use between steps */
+    const bt_state_part whole = {kind_names[VALUE], sizeof *vector, 0, n, vector};
+    BT_CHECK(bt_state_length(state, kind_names[VALUE]) == n, BT_ERR_INPUT,
+             "the state is of a model with %zu trained parameters, this one has %zu; remove it, or go on with the "
+             "model that it belongs to",
+             bt_state_length(state, kind_names[VALUE]), n);
+    BT_TRY(bt_state_read(state, &whole, 1));
+    BT_TRY(bt_parameters_write_trainable(t->parameters, t->gradients, 0, n, vector));
+    BT_TRY(bt_parameters_derive(t->parameters, t->gradients->device));
+    BT_TRY(load_moments(t, state, vector));
+cleanup:
+    return status;
+}
+
+bt_status bt_trainer_load(bt_trainer *t, const bt_state *state, size_t steps)
+{
+    const bt_status status = bt_agree(t->options.all, load(t, state));
+    if (status == BT_OK) t->adam.step = steps;
+    return status;
+}

@@ -1,0 +1,118 @@
+#include "tuning/tune.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "tuning/tuning.h"
+
+#include <string.h>
+
+/* STORE/states/DIGEST: of the recipe, so that the same call finds it, on any number of ranks. */
+static bt_status find_folder(const bt_tuning *t, const bt_recipe *recipe, char **folder)
+{
+    bt_status status = BT_OK;
+    bt_text path = {0};
+    char digest[33];
+    *folder = NULL;
+    if (bt_comm_rank(t->all) == 0) {
+        BT_TRY(bt_recipe_digest(recipe, digest));
+        BT_TRY(bt_text_add(&path, "%s/states/%s", t->call->common->store, digest));
+        *folder = bt_strdup(path.data);
+        BT_CHECK(*folder, BT_ERR_MEMORY, "no memory for a path");
+    }
+cleanup:
+    bt_text_clear(&path);
+    return status;
+}
+
+static bt_status compute(bt_tuning *t, const bt_recipe *recipe, bt_artefact *artefact)
+{
+    bt_status status = BT_OK;
+    char *folder = NULL;
+    bool found = false;
+    BT_TRY(bt_agree(t->all, find_folder(t, recipe, &folder)));
+    BT_TRY(bt_comm_broadcast_text(t->all, 0, &folder));
+    BT_TRY(bt_tuning_prepare(t));
+    BT_TRY(bt_tuning_load_state(t, folder, &found));
+    BT_TRY(bt_tuning_learn(t, folder));
+    if (bt_comm_rank(t->all) == 0) {
+        status = bt_tuning_deliver(t, folder, bt_artefact_temporary(artefact), bt_artefact_recipe(artefact));
+        if (status == BT_OK) status = bt_tuning_check_changed(t, bt_artefact_temporary(artefact));
+    }
+    BT_TRY(bt_agree(t->all, status));
+    BT_TRY(bt_artefact_publish(artefact));
+    if (bt_comm_rank(t->all) == 0) status = bt_path_remove(folder);
+    BT_TRY(bt_agree(t->all, status));
+cleanup:
+    bt_free(folder);
+    return status;
+}
+
+/* "model folder", "  20 epochs, best 12: validation loss 0.93, r 0.11". */
+static bt_status add_result(const bt_stage_call *call, const char *path)
+{
+    bt_status status = BT_OK;
+    bt_h5 *file = NULL;
+    bt_h5_shape shape;
+    double *loss = NULL, *checked = NULL, best = 0;
+    char *const history = bt_path_join(path, "tuning.h5");
+    BT_CHECK(history, BT_ERR_MEMORY, "no memory for a path");
+    BT_TRY(bt_h5_open(history, NULL, &file));
+    BT_TRY(bt_h5_read_all(file, "/loss/train", BT_F64, &shape, (void **)&loss));
+    BT_TRY(bt_h5_read_all(file, "/loss/validate", BT_F64, &shape, (void **)&checked));
+    BT_TRY(bt_h5_get_real(file, "/", "best_epoch", &best));
+    const size_t n = shape.shape[0];
+    BT_TRY(bt_text_add(call->result, "%s\n  %zu epochs, loss %.5g to %.5g", path, n, loss[0], loss[n - 1]));
+    if (best > 0)
+        BT_TRY(bt_text_add(call->result, "; best in validation: epoch %.0f, %.5g", best, checked[(size_t)best - 1]));
+    BT_TRY(bt_text_add(call->result, "\n"));
+cleanup:
+    bt_h5_abandon(&file);
+    bt_free(loss);
+    bt_free(checked);
+    bt_free(history);
+    return status;
+}
+
+static bt_status run(const bt_stage_call *call)
+{
+    bt_status status = BT_OK;
+    const bool root = bt_comm_rank(call->comm) == 0;
+    bt_tuning t = {0};
+    bt_recipe *recipe = NULL;
+    bt_artefact *artefact = NULL;
+    const bt_artefact_place place = {.store = call->common->store,
+                                     .out = call->common->out,
+                                     .suffix = "",
+                                     .folder = true,
+                                     .overwrite = call->common->overwrite};
+    BT_TRY(bt_tuning_open(call, &t));
+    if (call->common->dry_run) {
+        const bt_estimate estimate = bt_tuning_estimate(&t);
+        BT_TRY(bt_estimate_report(call, &estimate));
+        goto cleanup;
+    }
+    status = bt_recipe_create(bt_tune_stage.name, bt_tune_stage.version, &recipe);
+    if (status == BT_OK && root) status = bt_tuning_record(&t, recipe);
+    BT_TRY(bt_agree(call->comm, status));
+    BT_TRY(bt_artefact_begin(&place, recipe, call->comm, &artefact));
+    if (!bt_artefact_is_done(artefact)) BT_TRY(compute(&t, recipe, artefact));
+    BT_TRY(bt_agree(call->comm, root ? add_result(call, bt_artefact_path(artefact)) : BT_OK));
+cleanup:
+    bt_artefact_end(&artefact);
+    bt_recipe_destroy(&recipe);
+    bt_tuning_close(&t);
+    return status;
+}
+
+const bt_stage bt_tune_stage = {
+    .name = "tune",
+    .version = 1,
+    .summary =
+        "fine-tunes a speech model on responses (brain-tuning), on responses out of place, or on vectors of a file",
+    .example =
+        "mpirun -n 8 braintune tune model=wav2vec2-base dataset=ds003020 subjects=UTS03 objective=brain out=tuned",
+    .table = bt_tune_settings,
+    .n_setting = BT_TUNE_SETTINGS,
+    .options_size = sizeof(bt_tune_options),
+    .run = run,
+};

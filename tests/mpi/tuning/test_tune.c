@@ -1,0 +1,215 @@
+/* Tuning on 1 to 4 ranks: the losses of PyTorch's runs under each preset (tests/parity/golden_tuning.py), and the first
+ * step's gradients as one rank has them. */
+#include "tuning_world.h"
+
+#include "dist/comm.h"
+#include "io/safetensors.h"
+#include "mpi/dist/expect.h"
+#include "tuning/tuning.h"
+
+#include <mpi.h>
+
+enum { MOST_WORDS = 40, FILE_NAME = 512 };
+
+/* Settings of a run, and the run. */
+typedef struct {
+    bt_settings settings;
+    bt_tune_options options;
+    bt_common common;
+    bt_stage_call call;
+    bt_tuning tuning;
+} world;
+
+static const char *const presets[] = {"released-code", "paper", "clean"};
+static const char *const words_of[] = {
+    "timing.tr=2.0 window.rule=slices normalise=batch batches=time_order schedule.backbone=released "
+    "schedule.head=released",
+    "normalise=batch batches=time_order",
+    "normalise=window batches=shuffled",
+};
+
+/* Without it there is nothing to go on with. */
+static void must(bt_status status)
+{
+    if (status == BT_OK) return;
+    (void)fprintf(stderr, "%s\n", bt_error_message());
+    (void)MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+static void world_open(world *w, const bt_comm *comm, const char *root, const char *words)
+{
+    char line[4 * FILE_NAME], *list[MOST_WORDS], *rest = NULL;
+    int n = 0;
+    memset(w, 0, sizeof *w);
+    (void)snprintf(line, sizeof line,
+                   "model=%s dataset=%s store=%s/store subjects=S1 voxels.ceiling=file epochs=2 batch=16 patience=0 "
+                   "rate.backbone=1e-3 rate.head=2e-3 seed=7 micro_batch=3 %s",
+                   test_file("golden/models/odd"), root, root, words);
+    for (char *word = strtok_r(line, " ", &rest); word && n < MOST_WORDS; word = strtok_r(NULL, " ", &rest))
+        list[n++] = word;
+    bt_settings_add(&w->settings, bt_tune_settings, BT_TUNE_SETTINGS, &w->options);
+    bt_settings_add(&w->settings, bt_common_settings, bt_common_settings_count, &w->common);
+    must(bt_settings_parse(&w->settings, n, list));
+    w->call = (bt_stage_call){.options = &w->options, .settings = &w->settings, .common = &w->common, .comm = comm};
+    must(bt_tuning_open(&w->call, &w->tuning));
+    must(bt_tuning_prepare(&w->tuning));
+}
+
+static void world_close(world *w)
+{
+    bt_tuning_close(&w->tuning);
+    bt_settings_clear(&w->settings);
+}
+
+static float *tensor(const bt_checkpoint *golden, const char *name, size_t *n)
+{
+    const size_t index = bt_checkpoint_find(golden, name);
+    EXPECT(index != SIZE_MAX);
+    const bt_tensor_info info = bt_checkpoint_info(golden, index);
+    *n = 1;
+    for (int i = 0; i < info.rank; ++i) *n *= info.shape[i];
+    float *const values = bt_calloc(*n, sizeof *values);
+    EXPECT(bt_checkpoint_read(golden, index, values) == BT_OK);
+    return values;
+}
+
+/* The head begins where PyTorch's did. */
+static void set_head(world *w, const bt_checkpoint *golden)
+{
+    bt_objective *const objective = w->tuning.aims[0].objective;
+    bt_state_part parts[BT_HEAD_PARTS];
+    size_t n_weight, n_bias;
+    float *const host = bt_calloc(objective->kind->n_float(objective), sizeof *host);
+    float *const weight = tensor(golden, "head.weight", &n_weight), *const bias = tensor(golden, "head.bias", &n_bias);
+    objective->kind->parts(objective, host, parts);
+    memcpy(parts[0].data, weight + parts[0].low, (parts[0].high - parts[0].low) * sizeof *host);
+    memcpy(parts[1].data, bias + parts[1].low, (parts[1].high - parts[1].low) * sizeof *host);
+    EXPECT(objective->kind->load(objective, host) == BT_OK);
+    bt_free(weight);
+    bt_free(bias);
+    bt_free(host);
+}
+
+static void compare_series(world *w, const bt_checkpoint *golden, const char *name, bt_series series)
+{
+    size_t n;
+    float *const wanted = tensor(golden, name, &n);
+    EXPECT(bt_history_rows(&w->tuning.history, series) == n);
+    EXPECT(n >= 2);
+    for (size_t i = 0; i < n; ++i) {
+        const double ours = *bt_history_row(&w->tuning.history, series, i), error = fabs(ours - (double)wanted[i]);
+        if (error > 1e-4 * (double)wanted[i])
+            (void)fprintf(stderr, "%s[%zu]: %.7g, wanted %.7g\n", name, i, ours, (double)wanted[i]);
+        EXPECT(error <= 1e-4 * (double)wanted[i]);
+    }
+    bt_free(wanted);
+}
+
+/* On more than two ranks the recommended preset alone, for time. */
+static void losses_follow_pytorch(const bt_comm *comm, const char *root)
+{
+    for (size_t p = bt_comm_size(comm) > 2 ? 2 : 0; p < sizeof presets / sizeof *presets; ++p) {
+        char file[FILE_NAME], folder[FILE_NAME];
+        bt_checkpoint *golden = NULL;
+        world w;
+        (void)snprintf(file, sizeof file, "golden/tuning/%s.safetensors", presets[p]);
+        (void)snprintf(folder, sizeof folder, "%s/%s.state", root, presets[p]);
+        EXPECT(bt_checkpoint_open(test_file(file), &golden) == BT_OK);
+        world_open(&w, comm, root, words_of[p]);
+        set_head(&w, golden);
+        EXPECT(bt_tuning_learn(&w.tuning, folder) == BT_OK);
+        EXPECT(bt_history_rows(&w.tuning.history, BT_SERIES_STEP_LOSS) >= 10);
+        compare_series(&w, golden, "losses", BT_SERIES_STEP_LOSS);
+        compare_series(&w, golden, "validation", BT_SERIES_VALIDATE);
+        world_close(&w);
+        bt_checkpoint_close(&golden);
+    }
+}
+
+/* Gradients of the first batch: after a step of rate 0 they are still there, each rank's slices summed. */
+static float *first_gradients(world *w)
+{
+    bt_tuning *const t = &w->tuning;
+    bt_gradients *const gradients = bt_training_gradients(bt_trainer_training(t->trainer));
+    const bt_inputs_of_rows inputs = {t->lists[BT_LIST_TUNE].windows, t->lists[BT_LIST_TUNE].frames};
+    bt_lesson lesson = {.objective = t->aims[0].objective};
+    bt_step step = {.share = 1};
+    bt_batches_epoch(t->aims[0].batches, 0);
+    lesson.rows = bt_batches_rows(t->aims[0].batches, 0, &lesson.n);
+    bt_regression_aim(lesson.objective, t->aims[0].targets[BT_LIST_TUNE]);
+    EXPECT(bt_trainer_step(t->trainer, &inputs, &lesson, 1, &step) == BT_OK);
+    float *const host = bt_calloc(gradients->n_trainable, sizeof *host);
+    EXPECT(bt_buffer_read(gradients->values, 0, host, gradients->n_trainable) == BT_OK);
+    return host;
+}
+
+static void gradients_are_one_ranks(const bt_comm *comm, const bt_comm *self, const char *root, const char *words)
+{
+    world shared, whole;
+    char line[FILE_NAME];
+    double sums[2] = {0, 0}; /* of squares: of the difference, and whole */
+    (void)snprintf(line, sizeof line, "window.seconds=2 batch=8 %s", words);
+    world_open(&shared, comm, root, line);
+    world_open(&whole, self, root, line);
+    float *const ours = first_gradients(&shared), *const wanted = first_gradients(&whole);
+    for (size_t s = 0; s < bt_trainer_slices(shared.tuning.trainer); ++s) {
+        const bt_range slice = bt_trainer_slice(shared.tuning.trainer, s);
+        for (size_t i = slice.low; i < slice.high; ++i) {
+            sums[0] += ((double)ours[i] - (double)wanted[i]) * ((double)ours[i] - (double)wanted[i]);
+            sums[1] += (double)wanted[i] * (double)wanted[i];
+        }
+    }
+    EXPECT(bt_comm_sum_f64(comm, sums, 2) == BT_OK);
+    EXPECT(sums[1] > 0);
+    EXPECT(sqrt(sums[0]) <= 1e-6 * sqrt(sums[1]));
+    bt_free(ours);
+    bt_free(wanted);
+    world_close(&shared);
+    world_close(&whole);
+}
+
+static void losses_are_one_ranks(const bt_comm *comm, const bt_comm *self, const char *root)
+{
+    enum { STEPS = 20 };
+    world shared, whole;
+    char folder[FILE_NAME];
+    const char *const words = "epochs=4 window.seconds=1 voxels.roi=early,late voxels.ceiling=none frames=recompute";
+    world_open(&shared, comm, root, words);
+    world_open(&whole, self, root, words);
+    (void)snprintf(folder, sizeof folder, "%s/shared.state", root);
+    must(bt_tuning_learn(&shared.tuning, folder));
+    (void)snprintf(folder, sizeof folder, "%s/whole.%d.state", root, bt_comm_rank(comm));
+    must(bt_tuning_learn(&whole.tuning, folder));
+    EXPECT(bt_history_rows(&whole.tuning.history, BT_SERIES_STEP_LOSS) == STEPS);
+    for (size_t i = 0; i < STEPS; ++i) {
+        const double wanted = *bt_history_row(&whole.tuning.history, BT_SERIES_STEP_LOSS, i);
+        EXPECT(fabs(*bt_history_row(&shared.tuning.history, BT_SERIES_STEP_LOSS, i) - wanted) <= 1e-4 * wanted);
+    }
+    world_close(&shared);
+    world_close(&whole);
+}
+
+int main(int argc, char **argv)
+{
+    int provided = 0;
+    char root[256] = {0};
+    bt_comm *comm = NULL, *self = NULL;
+    if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) return 1;
+    EXPECT(bt_comm_create(MPI_COMM_WORLD, &comm) == BT_OK);
+    EXPECT(bt_comm_create(MPI_COMM_NULL, &self) == BT_OK);
+    if (bt_comm_rank(comm) == 0) {
+        (void)snprintf(root, sizeof root, "%s", tuning_world("tune"));
+        tuning_sounds(root);
+    }
+    EXPECT(bt_comm_broadcast(comm, 0, root, sizeof root) == BT_OK);
+    losses_follow_pytorch(comm, root);
+    gradients_are_one_ranks(comm, self, root, "frames=recompute");
+    gradients_are_one_ranks(comm, self, root, "frames=recompute loss=correlation lora.rank=2 lora.targets=query,value");
+    gradients_are_one_ranks(comm, self, root, "train.front_end=true");
+    losses_are_one_ranks(comm, self, root);
+    EXPECT(bt_comm_barrier(comm) == BT_OK);
+    bt_comm_destroy(&self);
+    bt_comm_destroy(&comm);
+    EXPECT(bt_memory_live() == 0);
+    return expect_end();
+}
