@@ -1,6 +1,7 @@
 #include "encoding/fit.h"
 
 #include "base/memory.h"
+#include "encoding/continuous.h"
 #include "encoding/pairs.h"
 #include "encoding/ridge.h"
 
@@ -38,6 +39,8 @@ bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out)
     BT_ALLOC(out->explained, n);
     BT_ALLOC(out->searches, problem->folds->n_split);
     BT_ALLOC(out->choice, problem->block);
+    BT_ALLOC(out->penalty, problem->block);
+    if (problem->plan->point) BT_ALLOC(out->curves, problem->folds->n_split * n_alpha * n);
     BT_ALLOC(out->prediction, problem->n_test * problem->block);
     BT_ALLOC(out->score, problem->block);
     if (problem->weights) BT_ALLOC(out->weights, problem->n_feature * n);
@@ -64,7 +67,9 @@ void bt_fit_clear(bt_fit *fit)
     bt_free(fit->weights);
     bt_free(fit->predictions);
     bt_free(fit->searches);
+    bt_free(fit->curves);
     bt_free(fit->choice);
+    bt_free(fit->penalty);
     bt_free(fit->prediction);
     bt_free(fit->score);
     *fit = (bt_fit){0};
@@ -93,37 +98,67 @@ cleanup:
 
 /* ---- a block of voxels ---- */
 
-static void count(const bt_encode_plan *plan, size_t best, bool positive, int64_t counts[BT_COUNTS])
+static void count(bool positive, bool lowest, bool highest, int64_t counts[BT_COUNTS])
 {
-    bool lowest = true, highest = true;
-    for (size_t a = 0; a < plan->n_alpha; ++a) {
-        if (plan->penalty[a] < plan->penalty[best]) lowest = false;
-        if (plan->penalty[a] > plan->penalty[best]) highest = false;
-    }
     ++counts[BT_COUNT_KEPT];
     counts[BT_COUNT_POSITIVE] += positive;
     counts[BT_COUNT_LOW] += positive && lowest;
     counts[BT_COUNT_HIGH] += positive && highest;
 }
 
+/* The penalty at `best`, and whether it is an end of the grid. */
+static double penalty_of_grid(const bt_encode_plan *plan, size_t best, bool *lowest, bool *highest)
+{
+    *lowest = *highest = true;
+    for (size_t a = 0; a < plan->n_alpha; ++a) {
+        if (plan->penalty[a] < plan->penalty[best]) *lowest = false;
+        if (plan->penalty[a] > plan->penalty[best]) *highest = false;
+    }
+    return plan->penalty[best];
+}
+
+static double penalty_of_curve(const bt_fit *fit, size_t voxel, bool *lowest, bool *highest)
+{
+    const bt_encode_plan *const plan = fit->problem.plan;
+    const bt_continuous curve = {.kind = plan->rule.kind,
+                                 .n_split = fit->n_job - 1,
+                                 .n_point = fit->n_alpha,
+                                 .low = plan->penalty[0],
+                                 .high = plan->penalty[fit->n_alpha - 1],
+                                 .point = plan->point,
+                                 .score = fit->curves + voxel,
+                                 .stride = fit->n_voxel};
+    return bt_continuous_best(&curve, lowest, highest);
+}
+
+/* Voxel low + v: its alpha. */
+static void choose_one(bt_fit *fit, size_t low, size_t v)
+{
+    const bt_encode_plan *const plan = fit->problem.plan;
+    const size_t best = bt_choose(fit->cv_score + low + v, fit->n_voxel, plan);
+    const double score = fit->cv_score[best * fit->n_voxel + low + v];
+    const bt_voxel_state state = bt_voxels_state(fit->problem.voxels, low + v);
+    bool lowest = false, highest = false;
+    const bool positive = plan->rule.kind == BT_SCORE_MSE ? score < fit->nothing[low + v] : score > 0;
+    fit->choice[v] = best;
+    fit->penalty[v] = fit->curves ? penalty_of_curve(fit, low + v, &lowest, &highest)
+                                  : penalty_of_grid(plan, best, &lowest, &highest);
+    fit->alpha[low + v] = fit->curves ? bt_encode_plan_alpha(plan, fit->penalty[v]) : plan->alpha[best];
+    if (state != BT_VOXEL_KEPT)
+        ++fit->counts[state == BT_VOXEL_NAN ? BT_COUNT_NAN : BT_COUNT_CONSTANT];
+    else
+        count(positive, lowest, highest, fit->counts);
+}
+
 /* Means over splits, and each voxel's alpha. */
 static void choose(bt_fit *fit, size_t low, size_t n)
 {
-    const bt_encode_plan *const plan = fit->problem.plan;
     const double n_split = (double)(fit->n_job - 1);
     for (size_t a = 0; a < fit->n_alpha; ++a)
         for (size_t v = low; v < low + n; ++v) fit->cv_score[a * fit->n_voxel + v] /= n_split;
     for (size_t v = 0; v < n; ++v) {
-        const size_t best = bt_choose(fit->cv_score + low + v, fit->n_voxel, plan);
-        const bt_voxel_state state = bt_voxels_state(fit->problem.voxels, low + v);
-        const double score = fit->cv_score[best * fit->n_voxel + low + v];
         fit->nothing[low + v] /= n_split;
-        fit->choice[v] = best;
-        fit->alpha[low + v] = plan->alpha[best];
-        if (state != BT_VOXEL_KEPT)
-            ++fit->counts[state == BT_VOXEL_NAN ? BT_COUNT_NAN : BT_COUNT_CONSTANT];
-        else
-            count(plan, best, plan->rule.kind == BT_SCORE_MSE ? score < fit->nothing[low + v] : score > 0, fit->counts);
+        choose_one(fit, low, v);
     }
 }
 
@@ -138,18 +173,30 @@ static void score_test(bt_fit *fit, const float *y_test, size_t low, size_t n)
         for (size_t v = 0; v < n; ++v) fit->predictions[i * fit->n_voxel + low + v] = (float)fit->prediction[i * n + v];
 }
 
+/* Scores of split k, added to the sums over splits, and kept where the best of a continuum is sought. */
+static bt_status search_split(bt_fit *fit, bt_block *block, size_t k, size_t low, size_t n, const float *y)
+{
+    bt_status status = BT_OK;
+    double *const sums = fit->cv_score + low, *const nothing = fit->nothing + low;
+    if (!fit->curves) return bt_search_block(fit->searches[k], block, y, n, sums, fit->n_voxel, nothing);
+    double *const curve = fit->curves + k * fit->n_alpha * fit->n_voxel + low;
+    BT_TRY(bt_search_block(fit->searches[k], block, y, n, curve, fit->n_voxel, nothing));
+    for (size_t a = 0; a < fit->n_alpha; ++a)
+        for (size_t v = 0; v < n; ++v) sums[a * fit->n_voxel + v] += curve[a * fit->n_voxel + v];
+cleanup:
+    return status;
+}
+
 bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y, const float *y_test)
 {
     bt_status status = BT_OK;
     for (size_t k = 0; k + 1 < fit->n_job; ++k)
-        if (fit->searches[k])
-            BT_TRY(
-                bt_search_block(fit->searches[k], block, y, n, fit->cv_score + low, fit->n_voxel, fit->nothing + low));
+        if (fit->searches[k]) BT_TRY(search_split(fit, block, k, low, n, y));
     if (!fit->refit) goto cleanup;
     choose(fit, low, n);
-    BT_TRY(bt_refit_predict(fit->refit, block, y, n, fit->choice, fit->prediction));
+    BT_TRY(bt_refit_predict(fit->refit, block, y, n, fit->choice, fit->penalty, fit->prediction));
     score_test(fit, y_test, low, n);
-    if (fit->weights) BT_TRY(bt_refit_weights(fit->refit, n, fit->choice, fit->weights + low, fit->n_voxel));
+    if (fit->weights) BT_TRY(bt_refit_weights(fit->refit, fit->penalty, fit->weights + low, fit->n_voxel));
 cleanup:
     return status;
 }

@@ -41,7 +41,9 @@ typedef struct {
     bool has_hats;           /* of the refit */
     bt_search **searches;    /* (n_split) those that are loaded */
     bt_refit *refit;         /* when loaded */
+    double *curves;          /* (n_split, n_alpha, n_voxel) with alphas=continuous, else NULL */
     size_t *choice;          /* (block) */
+    double *penalty;         /* (block) */
     double *prediction;      /* (n_test, block) */
     double *score;           /* (block) */
 } bt_fit;
@@ -72,6 +74,7 @@ typedef struct {
 
 typedef struct {
     size_t n_row, n_test, n_feature;
+    size_t n_split;
     size_t most_held; /* rows that a split holds out, at most */
     size_t n_voxel, block;
     bool weights, predictions;

@@ -33,7 +33,8 @@ typedef struct {
     bt_ints delays;
     int delay_scope;
     bool zscore, intercept;
-    bt_reals alphas, logspace;
+    bt_names alphas; /* numbers, or "continuous" */
+    bt_reals logspace;
     int penalty;
     int cv_scheme;
     int64_t cv_repeats, cv_chunk, cv_folds_wanted, cv_seed;
@@ -58,6 +59,8 @@ typedef struct {
     bt_cv_options cv;
     size_t n_alpha;
     double *alpha, *penalty; /* (n_alpha), in the order given */
+    double *point;           /* (n_alpha) alphas=continuous: where the penalties lie in their range; else NULL */
+    bool penalty_is_alpha;   /* else its square */
     bt_score_rule rule;
     bt_ties ties;
     bt_search_kind search;
@@ -67,6 +70,7 @@ typedef struct {
 /* `has_stories`: the training rows have story ids. Errors: BT_ERR_USAGE naming the key. */
 bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_settings *settings, bool has_stories,
                                 bt_encode_plan *out) BT_MUST_CHECK;
+double bt_encode_plan_alpha(const bt_encode_plan *plan, double penalty); /* as the user would give it */
 void bt_encode_plan_clear(bt_encode_plan *plan);
 
 /* Checks that need no file: which inputs go together. */

@@ -330,7 +330,8 @@ static bt_status fill(bt_pairs *pairs, const bt_factor *factor, const double *ap
     bt_status status = BT_OK;
     scale_pairs(pairs, m);
     measure(pairs, m);
-    const bool wide = pairs->problem.precision == BT_F64 || is_correlation(pairs) || pairs->bound > BT_PAIRS_TOLERANCE;
+    const bool wide = pairs->problem.precision == BT_F64 || pairs->problem.exact || is_correlation(pairs) ||
+                      pairs->bound > BT_PAIRS_TOLERANCE;
     pairs->paired = wide ? BT_F64 : BT_F32;
     if (wide) pairs->tau = 1e-5;
     BT_TRY(find_near(pairs));

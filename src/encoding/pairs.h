@@ -35,8 +35,9 @@
  * The bound takes the largest of this over noise (f_i = 1 / n_train) and over responses that follow the features
  * (f_i = a_i / sum a), VOXELS = 8 times, for voxels that are worse than the typical one; the single worst pair at such
  * shares, PAIR = 32 times, since of many voxels one has much in just these two; and BASE = 16 eps for q and z. Where it
- * passes BT_PAIRS_TOLERANCE, S q is float64, and so it is for correlations, which divide by p'p; q and z stay in the
- * precision that was asked for, since no small difference divides their errors. */
+ * passes BT_PAIRS_TOLERANCE, S q is float64, and so it is for correlations, which divide by p'p, and where the best of
+ * a continuum of penalties is sought; q and z stay in the precision that was asked for, since no small difference
+ * divides their errors. */
 #ifndef BT_ENCODING_PAIRS_H
 #define BT_ENCODING_PAIRS_H
 
@@ -53,6 +54,7 @@ typedef struct {
     size_t n_penalty;
     bt_score_rule rule;
     bt_dtype precision; /* of q and z; S q is of this or better */
+    bool exact;         /* S q is float64 whatever the bound says */
 } bt_pairs_problem;
 
 /* Largest error of a mean squared error relative to the variance of y that float32 may cost. */

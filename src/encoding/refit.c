@@ -14,7 +14,6 @@ struct bt_refit {
     size_t n_row, n_test;
     bt_buffer *hats; /* (n_alpha, n_test, n_row), or NULL: */
     bt_ridge *ridge;
-    double *penalty; /* (block) of ridge */
 };
 
 void bt_refit_destroy(bt_refit **refit)
@@ -23,7 +22,6 @@ void bt_refit_destroy(bt_refit **refit)
     if (!old) return;
     bt_buffer_destroy(&old->hats);
     bt_ridge_destroy(&old->ridge);
-    bt_free(old->penalty);
     bt_free(old);
     *refit = NULL;
 }
@@ -33,12 +31,12 @@ bool bt_refit_has_hats(const bt_refit *refit)
     return refit->hats != NULL;
 }
 
-/* At most four times the memory of U', and fewer operations. */
-static bool takes_hats(size_t n_row, size_t n_test, size_t rank, size_t n_penalty, size_t n_voxel)
+/* For a grid of penalties, with at most four times the memory of U' and fewer operations. */
+static bool takes_hats(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t rank, size_t n_voxel)
 {
     const double n = (double)n_row, t = (double)n_test, r = (double)rank, v = (double)n_voxel;
-    const double rows = (double)n_penalty * t;
-    return rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
+    const double rows = (double)plan->n_alpha * t;
+    return !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
 }
 
 /* rows (n_alpha n_test, r) = P diag(s / (s^2 + A)), one alpha below the other. */
@@ -114,13 +112,10 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
     *refit =
         (bt_refit){.plan = problem->plan, .device = problem->device, .n_row = design->n_row, .n_test = design->n_test};
     BT_TRY(bt_factor_create(problem->comm, problem->device, &all, &factor));
-    if (!weights && factor.rank > 0 &&
-        takes_hats(design->n_row, design->n_test, factor.rank, problem->plan->n_alpha, n_voxel)) {
+    if (!weights && factor.rank > 0 && takes_hats(problem->plan, design->n_row, design->n_test, factor.rank, n_voxel)) {
         status = make_hats(&factor, refit);
     } else {
-        refit->penalty = bt_calloc(problem->block, sizeof *refit->penalty);
-        status = refit->penalty ? BT_OK : BT_ERR_MEMORY;
-        if (status == BT_OK) status = bt_ridge_create_from(problem->device, &all, &factor, &refit->ridge);
+        status = bt_ridge_create_from(problem->device, &all, &factor, &refit->ridge);
     }
     BT_TRY(bt_agree(problem->comm, status));
     *out = refit;
@@ -193,21 +188,19 @@ cleanup:
 }
 
 bt_status bt_refit_predict(const bt_refit *refit, bt_block *block, const float *y, size_t n_voxel, const size_t *choice,
-                           double *prediction)
+                           const double *penalty, double *prediction)
 {
     bt_status status = BT_OK;
     if (refit->hats) return predict_by_hats(refit, block, y, n_voxel, choice, prediction);
-    for (size_t v = 0; v < n_voxel; ++v) refit->penalty[v] = refit->plan->penalty[choice[v]];
     BT_TRY(bt_ridge_rotate(refit->ridge, y, n_voxel));
-    BT_TRY(bt_ridge_predict_each(refit->ridge, refit->penalty, prediction));
+    BT_TRY(bt_ridge_predict_each(refit->ridge, penalty, prediction));
 cleanup:
     return status;
 }
 
-bt_status bt_refit_weights(const bt_refit *refit, size_t n_voxel, const size_t *choice, float *weights, size_t stride)
+bt_status bt_refit_weights(const bt_refit *refit, const double *penalty, float *weights, size_t stride)
 {
-    for (size_t v = 0; v < n_voxel; ++v) refit->penalty[v] = refit->plan->penalty[choice[v]];
-    return bt_ridge_weights(refit->ridge, refit->penalty, weights, stride);
+    return bt_ridge_weights(refit->ridge, penalty, weights, stride);
 }
 
 double bt_refit_bytes(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t n_feature, size_t n_voxel,
@@ -215,7 +208,7 @@ double bt_refit_bytes(const bt_encode_plan *plan, size_t n_row, size_t n_test, s
 {
     const size_t rank = n_row < n_feature ? n_row : n_feature;
     const double element = (double)bt_dtype_size(plan->precision), hats = (double)(plan->n_alpha * n_test);
-    if (!weights && takes_hats(n_row, n_test, rank, plan->n_alpha, n_voxel))
+    if (!weights && takes_hats(plan, n_row, n_test, rank, n_voxel))
         return element * hats * (double)n_row + 16 * hats * (double)rank;
     const bt_ridge_problem ridge = {.n_train = n_row,
                                     .n_apply = n_test,

@@ -16,13 +16,12 @@ void bt_refit_destroy(bt_refit **refit); /* takes NULL */
 
 bool bt_refit_has_hats(const bt_refit *refit);
 
-/* prediction (n_test, n_voxel) of y (n_row, n_voxel); choice (n_voxel): index of the alpha. One rank, as is the next.
- */
+/* prediction (n_test, n_voxel) of y (n_row, n_voxel) at penalty (n_voxel); choice (n_voxel): its index, where penalties
+ * come from a grid. One rank, as is the next. */
 bt_status bt_refit_predict(const bt_refit *refit, bt_block *block, const float *y, size_t n_voxel, const size_t *choice,
-                           double *prediction) BT_MUST_CHECK;
+                           const double *penalty, double *prediction) BT_MUST_CHECK;
 /* weights (n_feature, stride) of the block that was predicted last, columns 0 .. n_voxel - 1. */
-bt_status bt_refit_weights(const bt_refit *refit, size_t n_voxel, const size_t *choice, float *weights,
-                           size_t stride) BT_MUST_CHECK;
+bt_status bt_refit_weights(const bt_refit *refit, const double *penalty, float *weights, size_t stride) BT_MUST_CHECK;
 
 /* Bytes that stay, with the voxels of this rank. */
 double bt_refit_bytes(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t n_feature, size_t n_voxel,

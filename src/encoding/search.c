@@ -162,7 +162,8 @@ static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *
                                     .penalty = plan->penalty,
                                     .n_penalty = plan->n_alpha,
                                     .rule = plan->rule,
-                                    .precision = plan->precision};
+                                    .precision = plan->precision,
+                                    .exact = plan->point != NULL};
     BT_TRY(bt_pairs_create(problem->comm, problem->device, &pairs, &search->pairs));
     search->method.precision = bt_pairs_precision(search->pairs);
     search->method.bound = bt_pairs_bound(search->pairs);

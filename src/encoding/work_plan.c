@@ -40,6 +40,7 @@ static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *
     const bt_fit_sizes sizes = {.n_row = bt_responses_rows_all(problem->in->train),
                                 .n_test = bt_responses_rows_all(problem->in->test),
                                 .n_feature = cut->most_feature,
+                                .n_split = problem->folds->n_split,
                                 .most_held = most_held(problem),
                                 .n_voxel = cut->n_mine,
                                 .block = cut->block,
