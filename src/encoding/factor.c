@@ -181,3 +181,17 @@ cleanup:
     if (status != BT_OK) bt_factor_clear(out);
     return status;
 }
+
+double bt_factor_bytes(const bt_ridge_problem *problem)
+{
+    const bool dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
+    const double n = (double)problem->n_train, p = (double)problem->n_feature, m = (double)problem->n_apply;
+    const double order = dual ? n : p, r = n < p ? n : p, right = problem->weights ? r * p : 0;
+    const double eigen = 7 * order * order; /* vectors and Gram matrix, its copies, workspace of 2 */
+    const double factors = order * order + r * n + m * r + right;
+    const double train = dual && problem->cross ? 0 : n * p, apply = dual && problem->cross ? m * n : m * p;
+    const double largest = dual ? fmax(apply + train + m * n, m * n + order * order + m * r)
+                                : fmax(order * order + train + r * n, order * order + apply + m * r);
+    const double cross = dual && !problem->cross ? m * n : 0;
+    return 8 * fmax(eigen, factors + cross + largest + right);
+}

@@ -36,4 +36,7 @@ bt_status bt_factor_create(const bt_comm *comm, bt_device *device, const bt_ridg
                            bt_factor *out) BT_MUST_CHECK;
 void bt_factor_clear(bt_factor *factor);
 
+/* Bytes that create takes at most, what it returns with it; what the problem points to is not counted. */
+double bt_factor_bytes(const bt_ridge_problem *problem);
+
 #endif

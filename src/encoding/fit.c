@@ -224,17 +224,27 @@ bt_status bt_fit_finish(bt_fit *fit)
 
 bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
 {
-    const double w = (double)s->block, v = (double)s->n_voxel, p = (double)s->n_feature;
-    const double rows = (double)(s->n_row + s->n_test), n = (double)s->n_row;
-    const double search = bt_search_bytes(plan, s->n_row, s->most_held, s->n_feature, s->block);
-    const double refit = bt_refit_bytes(plan, s->n_row, s->n_test, s->n_feature, s->n_voxel, s->block, s->weights);
-    const double kernel = bt_ridge_takes_dual(s->n_row, s->n_feature) ? 8 * n * n : 0;
-    const size_t least = s->n_row < s->n_feature ? s->n_row : s->n_feature;
-    const double r = (double)least, held = (double)(s->most_held > s->n_test ? s->most_held : s->n_test);
-    return (bt_fit_bytes){.results = v * (8 * (double)(plan->n_alpha + 7) + (s->weights ? 4 * p : 0) +
-                                          (s->predictions ? 4 * (double)s->n_test : 0)),
-                          .job = fmax(search, refit),
-                          .loading = 8 * (2 * rows * p + kernel + 4 * r * r + r * (n + 2 * held)),
-                          .block = bt_search_block_bytes(plan, s->n_row, s->most_held, s->n_feature, s->block) +
-                                   w * (8 * 2 * (double)s->n_test + 12 * rows)};
+    const double w = (double)s->block, v = (double)s->n_voxel, p = (double)s->n_feature, n = (double)s->n_row;
+    const double rows = (double)(s->n_row + s->n_test), curves = plan->point ? (double)(s->n_split * plan->n_alpha) : 0;
+    const bool dual = bt_ridge_takes_dual(s->n_row - s->most_held, s->n_feature);
+    const bt_search_sizes search = {.n_train = s->n_row - s->least_held,
+                                    .n_held = s->most_held,
+                                    .n_feature = s->n_feature,
+                                    .block = s->block,
+                                    .shares_kernel = dual};
+    const bt_refit_sizes refit = {.n_row = s->n_row,
+                                  .n_test = s->n_test,
+                                  .n_feature = s->n_feature,
+                                  .n_voxel = s->n_voxel,
+                                  .block = s->block,
+                                  .weights = s->weights,
+                                  .has_kernel = dual};
+    const double outputs = (s->weights ? 4 * p : 0) + (s->predictions ? 4 * (double)s->n_test : 0);
+    return (bt_fit_bytes){
+        .results = v * (8 * ((double)plan->n_alpha + 7 + curves) + outputs),
+        .design = 8 * (rows * p * (1 + 2 / (double)s->n_delay) + (dual ? n * n : 0)),
+        .making = fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
+        .job = fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
+        .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + 24 * (double)s->n_test),
+    };
 }

@@ -67,15 +67,17 @@ bt_status bt_fit_finish(bt_fit *fit) BT_MUST_CHECK;
 /* Bytes per rank, at most. */
 typedef struct {
     double results; /* per space, with my n_voxel voxels */
-    double job;     /* a loaded job */
-    double loading; /* while one is made, its design with it */
-    double block;   /* a block of voxels */
+    double design;  /* of a space, while its jobs are made */
+    double making;  /* a job while it is made, with what stays of it: */
+    double job;
+    double block; /* a block of voxels */
 } bt_fit_bytes;
 
 typedef struct {
     size_t n_row, n_test, n_feature;
+    size_t n_delay; /* n_feature is n_delay times what is read */
     size_t n_split;
-    size_t most_held; /* rows that a split holds out, at most */
+    size_t most_held, least_held; /* rows that a split holds out */
     size_t n_voxel, block;
     bool weights, predictions;
 } bt_fit_sizes;

@@ -491,6 +491,14 @@ double bt_pairs_bytes(const bt_pairs_problem *problem, size_t rank)
     return element * r * (double)(problem->n_train + problem->n_apply) + 8.0 * (2 * r * r + tables);
 }
 
+double bt_pairs_making_bytes(const bt_pairs_problem *problem, size_t rank)
+{
+    const double r = (double)rank, m = (double)problem->n_apply;
+    const double factor = r * (double)problem->n_train + m * r;
+    const double gram = m * r + r * r; /* on the device */
+    return 8 * (factor + m * r + r * r) + fmax(8 * gram, bt_pairs_bytes(problem, rank));
+}
+
 double bt_pairs_block_bytes(const bt_pairs_problem *problem, size_t rank, size_t n_voxel)
 {
     const double rows = (double)(problem->n_train + problem->n_apply), v = (double)n_voxel;

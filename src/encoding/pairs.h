@@ -72,9 +72,10 @@ double bt_pairs_bound(const bt_pairs *pairs);       /* what float32 would cost i
 bt_status bt_pairs_score(const bt_pairs *pairs, bt_block *block, const float *y, size_t n_voxel, bt_row_list train,
                          bt_row_list apply, double *score) BT_MUST_CHECK;
 
-/* Memory at rank r: what stays, and of that what a block of n_voxel adds; create takes 3 r^2 + 2 n_apply r float64
- * more. */
+/* Bytes at rank r, at most: what stays, what create takes with that and the factor, and what a block of n_voxel adds.
+ */
 double bt_pairs_bytes(const bt_pairs_problem *problem, size_t rank);
+double bt_pairs_making_bytes(const bt_pairs_problem *problem, size_t rank);
 double bt_pairs_block_bytes(const bt_pairs_problem *problem, size_t rank, size_t n_voxel);
 
 #endif

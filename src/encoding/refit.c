@@ -6,6 +6,7 @@
 #include "encoding/factor.h"
 #include "encoding/ridge.h"
 
+#include <math.h>
 #include <string.h>
 
 struct bt_refit {
@@ -203,18 +204,36 @@ bt_status bt_refit_weights(const bt_refit *refit, const double *penalty, float *
     return bt_ridge_weights(refit->ridge, penalty, weights, stride);
 }
 
-double bt_refit_bytes(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t n_feature, size_t n_voxel,
-                      size_t block, bool weights)
+static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_sizes *s)
 {
-    const size_t rank = n_row < n_feature ? n_row : n_feature;
-    const double element = (double)bt_dtype_size(plan->precision), hats = (double)(plan->n_alpha * n_test);
-    if (!weights && takes_hats(plan, n_row, n_test, rank, n_voxel))
-        return element * hats * (double)n_row + 16 * hats * (double)rank;
-    const bt_ridge_problem ridge = {.n_train = n_row,
-                                    .n_apply = n_test,
-                                    .n_feature = n_feature,
-                                    .precision = plan->precision,
-                                    .weights = weights,
-                                    .most_voxel = block};
-    return bt_ridge_bytes(&ridge);
+    return (bt_ridge_problem){.n_train = s->n_row,
+                              .n_apply = s->n_test,
+                              .n_feature = s->n_feature,
+                              .precision = plan->precision,
+                              .weights = s->weights,
+                              .most_voxel = s->block};
+}
+
+static bool will_take_hats(const bt_encode_plan *plan, const bt_refit_sizes *s, size_t rank)
+{
+    return !s->weights && takes_hats(plan, s->n_row, s->n_test, rank, s->n_voxel);
+}
+
+double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
+{
+    const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    const double hats = (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
+    return will_take_hats(plan, s, rank) ? (double)bt_dtype_size(plan->precision) * hats : bt_ridge_bytes(&ridge);
+}
+
+double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
+{
+    const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    const double factor = 8 * (double)rank * (double)(s->n_row + s->n_test);
+    const double stacked = 8 * (double)(plan->n_alpha * s->n_test) * (double)rank;
+    const double later =
+        bt_refit_bytes(plan, s) + factor + (will_take_hats(plan, s, rank) ? 2 * stacked + 1.5 * factor : 0);
+    return fmax(bt_factor_bytes(&ridge), later);
 }

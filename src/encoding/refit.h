@@ -23,8 +23,14 @@ bt_status bt_refit_predict(const bt_refit *refit, bt_block *block, const float *
 /* weights (n_feature, stride) of the block that was predicted last, columns 0 .. n_voxel - 1. */
 bt_status bt_refit_weights(const bt_refit *refit, const double *penalty, float *weights, size_t stride) BT_MUST_CHECK;
 
-/* Bytes that stay, with the voxels of this rank. */
-double bt_refit_bytes(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t n_feature, size_t n_voxel,
-                      size_t block, bool weights);
+/* Sizes of a refit, with the voxels of this rank. */
+typedef struct {
+    size_t n_row, n_test, n_feature, n_voxel, block;
+    bool weights, has_kernel;
+} bt_refit_sizes;
+
+/* Bytes, at most: what stays, and what create takes with that. */
+double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *sizes);
+double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *sizes);
 
 #endif

@@ -40,9 +40,9 @@ double bt_ridge_bytes(const bt_ridge_problem *problem)
     const double r = (double)rank, t = (double)p->n_train, a = (double)p->n_apply, w = (double)p->most_voxel;
     const double element = (double)bt_dtype_size(p->precision);
     const double staging = (double)staging_size(p, rank) * (8.0 + 4.0);
-    const double creating = 8.0 * (4 * r * r + 2 * r * t + 2 * r * a + 2 * t * (double)p->n_feature);
-    const double using = element * (r * t + a * r + (t + 2 * r + a) * w) + 8.0 * r * w;
-    return creating + staging + using;
+    const double factor = 8 * (a * r + (p->weights ? r * (double)p->n_feature : 0));
+    const double weights = p->weights ? 8 * (r * (double)p->n_feature + (r + (double)p->n_feature) * w) : 0;
+    return factor + staging + element * (r * t + a * r + (t + 2 * r + a) * w) + 8.0 * r * w + weights;
 }
 
 /* Host float64 -> device, in the precision of the products. */

@@ -5,6 +5,7 @@
 #include "encoding/pairs.h"
 #include "encoding/ridge.h"
 
+#include <math.h>
 #include <string.h>
 
 struct bt_search {
@@ -141,22 +142,21 @@ cleanup:
     return status;
 }
 
-/* Collective. */
-static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *part, bt_search *search)
+/* From the factor, which is used up. Collective. */
+static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *part, bt_factor *factor,
+                      bt_search *search)
 {
     bt_status status = BT_OK;
-    bt_factor factor = {0};
     const bt_encode_plan *const plan = problem->plan;
-    BT_TRY(bt_factor_create(problem->comm, problem->device, part, &factor));
-    search->method.rank = factor.rank;
-    search->method.fast = takes_fast(plan, search->n_train, search->n_held, factor.rank);
+    search->method.rank = factor->rank;
+    search->method.fast = takes_fast(plan, search->n_train, search->n_held, factor->rank);
     search->method.precision = plan->precision;
     if (!search->method.fast) {
-        status = bt_ridge_create_from(problem->device, part, &factor, &search->ridge);
+        status = bt_ridge_create_from(problem->device, part, factor, &search->ridge);
         BT_TRY(bt_agree(problem->comm, status == BT_OK ? make_direct(problem, search) : status));
         goto cleanup;
     }
-    const bt_pairs_problem pairs = {.factor = &factor,
+    const bt_pairs_problem pairs = {.factor = factor,
                                     .n_train = search->n_train,
                                     .n_apply = search->n_held,
                                     .penalty = plan->penalty,
@@ -170,7 +170,6 @@ static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *
     search->scores = bt_calloc(plan->n_alpha * problem->block, sizeof *search->scores);
     BT_TRY(bt_agree(problem->comm, search->scores ? BT_OK : BT_ERR_MEMORY));
 cleanup:
-    bt_factor_clear(&factor);
     return status;
 }
 
@@ -178,23 +177,28 @@ bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_se
 {
     bt_status status = BT_OK;
     split_parts parts = {0};
+    bt_factor factor = {0};
     bt_search *search = bt_calloc(1, sizeof *search);
     *out = NULL;
     BT_TRY(bt_agree(problem->comm, search ? begin(problem, split, search, &parts) : BT_ERR_MEMORY));
-    const bt_ridge_problem part = {.train = parts.x_train,
-                                   .apply = parts.x_held,
-                                   .kernel = parts.kernel,
-                                   .cross = parts.cross,
-                                   .n_train = search->n_train,
-                                   .n_apply = search->n_held,
-                                   .n_feature = problem->design->n_feature,
-                                   .precision = problem->plan->precision,
-                                   .most_voxel = problem->block};
-    BT_TRY(make(problem, &part, search));
+    bt_ridge_problem part = {.train = parts.x_train,
+                             .apply = parts.x_held,
+                             .kernel = parts.kernel,
+                             .cross = parts.cross,
+                             .n_train = search->n_train,
+                             .n_apply = search->n_held,
+                             .n_feature = problem->design->n_feature,
+                             .precision = problem->plan->precision,
+                             .most_voxel = problem->block};
+    BT_TRY(bt_factor_create(problem->comm, problem->device, &part, &factor));
+    clear_parts(&parts);
+    part.train = part.apply = part.kernel = part.cross = NULL;
+    BT_TRY(make(problem, &part, &factor, search));
     *out = search;
     search = NULL;
 cleanup:
     clear_parts(&parts);
+    bt_factor_clear(&factor);
     bt_search_destroy(&search);
     return status;
 }
@@ -260,22 +264,43 @@ static bt_pairs_problem pairs_of(const bt_encode_plan *plan, size_t n_train, siz
                               .precision = plan->precision};
 }
 
-double bt_search_bytes(const bt_encode_plan *plan, size_t n_train, size_t n_apply, size_t n_feature, size_t block)
+static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
-    const size_t rank = most_rank(n_train, n_feature);
-    const bt_pairs_problem pairs = pairs_of(plan, n_train, n_apply);
-    const double scores = 8.0 * (double)(plan->n_alpha * block);
-    if (takes_fast(plan, n_train, n_apply, rank)) return bt_pairs_bytes(&pairs, rank) + scores;
-    const bt_ridge_problem ridge = {.n_train = n_train,
-                                    .n_apply = n_apply,
-                                    .n_feature = n_feature,
-                                    .precision = plan->precision,
-                                    .most_voxel = block};
-    return bt_ridge_bytes(&ridge) + (double)block * (4.0 * (double)n_train + 12.0 * (double)n_apply);
+    static const double given = 0;
+    return (bt_ridge_problem){.n_train = s->n_train,
+                              .n_apply = s->n_held,
+                              .n_feature = s->n_feature,
+                              .cross = s->shares_kernel ? &given : NULL,
+                              .precision = plan->precision,
+                              .most_voxel = s->block};
 }
 
-double bt_search_block_bytes(const bt_encode_plan *plan, size_t n_train, size_t n_apply, size_t n_feature, size_t block)
+double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
-    const bt_pairs_problem pairs = pairs_of(plan, n_train, n_apply);
-    return bt_pairs_block_bytes(&pairs, most_rank(n_train, n_feature), block);
+    const size_t rank = most_rank(s->n_train, s->n_feature);
+    const bt_pairs_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    const double scores = 8.0 * (double)(plan->n_alpha * s->block);
+    if (takes_fast(plan, s->n_train, s->n_held, rank)) return bt_pairs_bytes(&pairs, rank) + scores;
+    return bt_ridge_bytes(&ridge) + (double)s->block * (4.0 * (double)s->n_train + 12.0 * (double)s->n_held);
+}
+
+double bt_search_making_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
+{
+    const size_t rank = most_rank(s->n_train, s->n_feature);
+    const bt_pairs_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    const bool dual = bt_ridge_takes_dual(s->n_train, s->n_feature);
+    const double rows = (double)(s->n_train + s->n_held);
+    const double parts = 8 * rows * (double)(dual && s->shares_kernel ? s->n_train : s->n_feature);
+    const double later = takes_fast(plan, s->n_train, s->n_held, rank)
+                             ? bt_pairs_making_bytes(&pairs, rank)
+                             : bt_search_bytes(plan, s) + 8 * (double)rank * rows;
+    return fmax(parts + bt_factor_bytes(&ridge), later);
+}
+
+double bt_search_block_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
+{
+    const bt_pairs_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    return bt_pairs_block_bytes(&pairs, most_rank(s->n_train, s->n_feature), s->block);
 }

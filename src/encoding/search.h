@@ -52,9 +52,15 @@ bt_status bt_search_block(const bt_search *search, bt_block *block, const float 
 /* Whether the fast search takes fewer operations, for n_penalty alphas at rank r. */
 bool bt_search_is_faster(size_t n_train, size_t n_apply, size_t rank, size_t n_penalty);
 
-/* Bytes that stay per split, and that a block of n_voxel adds, at most. */
-double bt_search_bytes(const bt_encode_plan *plan, size_t n_train, size_t n_apply, size_t n_feature, size_t block);
-double bt_search_block_bytes(const bt_encode_plan *plan, size_t n_train, size_t n_apply, size_t n_feature,
-                             size_t block);
+/* Sizes of a split, at most. */
+typedef struct {
+    size_t n_train, n_held, n_feature, block;
+    bool shares_kernel; /* fits of the dual form take their kernel from the design's */
+} bt_search_sizes;
+
+/* Bytes, at most: what stays, what create takes with that, and what a block of voxels adds. */
+double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *sizes);
+double bt_search_making_bytes(const bt_encode_plan *plan, const bt_search_sizes *sizes);
+double bt_search_block_bytes(const bt_encode_plan *plan, const bt_search_sizes *sizes);
 
 #endif

@@ -25,37 +25,40 @@ static size_t widest_design(const bt_work_problem *problem)
     return most * problem->plan->design.delays.n;
 }
 
-static size_t most_held(const bt_work_problem *problem)
+/* Rows that a split holds out, at most and at least. */
+static void range_held(const bt_work_problem *problem, size_t *most, size_t *least)
 {
-    size_t most = 0;
+    *most = 0;
+    *least = problem->folds->n_row;
     for (size_t k = 0; k < problem->folds->n_split; ++k) {
         const size_t held = bt_folds_held_out(problem->folds, k);
-        if (held > most) most = held;
+        if (held > *most) *most = held;
+        if (held < *least) *least = held;
     }
-    return most;
 }
 
 static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *cut)
 {
-    const bt_fit_sizes sizes = {.n_row = bt_responses_rows_all(problem->in->train),
-                                .n_test = bt_responses_rows_all(problem->in->test),
-                                .n_feature = cut->most_feature,
-                                .n_split = problem->folds->n_split,
-                                .most_held = most_held(problem),
-                                .n_voxel = cut->n_mine,
-                                .block = cut->block,
-                                .weights = problem->options->weights,
-                                .predictions = problem->options->predictions};
+    bt_fit_sizes sizes = {.n_row = bt_responses_rows_all(problem->in->train),
+                          .n_test = bt_responses_rows_all(problem->in->test),
+                          .n_feature = cut->most_feature,
+                          .n_split = problem->folds->n_split,
+                          .n_delay = problem->plan->design.delays.n,
+                          .n_voxel = cut->n_mine,
+                          .block = cut->block,
+                          .weights = problem->options->weights,
+                          .predictions = problem->options->predictions};
+    range_held(problem, &sizes.most_held, &sizes.least_held);
     return bt_fit_bytes_of(&sizes, problem->plan);
 }
 
 /* With the spaces and jobs that are loaded together. */
 static double sum_bytes(const bt_fit_bytes *bytes, const bt_work_cut *cut)
 {
-    const double spaces = (double)cut->spaces_at_once, jobs = (double)cut->jobs_at_once;
-    const double loaded = spaces * jobs * bytes->job;
-    const double at_work = loaded + bytes->block, while_loading = loaded + bytes->loading;
-    return spaces * bytes->results + (at_work > while_loading ? at_work : while_loading);
+    const double spaces = (double)cut->spaces_at_once, jobs = spaces * (double)cut->jobs_at_once;
+    const double at_work = jobs * bytes->job + bytes->block;
+    const double loading = (jobs - 1) * bytes->job + bytes->making + bytes->design;
+    return spaces * bytes->results + (at_work > loading ? at_work : loading);
 }
 
 static size_t ceiling_of(size_t n, size_t by)
