@@ -3,7 +3,8 @@
  * A stage declares a struct of options and a table; the table's default texts are parsed into the struct. A command
  * joins groups (its stage's, and the common one) into a bt_settings and parses "COMMAND [settings.yaml ...] [key=value
  * ...]"; later wins; keys are dotted paths; lists are a,b,c with optional brackets; in YAML, maps nest and sequences
- * are lists. */
+ * are lists. key?=value is another default, as presets have them: it does not count as given, and gives way to what is.
+ */
 #ifndef BT_BASE_SETTINGS_H
 #define BT_BASE_SETTINGS_H
 
@@ -41,7 +42,8 @@ enum {
     BT_REQUIRED = 2, /* must be given */
     BT_PATHS = 4,    /* names a file or folder (never in the recipe by name; its content is an input there) */
     BT_AUTO = 16,    /* a whole number where the text "auto" means 0 */
-    BT_OPTIONAL = 8  /* may be empty: text NULL, lists of length 0; an empty number is NAN or INT64_MIN */
+    BT_OPTIONAL = 8, /* may be empty: text NULL, lists of length 0; an empty number is NAN or INT64_MIN */
+    BT_CHOOSES = 32  /* says which inputs: what it chose is in the recipe, not how it was put */
 };
 
 typedef struct {
@@ -93,6 +95,9 @@ bt_status bt_settings_text(const bt_settings *settings, const char *key, bt_text
 
 /* The canonical text of a list of reals. */
 bt_status bt_reals_text(const bt_reals *values, bt_text *out) BT_MUST_CHECK;
+
+/* Is `text` a value of this setting (type, range, choice)? Errors as of bt_settings_set. */
+bt_status bt_setting_check(const bt_setting *setting, const char *text, const char *origin) BT_MUST_CHECK;
 
 /* Calls `visit` for every setting that has all `flags`, in table order, with its canonical text. */
 typedef bt_status (*bt_settings_visitor)(void *context, const bt_setting *setting, const char *text);

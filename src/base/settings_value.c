@@ -348,3 +348,20 @@ void bt_setting_clear(const bt_setting *setting, void *value)
     default: break;
     }
 }
+
+bt_status bt_setting_check(const bt_setting *setting, const char *text, const char *origin)
+{
+    union {
+        bool truth;
+        int64_t whole;
+        double real;
+        char *text;
+        int choice;
+        bt_ints ints;
+        bt_reals reals;
+        bt_names names;
+    } value = {.names = {0}};
+    const bt_status status = bt_setting_parse(setting, text, origin, &value);
+    bt_setting_clear(setting, &value);
+    return status;
+}

@@ -24,6 +24,11 @@ void bt_help_print(FILE *stream);
 bt_status bt_stage_help(const bt_stage *stage, bt_text *out) BT_MUST_CHECK;
 bt_status bt_inspect_help(bt_text *out) BT_MUST_CHECK;
 bt_status bt_summary_help(bt_text *out) BT_MUST_CHECK;
+bt_status bt_plan_command_help(bt_text *out) BT_MUST_CHECK;
+bt_status bt_run_command_help(bt_text *out) BT_MUST_CHECK;
+bt_status bt_status_command_help(bt_text *out) BT_MUST_CHECK;
+bt_status bt_rerun_command_help(bt_text *out) BT_MUST_CHECK;
+bt_status bt_preset_command_help(bt_text *out) BT_MUST_CHECK;
 /* --help of a command that is no stage. Both return the exit code. */
 int bt_command_help(const bt_command *command);
 int bt_unknown_command(const char *name);
@@ -35,5 +40,10 @@ int bt_help_command(int n_word, char **words);
 int bt_version_command(int n_word, char **words);
 int bt_inspect_command(int n_word, char **words);
 int bt_summary_command(int n_word, char **words);
+int bt_plan_command(int n_word, char **words);
+int bt_run_command(int n_word, char **words);
+int bt_status_command(int n_word, char **words);
+int bt_rerun_command(int n_word, char **words);
+int bt_preset_command(int n_word, char **words);
 
 #endif

@@ -3,6 +3,13 @@
 #include <string.h>
 
 const bt_command bt_commands[] = {
+    {"plan", "the tasks of an experiment's YAML: what would run, how long, what is missing", bt_plan_command,
+     bt_plan_command_help},
+    {"run", "runs a plan, task by task on all ranks: what is done stays, what is missing is made", bt_run_command,
+     bt_run_command_help},
+    {"status", "how far a plan is: done, running, failed and why, blocked", bt_status_command, bt_status_command_help},
+    {"rerun", "--failed: tries again what failed, here or by Slurm", bt_rerun_command, bt_rerun_command_help},
+    {"preset", "the presets: show one, or where two differ", bt_preset_command, bt_preset_command_help},
     {"inspect", "says what a file, model folder or data set is, and whether it is whole", bt_inspect_command,
      bt_inspect_help},
     {"summary", "the small table of a collected experiment: results=DIR", bt_summary_command, bt_summary_help},

@@ -1,18 +1,8 @@
-/* Runs one stage under MPI, or alone: settings, threads, the stage, one message, one exit code. */
+/* `braintune STAGE ...`: one stage, under MPI or alone. */
 #include "cli/command.h"
+#include "cli/door.h"
 
-#include "base/clock.h"
-#include "base/fault.h"
-#include "base/log.h"
-#include "base/memory.h"
-#include "device/threads.h"
-#include "store/sidecar.h"
-
-#include <mpi.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { GRACE_SECONDS = 5 }; /* how long a failed rank waits for the others before it ends them all */
 
 static bool asks_help(int n_word, char **words)
 {
@@ -30,119 +20,30 @@ static int print_help(const bt_stage *stage)
     return bt_exit_code(status);
 }
 
-/* Ranks that share this rank's node, and all there are. */
-static void count_ranks(int *on_node, int *all)
-{
-    MPI_Comm node;
-    (void)MPI_Comm_size(MPI_COMM_WORLD, all);
-    (void)MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
-    (void)MPI_Comm_size(node, on_node);
-    (void)MPI_Comm_free(&node);
-}
+typedef struct {
+    const bt_stage *stage;
+    int n_word;
+    char **words;
+} stage_words;
 
-/* Cores for this rank: what it is bound to, or a fair share when all ranks of the node may run anywhere. */
-static int choose_threads(int64_t wanted, bool serial)
+static bt_status run(bt_door *door, void *context)
 {
-    if (wanted > 0) return (int)wanted;
-    if (getenv("OMP_NUM_THREADS")) return bt_threads_get();
-    int ranks = 1, size = 1;
-    if (!serial) count_ranks(&ranks, &size);
-    const int allowed = bt_threads_allowed(), online = bt_threads_online();
-    if (allowed == 1 && online > 1 && size == 1 && !getenv("SLURM_JOB_ID"))
-        bt_log_warn("this process may use one of %d CPUs only; start it with mpirun --map-by slot:PE=%d --bind-to core",
-                    online, online);
-    const int share = allowed == online ? online / ranks : allowed;
-    return share > 0 ? share : 1;
-}
-
-/* All ranks agree on the outcome over a communicator of their own, so that a rank stuck in the stage's collectives
- * cannot be mistaken for one that agrees; who waits too long ends the job with its own code. */
-static bt_status meet(const bt_comm *door, bt_status status)
-{
-    int done = 0;
-    MPI_Request request;
-    (void)MPI_Ibarrier(bt_comm_mpi(door), &request);
-    const double start = bt_seconds();
-    for (;;) {
-        (void)MPI_Test(&request, &done, MPI_STATUS_IGNORE);
-        if (done) return bt_agree(door, status);
-        if (status != BT_OK && bt_seconds() - start > GRACE_SECONDS) {
-            (void)fprintf(stderr, "braintune: error: %s\n", bt_error_message());
-            (void)MPI_Abort(MPI_COMM_WORLD, (int)status);
-        }
-        bt_sleep(0.0005);
-    }
-}
-
-static bt_status parse(bt_settings *settings, const bt_comm *comm, int n_word, char **words)
-{
-    return bt_agree(comm, bt_settings_parse(settings, n_word, words));
-}
-
-static bt_status run(const bt_stage *stage, const bt_comm *comm, int n_word, char **words)
-{
-    bt_status status = BT_OK;
-    bt_settings settings = {0};
-    bt_common common = {0};
+    const stage_words *const call = context;
     bt_text result = {0};
-    char *options = NULL;
-    options = bt_calloc(1, stage->options_size);
-    BT_TRY(bt_agree(comm, options ? BT_OK : BT_ERR_MEMORY));
-    bt_settings_add(&settings, stage->table, stage->n_setting, options);
-    bt_settings_add(&settings, bt_common_settings, bt_common_settings_count, &common);
-    BT_TRY(parse(&settings, comm, n_word, words));
-    bt_threads_set(choose_threads(common.threads, stage->serial));
-    bt_run_describe(BRAINTUNE_VERSION, bt_threads_get());
-    const bt_stage_call call = {
-        .options = options, .settings = &settings, .common = &common, .comm = comm, .result = &result};
-    BT_TRY(stage->run(&call));
-    if (bt_comm_rank(comm) == 0 && result.data) (void)fputs(result.data, stdout);
-cleanup:
+    const bt_status status = bt_door_call(door, call->stage, (size_t)call->n_word, call->words, &result);
+    if (status == BT_OK && result.data) (void)fputs(result.data, stdout);
     bt_text_clear(&result);
-    if (options) bt_settings_clear(&settings);
-    bt_free(options);
     return status;
-}
-
-/* On this process alone. */
-static int run_serial(const bt_stage *stage, int n_word, char **words)
-{
-    bt_comm *comm = NULL;
-    bt_status status = bt_comm_create(MPI_COMM_NULL, &comm);
-    if (status == BT_OK) status = run(stage, comm, n_word, words);
-    bt_comm_destroy(&comm);
-    return bt_exit_code(status);
-}
-
-static int run_parallel(const bt_stage *stage, int n_word, char **words)
-{
-    int provided = 0, rank = 0;
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
-        (void)fprintf(stderr, "braintune: error: MPI does not start\n");
-        return BT_ERR_INTERNAL;
-    }
-    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    bt_log_speak(rank == 0);
-    bt_fault_rank(rank);
-    bt_comm *door = NULL, *comm = NULL;
-    bt_status status = bt_comm_create(MPI_COMM_WORLD, &door);
-    if (status == BT_OK) status = bt_comm_create(MPI_COMM_WORLD, &comm);
-    if (status == BT_OK) status = run(stage, comm, n_word, words);
-    if (door) status = meet(door, status);
-    bt_comm_destroy(&comm);
-    bt_comm_destroy(&door);
-    (void)MPI_Finalize();
-    return rank == 0 ? bt_exit_code(status) : (int)status;
 }
 
 int bt_stage_command(const bt_stage *stage, int n_word, char **words)
 {
     static char dry_run[] = "dry_run=true";
+    stage_words call = {stage, n_word, words};
     if (asks_help(n_word, words)) return print_help(stage);
     for (int i = 0; i < n_word; ++i)
         if (!strcmp(words[i], "--dry-run")) words[i] = dry_run;
-    const int code = stage->serial ? run_serial(stage, n_word, words) : run_parallel(stage, n_word, words);
-    if (getenv("BRAINTUNE_LEAKS") && bt_memory_live() != 0)
-        (void)fprintf(stderr, "braintune: %zu blocks of memory leaked\n", bt_memory_live());
+    const int code = stage->serial ? bt_exit_code(run(NULL, &call)) : bt_door_open(run, &call);
+    bt_door_tell_leaks();
     return code;
 }

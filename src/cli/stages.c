@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/plans.h"
 #include "encoding/ceiling.h"
 #include "encoding/encode.h"
 #include "extraction/features.h"
@@ -6,6 +7,7 @@
 #include "reporting/collect.h"
 #include "reporting/figures.h"
 #include "simulate/simulate.h"
+#include "speech/family.h"
 #include "tuning/tune.h"
 
 #include <string.h>
@@ -22,3 +24,25 @@ const bt_stage *bt_stage_find(const char *name)
         if (!strcmp(bt_stages[i]->name, name)) return bt_stages[i];
     return NULL;
 }
+
+static bool has_family(const char *model_type)
+{
+    const bt_family *family;
+    for (size_t i = 0; (family = bt_family_at(i)); ++i)
+        if (!strcmp(family->name, model_type)) return true;
+    return false;
+}
+
+static bool has_figure(const char *name)
+{
+    const char *known;
+    for (size_t i = 0; (known = bt_figure_name(i)); ++i)
+        if (!strcmp(known, name)) return true;
+    return false;
+}
+
+const bt_program bt_this_program = {.version = BRAINTUNE_VERSION,
+                                    .stages = bt_stages,
+                                    .n_stage = sizeof bt_stages / sizeof *bt_stages,
+                                    .has_family = has_family,
+                                    .has_figure = has_figure};

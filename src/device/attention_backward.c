@@ -1,150 +1,133 @@
-/* The adjoint of attention: per sequence and head, products over BT_ATTENTION_QUERIES queries at a time. */
+/* The adjoint of attention: sequences and heads are shared over the threads; see kernels/attend.h. */
 #include "device/backward.h"
 #include "device/internal.h"
 #include "device/kernels/kernels.h"
 
+#include <omp.h>
 #include <string.h>
 
-/* One sequence and head. */
+enum { QUERY, KEY, VALUE, OUT, DOUT, DQUERY, DKEY, DVALUE, N_OPERAND };
+
 typedef struct {
     const bt_attention_spec *spec;
-    bt_matrix query, key, value, dout, dquery, dkey, dvalue; /* (rows of the sequence, width of the head) */
-    bt_matrix work;
-    size_t n_key; /* keys that are real */
-} head;
+    const bt_kernels *kernels;
+    bt_matrix shape[N_OPERAND];
+    float *at[N_OPERAND];
+    bt_sequences queries, keys;
+    float *work;
+    size_t work_count;
+} attention;
 
 static size_t rows_of(bt_sequences sequences, size_t s)
 {
     return sequences.offsets[s + 1] - sequences.offsets[s];
 }
 
-static bt_matrix part_of(bt_matrix whole, bt_sequences sequences, size_t s, size_t h, size_t width)
+static size_t visible_keys(const attention *a, size_t s)
 {
-    return bt_matrix_part(whole, sequences.offsets[s], h * width, rows_of(sequences, s), width);
+    return a->spec->mask == BT_MASK_PADDING && a->keys.lengths ? a->keys.lengths[s] : rows_of(a->keys, s);
 }
 
-/* Keys 0 .. that query i sees. */
-static size_t seen_by(const head *a, size_t i)
+static size_t width_of(const attention *a)
 {
-    if (a->spec->mask != BT_MASK_CAUSAL) return a->n_key;
-    const ptrdiff_t last = (ptrdiff_t)(i + a->key.rows) - (ptrdiff_t)a->query.rows;
-    return last < 0 ? 0 : (size_t)last + 1;
+    return a->shape[QUERY].columns / a->spec->heads;
 }
 
-/* Scores of queries `first` .. become probabilities; what is not seen becomes 0. */
-static bt_status probabilities(bt_device *device, const head *a, size_t first, bt_matrix p)
+static bool follows_queries(size_t operand)
 {
-    bt_status status = BT_OK;
-    float *row = NULL;
-    BT_TRY(bt_floats(p, "bt_attention_backward", &row));
-    const bt_kernels *const kernels = bt_kernels_best();
-#pragma omp parallel for num_threads(device->n_thread) schedule(static)
-    for (size_t i = 0; i < p.rows; ++i) {
-        const size_t n = seen_by(a, first + i);
-        if (n > 0) kernels->softmax(row + i * p.stride, n, (float)a->spec->scale);
-        memset(row + i * p.stride + n, 0, (p.columns - n) * sizeof *row);
-    }
-cleanup:
-    return status;
+    return operand == QUERY || operand == OUT || operand == DOUT || operand == DQUERY;
 }
 
-/* dP becomes scale dS = scale P (dP - rowsum(P dP)). */
-static bt_status dscores(bt_device *device, const head *a, bt_matrix p, bt_matrix dp)
+/* The first element of sequence s, head h. */
+static float *part_of(const attention *a, size_t operand, size_t s, size_t h)
 {
-    bt_status status = BT_OK;
-    float *row = NULL, *drow = NULL;
-    BT_TRY(bt_floats(p, "bt_attention_backward", &row));
-    BT_TRY(bt_floats(dp, "bt_attention_backward", &drow));
-    const bt_kernels *const kernels = bt_kernels_best();
-#pragma omp parallel for num_threads(device->n_thread) schedule(static)
-    for (size_t i = 0; i < p.rows; ++i)
-        kernels->softmax_backward(row + i * p.stride, drow + i * dp.stride, p.columns, (float)a->spec->scale);
-cleanup:
-    return status;
+    const bt_sequences rows = follows_queries(operand) ? a->queries : a->keys;
+    return a->at[operand] + rows.offsets[s] * a->shape[operand].stride + h * width_of(a);
 }
 
-static bt_status queries_backward(bt_device *device, const head *a, size_t first, size_t n)
+/* Rows `from` .. of one head's gradient are 0. */
+static void clear_rows(const attention *a, size_t operand, size_t s, size_t h, size_t from, size_t rows)
 {
-    bt_status status = BT_OK;
-    const size_t width = a->query.columns;
-    const double beta = first > 0 ? 1 : 0; /* the first queries set dkey and dvalue, the others add */
-    const bt_matrix query = bt_matrix_part(a->query, first, 0, n, width),
-                    dout = bt_matrix_part(a->dout, first, 0, n, width);
-    const bt_matrix dquery = bt_matrix_part(a->dquery, first, 0, n, width);
-    const bt_matrix p = bt_matrix_part(a->work, 0, 0, n, a->key.rows);
-    const bt_matrix ds = bt_matrix_part(a->work, BT_ATTENTION_QUERIES, 0, n, a->key.rows);
-    BT_TRY(bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, query, a->key, 0, p)); /* P = softmax(scale q k') */
-    BT_TRY(probabilities(device, a, first, p));
-    BT_TRY(bt_product(device, BT_TRANSPOSED, BT_PLAIN, 1, p, dout, beta, a->dvalue)); /* dv += P' do */
-    BT_TRY(bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, dout, a->value, 0, ds));    /* dP = do v' */
-    BT_TRY(dscores(device, a, p, ds));                                                /* dS = P (dP - rowsum(P dP)) */
-    BT_TRY(bt_product(device, BT_PLAIN, BT_PLAIN, 1, ds, a->key, 0, dquery));         /* dq = scale dS k */
-    BT_TRY(bt_product(device, BT_TRANSPOSED, BT_PLAIN, 1, ds, query, beta, a->dkey)); /* dk += scale dS' q */
-cleanup:
-    return status;
+    float *const part = part_of(a, operand, s, h);
+    for (size_t i = from; i < rows; ++i) memset(part + i * a->shape[operand].stride, 0, width_of(a) * sizeof *part);
 }
 
-static bt_status head_backward(bt_device *device, const head *a)
+static void head_backward(const attention *a, size_t s, size_t h, float *work)
 {
-    bt_status status = BT_OK;
-    if (a->query.rows == 0 || a->key.rows == 0) {
-        BT_TRY(bt_matrix_clear(device, a->dquery));
-        BT_TRY(bt_matrix_clear(device, a->dkey));
-        BT_TRY(bt_matrix_clear(device, a->dvalue));
-    }
-    if (a->key.rows == 0) goto cleanup;
-    for (size_t first = 0; first < a->query.rows; first += BT_ATTENTION_QUERIES) {
-        const size_t left = a->query.rows - first;
-        BT_TRY(queries_backward(device, a, first, left < BT_ATTENTION_QUERIES ? left : BT_ATTENTION_QUERIES));
-    }
-cleanup:
-    return status;
+    const size_t n_key = visible_keys(a, s), n_query = rows_of(a->queries, s);
+    const bt_matrix *const shape = a->shape;
+    const bt_attend_slope task = {.query = part_of(a, QUERY, s, h),
+                                  .key = part_of(a, KEY, s, h),
+                                  .value = part_of(a, VALUE, s, h),
+                                  .out = part_of(a, OUT, s, h),
+                                  .dout = part_of(a, DOUT, s, h),
+                                  .dquery = part_of(a, DQUERY, s, h),
+                                  .dkey = part_of(a, DKEY, s, h),
+                                  .dvalue = part_of(a, DVALUE, s, h),
+                                  .query_stride = shape[QUERY].stride,
+                                  .key_stride = shape[KEY].stride,
+                                  .value_stride = shape[VALUE].stride,
+                                  .out_stride = shape[OUT].stride,
+                                  .dout_stride = shape[DOUT].stride,
+                                  .dquery_stride = shape[DQUERY].stride,
+                                  .dkey_stride = shape[DKEY].stride,
+                                  .dvalue_stride = shape[DVALUE].stride,
+                                  .n_query = n_query,
+                                  .n_key = n_key,
+                                  .width = width_of(a),
+                                  .causal = a->spec->mask == BT_MASK_CAUSAL,
+                                  .shift = (ptrdiff_t)n_key - (ptrdiff_t)n_query,
+                                  .scale = (float)a->spec->scale,
+                                  .work = work};
+    a->kernels->attend_slope(&task);
+    clear_rows(a, DKEY, s, h, n_key, rows_of(a->keys, s));
+    clear_rows(a, DVALUE, s, h, n_key, rows_of(a->keys, s));
 }
 
-static bool same_shape(bt_matrix a, bt_matrix b)
+static void backward_all(const attention *a, int n_thread)
 {
-    return a.rows == b.rows && a.columns == b.columns;
+    const size_t heads = a->spec->heads;
+#pragma omp parallel for num_threads(n_thread) schedule(dynamic)
+    for (size_t i = 0; i < a->queries.n * heads; ++i)
+        head_backward(a, i / heads, i % heads, a->work + (size_t)omp_get_thread_num() * a->work_count);
 }
 
-static bt_status check_shapes(const bt_attention_spec *spec, bt_matrix query, bt_sequences queries, bt_matrix key,
-                              bt_sequences keys, bt_matrix work)
+static bt_status check_shapes(const attention *a)
 {
-    if (spec->heads == 0 || query.columns % spec->heads != 0 || key.columns != query.columns || queries.n != keys.n ||
-        query.rows < queries.offsets[queries.n] || key.rows < keys.offsets[keys.n])
+    const bt_matrix query = a->shape[QUERY], key = a->shape[KEY];
+    if (a->spec->heads == 0 || query.columns % a->spec->heads != 0 || key.columns != query.columns ||
+        a->queries.n != a->keys.n || query.rows < a->queries.offsets[a->queries.n] ||
+        key.rows < a->keys.offsets[a->keys.n])
         return bt_fail(BT_ERR_INTERNAL, "bt_attention_backward: queries (%zu, %zu), keys (%zu, %zu), %zu heads",
-                       query.rows, query.columns, key.rows, key.columns, spec->heads);
-    for (size_t s = 0; s < keys.n; ++s)
-        if (work.rows < 2 * BT_ATTENTION_QUERIES || work.columns < rows_of(keys, s))
-            return bt_fail(BT_ERR_INTERNAL, "bt_attention_backward: work memory (%zu, %zu) for %zu keys", work.rows,
-                           work.columns, rows_of(keys, s));
+                       query.rows, query.columns, key.rows, key.columns, a->spec->heads);
+    for (size_t i = 0; i < N_OPERAND; ++i) {
+        const bt_matrix wanted = follows_queries(i) ? query : key;
+        if (a->shape[i].rows != wanted.rows || a->shape[i].columns != wanted.columns)
+            return bt_fail(BT_ERR_INTERNAL,
+                           "bt_attention_backward: the gradients have other shapes than queries, keys and values");
+    }
     return BT_OK;
 }
 
 bt_status bt_attention_backward(bt_device *device, const bt_attention_spec *spec, bt_matrix query, bt_sequences queries,
-                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix dout, bt_matrix dquery,
-                                bt_matrix dkey, bt_matrix dvalue, bt_matrix work)
+                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix out, bt_matrix dout,
+                                bt_matrix dquery, bt_matrix dkey, bt_matrix dvalue)
 {
     bt_status status = BT_OK;
-    BT_TRY(check_shapes(spec, query, queries, key, keys, work));
-    BT_CHECK(same_shape(query, dout) && same_shape(query, dquery) && same_shape(key, value) && same_shape(key, dkey) &&
-                 same_shape(key, dvalue),
-             BT_ERR_INTERNAL, "bt_attention_backward: the gradients have other shapes than queries, keys and values");
-    const size_t width = query.columns / spec->heads;
-    for (size_t s = 0; s < queries.n; ++s)
-        for (size_t h = 0; h < spec->heads; ++h) {
-            const head a = {.spec = spec,
-                            .query = part_of(query, queries, s, h, width),
-                            .key = part_of(key, keys, s, h, width),
-                            .value = part_of(value, keys, s, h, width),
-                            .dout = part_of(dout, queries, s, h, width),
-                            .dquery = part_of(dquery, queries, s, h, width),
-                            .dkey = part_of(dkey, keys, s, h, width),
-                            .dvalue = part_of(dvalue, keys, s, h, width),
-                            .work = work,
-                            .n_key =
-                                spec->mask == BT_MASK_PADDING && keys.lengths ? keys.lengths[s] : rows_of(keys, s)};
-            BT_TRY(head_backward(device, &a));
-        }
+    attention a = {.spec = spec,
+                   .kernels = bt_kernels_best(),
+                   .shape = {query, key, value, out, dout, dquery, dkey, dvalue},
+                   .queries = queries,
+                   .keys = keys};
+    void *work = NULL;
+    size_t longest = 0;
+    BT_TRY(check_shapes(&a));
+    for (size_t i = 0; i < N_OPERAND; ++i) BT_TRY(bt_floats(a.shape[i], "bt_attention_backward", &a.at[i]));
+    for (size_t s = 0; s < keys.n; ++s) longest = rows_of(keys, s) > longest ? rows_of(keys, s) : longest;
+    a.work_count = bt_attend_slope_work(width_of(&a), longest);
+    BT_TRY(bt_scratch(device, (size_t)device->n_thread * a.work_count * sizeof *a.work, &work));
+    a.work = work;
+    backward_all(&a, device->n_thread);
 cleanup:
     return status;
 }

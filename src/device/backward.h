@@ -37,14 +37,13 @@ bt_status bt_gelu_backward(bt_device *device, bt_matrix x, bt_matrix dy, bt_matr
 bt_status bt_layer_norm_backward(bt_device *device, bt_matrix x, bt_matrix scale, double epsilon, bt_matrix dy,
                                  bt_matrix dx, bt_matrix dscale, bt_matrix dshift) BT_MUST_CHECK;
 
-enum { BT_ATTENTION_QUERIES = 128 }; /* queries whose probabilities are held at a time */
-
-/* Of bt_attention. The probabilities P are computed again: dv = P' dout, dP = dout v',
- * dS = P (dP - rowsum(P dP)), dquery = scale dS key, dkey = scale dS' query. work (2 BT_ATTENTION_QUERIES, longest
- * sequence of keys). dquery, dkey, dvalue are shaped as query, key, value; rows of padding get zeros. */
+/* Of bt_attention, which gave `out`. The probabilities P are computed again: dv = P' dout, dP = dout v',
+ * dS = P (dP - rowsum(dout out)), dquery = scale dS key, dkey = scale dS' query. dquery, dkey, dvalue are shaped as
+ * query, key, value; rows of padding get zeros. Memory per thread: about
+ * three times one head's keys. */
 bt_status bt_attention_backward(bt_device *device, const bt_attention_spec *spec, bt_matrix query, bt_sequences queries,
-                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix dout, bt_matrix dquery,
-                                bt_matrix dkey, bt_matrix dvalue, bt_matrix work) BT_MUST_CHECK;
+                                bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix out, bt_matrix dout,
+                                bt_matrix dquery, bt_matrix dkey, bt_matrix dvalue) BT_MUST_CHECK;
 
 /* A convolution of stride 1 in groups, without activation, whose weights are packed at every call. Shapes as
  * bt_convolution's; weight and dweight (out, in / groups * kernel) dense. x (n, in) and y (n, out) hold all sequences;
@@ -61,15 +60,15 @@ bt_status bt_trained_convolution_backward(bt_trained_convolution *convolution, b
                                           bt_sequences sequences, bt_matrix dy, bt_matrix dx, bt_matrix dweight,
                                           bt_matrix dbias) BT_MUST_CHECK;
 
-/* A convolution with a stride over one sequence, without padding, groups or activation: products with views of the
- * rows. taps (out, kernel in): the weights in the order (out, kernel, in). x (n, in), y (bt_convolution_rows(n), out),
- * dense.
- */
+/* A convolution with a stride over one sequence, then GELU; without padding or groups: products with views of the rows.
+ * taps (out, kernel in): the weights in the order (out, kernel, in). h = convolution of x + b, y = gelu(h). x (n, in),
+ * h and y (bt_convolution_rows(n), out), dense. */
 bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
-                          bt_matrix x, bt_matrix y) BT_MUST_CHECK;
-/* dx[t stride + k] = sum over t, k of dy[t] taps[k], dtaps[k] += dy' x[t stride + k], db += column sums of dy. */
-bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x,
-                           bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias) BT_MUST_CHECK;
+                          bt_matrix x, bt_matrix h, bt_matrix y) BT_MUST_CHECK;
+/* x is gelu(before), which is computed again. dh = gelu'(h) dy, in dy's place; dx[t stride + k] = sum over t, k of
+ * dh[t] taps[k], dtaps[k] += dh' x[t stride + k], db += column sums of dh. */
+bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix before,
+                           bt_matrix h, bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias) BT_MUST_CHECK;
 /* weight (out, in kernel), in the order of checkpoints (out, in, kernel), to taps; and dweight += the gradient of taps.
  */
 bt_status bt_taps_pack(bt_device *device, size_t kernel, bt_matrix weight, bt_matrix taps) BT_MUST_CHECK;

@@ -60,7 +60,6 @@ bt_status bt_signal_normalise(bt_device *device, bt_matrix signal, double epsilo
 typedef struct {
     size_t channels, kernel, stride;
     double epsilon;
-    bool plain; /* without GELU: training keeps what goes into it */
 } bt_signal_spec;
 
 size_t bt_signal_filter_count(const bt_signal_spec *spec); /* elements of `filter` */
@@ -68,9 +67,10 @@ size_t bt_signal_filter_count(const bt_signal_spec *spec); /* elements of `filte
  * A bias of the convolution is without effect and not asked for. */
 bt_status bt_signal_filter(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix weight,
                            bt_matrix scale, bt_matrix shift, bt_matrix filter) BT_MUST_CHECK;
-/* out (frames, channels) dense, frame f from signal[f stride ..]. */
+/* out (frames, channels) dense, frame f from signal[f stride ..]. before, of out's shape, receives what goes into GELU;
+ * without buffer: nobody wants it. */
 bt_status bt_signal_convolve(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix filter,
-                             bt_matrix out) BT_MUST_CHECK;
+                             bt_matrix before, bt_matrix out) BT_MUST_CHECK;
 
 /* out = layer norm of x + residual over each row; scale, shift (1, columns). residual without buffer: none. out may be
  * x or residual. */

@@ -1,6 +1,7 @@
 /* A linear layer whose weights change: products of BLAS on the weights where they lie. */
 #include "device/backward.h"
 #include "device/internal.h"
+#include "device/kernels/kernels.h"
 
 #include <string.h>
 
@@ -40,12 +41,12 @@ bt_status bt_add_column_sums(bt_device *device, bt_matrix x, bt_matrix sums)
     BT_TRY(bt_floats(sums, "bt_add_column_sums", &to));
     BT_CHECK(sums.columns == x.columns, BT_ERR_INTERNAL, "bt_add_column_sums: %zu columns to %zu", x.columns,
              sums.columns);
+    const bt_kernels *const kernels = bt_kernels_best();
 #pragma omp parallel for num_threads(device->n_thread) schedule(static)
     for (size_t first = 0; first < x.columns; first += COLUMNS_AT_A_TIME) {
         const size_t n = x.columns - first < COLUMNS_AT_A_TIME ? x.columns - first : COLUMNS_AT_A_TIME;
         double sum[COLUMNS_AT_A_TIME] = {0};
-        for (size_t i = 0; i < x.rows; ++i)
-            for (size_t j = 0; j < n; ++j) sum[j] += (double)from[i * x.stride + first + j];
+        kernels->column_sums(from + first, x.stride, x.rows, n, sum);
         for (size_t j = 0; j < n; ++j) to[first + j] += (float)sum[j];
     }
 cleanup:

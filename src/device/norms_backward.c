@@ -64,14 +64,8 @@ static void norm_columns(const norm_call *c, size_t first)
 {
     const size_t left = c->x_shape.columns - first, n = left < COLUMNS_AT_A_TIME ? left : COLUMNS_AT_A_TIME;
     double dscale[COLUMNS_AT_A_TIME] = {0}, dshift[COLUMNS_AT_A_TIME] = {0};
-    for (size_t i = 0; i < c->x_shape.rows; ++i) {
-        const float *const x = c->x + i * c->x_shape.stride + first, *const dy = c->dy + i * c->dy_shape.stride + first;
-        const float mean = c->moments[2 * i], inverse = c->moments[2 * i + 1];
-        for (size_t j = 0; j < n; ++j) {
-            dscale[j] += (double)(dy[j] * ((x[j] - mean) * inverse)); /* dscale += dy h */
-            dshift[j] += (double)dy[j];                               /* dshift += dy */
-        }
-    }
+    bt_kernels_best()->norm_columns(c->x + first, c->x_shape.stride, c->dy + first, c->dy_shape.stride, c->moments,
+                                    c->x_shape.rows, n, dscale, dshift); /* dscale += dy h, dshift += dy */
     for (size_t j = 0; j < n && c->dscale; ++j) c->dscale[first + j] += (float)dscale[j];
     for (size_t j = 0; j < n && c->dshift; ++j) c->dshift[first + j] += (float)dshift[j];
 }

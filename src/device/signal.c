@@ -160,33 +160,37 @@ cleanup:
 }
 
 bt_status bt_signal_convolve(bt_device *device, const bt_signal_spec *spec, bt_matrix signal, bt_matrix filter,
-                             bt_matrix out)
+                             bt_matrix before, bt_matrix out)
 {
     enum { FRAMES_AT_A_TIME = 64 };
     bt_status status = BT_OK;
-    float *x = NULL, *w = NULL, *y = NULL;
+    float *x = NULL, *w = NULL, *y = NULL, *h = NULL;
     BT_CHECK(out.rows <= signal_frames(spec, signal.columns) && out.columns == spec->channels &&
-                 filter.columns >= bt_signal_filter_count(spec),
+                 filter.columns >= bt_signal_filter_count(spec) &&
+                 (!before.buffer ||
+                  (before.rows == out.rows && before.columns == out.columns && before.stride == out.stride)),
              BT_ERR_INTERNAL, "bt_signal_convolve: %zu samples to (%zu, %zu), filter %zu do not fit", signal.columns,
              out.rows, out.columns, filter.columns);
     BT_TRY(bt_floats(signal, "bt_signal_convolve", &x));
     BT_TRY(bt_floats(filter, "bt_signal_convolve", &w));
     BT_TRY(bt_floats(out, "bt_signal_convolve", &y));
+    BT_TRY(bt_floats_or_none(before, "bt_signal_convolve", &h));
     const bt_kernels *const kernels = bt_kernels_best();
 #pragma omp parallel for num_threads(device->n_thread) schedule(static)
     for (size_t first = 0; first < out.rows; first += FRAMES_AT_A_TIME)
         for (size_t p = 0; p < panel_count(spec); ++p) {
             const float *const panel = w + p * panel_size(spec);
-            const size_t lanes = spec->channels - p * BT_LANES;
+            const size_t lanes = spec->channels - p * BT_LANES, at = first * out.stride + p * BT_LANES;
             const bt_panel_rows task = {.a = x + first * spec->stride,
                                         .a_step = spec->stride,
                                         .depth = spec->kernel,
                                         .panel = panel,
                                         .bias = panel + spec->kernel * BT_LANES,
-                                        .out = y + first * out.stride + p * BT_LANES,
+                                        .out = y + at,
                                         .out_stride = out.stride,
                                         .n_lane = lanes < BT_LANES ? lanes : BT_LANES,
-                                        .gelu = !spec->plain};
+                                        .gelu = true,
+                                        .before = h ? h + at : NULL};
             kernels->panel_rows(&task, out.rows - first < FRAMES_AT_A_TIME ? out.rows - first : FRAMES_AT_A_TIME);
         }
 cleanup:

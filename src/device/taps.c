@@ -1,6 +1,7 @@
 /* A strided convolution as products. Rows are dense, so the rows that one output row sees are one run of memory; but a
  * product wants rows apart by at least their length, hence at most `stride` taps are taken at a time: the runs of a
- * group of taps are the rows of a matrix whose rows do not overlap. */
+ * group of taps are the rows of a matrix whose rows do not overlap. Output rows are taken in parts that stay in the
+ * cache. */
 #include "device/backward.h"
 #include "device/internal.h"
 
@@ -8,12 +9,26 @@
 
 static bt_status check_shapes(const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x, bt_matrix y)
 {
-    if (spec->groups == 1 && spec->before == 0 && spec->after == 0 && spec->activation == BT_ACTIVATION_NONE &&
+    if (spec->groups == 1 && spec->before == 0 && spec->after == 0 && spec->activation == BT_ACTIVATION_GELU &&
         y.rows > 0 && y.rows == bt_convolution_rows(spec, x.rows) && x.columns == spec->in && y.columns == spec->out &&
         taps.rows == spec->out && taps.columns == spec->kernel * spec->in && x.stride == x.columns)
         return BT_OK;
     return bt_fail(BT_ERR_INTERNAL, "taps (%zu, %zu): (%zu, %zu) to (%zu, %zu), kernel %zu, stride %zu", taps.rows,
                    taps.columns, x.rows, x.columns, y.rows, y.columns, spec->kernel, spec->stride);
+}
+
+/* Output rows of a part: about half a megabyte per thread, but enough for a product. */
+static size_t part_rows(const bt_device *device, const bt_convolution_spec *spec)
+{
+    enum { ELEMENTS = 1 << 17, FEWEST = 1024 };
+    const size_t columns = spec->in > spec->out ? spec->in : spec->out;
+    return (ELEMENTS / columns > FEWEST ? ELEMENTS / columns : FEWEST) * (size_t)device->n_thread;
+}
+
+/* Rows of the input that n output rows see. */
+static size_t rows_seen(const bt_convolution_spec *spec, size_t n)
+{
+    return (n - 1) * spec->stride + spec->kernel;
 }
 
 /* Taps from `first` on that go together. */
@@ -32,20 +47,33 @@ static bt_matrix seen(const bt_convolution_spec *spec, bt_matrix x, size_t first
                        .stride = spec->stride * spec->in};
 }
 
-bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
-                          bt_matrix x, bt_matrix y)
+static bt_status part_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
+                              bt_matrix x, bt_matrix h, bt_matrix y)
 {
     bt_status status = BT_OK;
-    BT_TRY(check_shapes(spec, taps, x, y));
     for (size_t first = 0; first < spec->kernel; first += spec->stride) {
         const size_t n = group_size(spec, first);
-        const bt_matrix rows = seen(spec, x, first, n, y.rows);
+        const bt_matrix rows = seen(spec, x, first, n, h.rows);
         const bt_matrix w = bt_matrix_part(taps, 0, first * spec->in, spec->out, n * spec->in);
-        if (first == 0) {
-            BT_TRY(bt_linear_forward(device, rows, w, bias, y));
-        } else {
-            BT_TRY(bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, rows, w, 1, y));
-        }
+        BT_TRY(first == 0 ? bt_linear_forward(device, rows, w, bias, h)
+                          : bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, rows, w, 1, h));
+    }
+    BT_TRY(bt_gelu_forward(device, h, y));
+cleanup:
+    return status;
+}
+
+bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
+                          bt_matrix x, bt_matrix h, bt_matrix y)
+{
+    bt_status status = BT_OK;
+    BT_TRY(check_shapes(spec, taps, x, h));
+    BT_TRY(check_shapes(spec, taps, x, y));
+    for (size_t first = 0, most = part_rows(device, spec); first < h.rows; first += most) {
+        const size_t n = h.rows - first < most ? h.rows - first : most;
+        BT_TRY(part_forward(device, spec, taps, bias,
+                            bt_matrix_part(x, first * spec->stride, 0, rows_seen(spec, n), x.columns),
+                            bt_matrix_part(h, first, 0, n, h.columns), bt_matrix_part(y, first, 0, n, y.columns)));
     }
 cleanup:
     return status;
@@ -59,22 +87,45 @@ static bt_status clear_unreached(bt_device *device, const bt_convolution_spec *s
                              : BT_OK;
 }
 
-bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x,
-                           bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias)
+/* The taps of the first group set their rows of dx, the others add. */
+static bt_status part_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x,
+                               bt_matrix dh, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias)
 {
     bt_status status = BT_OK;
-    BT_TRY(check_shapes(spec, taps, x, dy));
-    if (dx.buffer) {
-        BT_TRY(check_shapes(spec, taps, dx, dy));
-        BT_TRY(clear_unreached(device, spec, dy.rows, dx));
-    }
+    const bt_matrix none = {0};
     for (size_t first = 0; first < spec->kernel; first += spec->stride) {
-        const size_t n = group_size(spec, first);
-        const bt_matrix rows = seen(spec, x, first, n, dy.rows), none = {0};
-        const bt_matrix w = bt_matrix_part(taps, 0, first * spec->in, spec->out, n * spec->in);
-        const bt_matrix dw = dtaps.buffer ? bt_matrix_part(dtaps, 0, first * spec->in, spec->out, n * spec->in) : none;
-        const bt_matrix drows = dx.buffer ? seen(spec, dx, first, n, dy.rows) : none;
-        BT_TRY(bt_linear_backward(device, rows, w, dy, first > 0, drows, dw, first == 0 ? dbias : none));
+        const size_t n = group_size(spec, first), column = first * spec->in;
+        BT_TRY(bt_linear_backward(
+            device, seen(spec, x, first, n, dh.rows), bt_matrix_part(taps, 0, column, spec->out, n * spec->in), dh,
+            first > 0, seen(spec, dx, first, n, dh.rows), bt_matrix_part(dtaps, 0, column, spec->out, n * spec->in),
+            first == 0 ? dbias : none));
+    }
+cleanup:
+    return status;
+}
+
+/* From the last part to the first: a part adds to rows that the next one sets. */
+bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix before,
+                           bt_matrix h, bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias)
+{
+    bt_status status = BT_OK;
+    void *memory = NULL;
+    const size_t most = part_rows(device, spec);
+    BT_TRY(check_shapes(spec, taps, before, dy));
+    BT_TRY(check_shapes(spec, taps, dx, h));
+    BT_TRY(check_shapes(spec, dtaps, before, dy));
+    BT_TRY(bt_scratch(device, rows_seen(spec, most) * spec->in * sizeof(float), &memory));
+    bt_buffer active = {
+        .device = device, .type = BT_F32, .count = rows_seen(spec, most) * spec->in, .data = memory, .is_view = true};
+    BT_TRY(clear_unreached(device, spec, dy.rows, dx));
+    for (size_t part = (dy.rows + most - 1) / most; part-- > 0;) {
+        const size_t first = part * most, n = dy.rows - first < most ? dy.rows - first : most;
+        const bt_matrix x = bt_matrix_of(&active, rows_seen(spec, n), spec->in);
+        const bt_matrix dh = bt_matrix_part(dy, first, 0, n, dy.columns);
+        BT_TRY(bt_gelu_forward(device, bt_matrix_part(before, first * spec->stride, 0, x.rows, x.columns), x));
+        BT_TRY(bt_gelu_backward(device, bt_matrix_part(h, first, 0, n, h.columns), dh, dh)); /* dh = gelu'(h) dy */
+        BT_TRY(part_backward(device, spec, taps, x, dh, bt_matrix_part(dx, first * spec->stride, 0, x.rows, x.columns),
+                             dtaps, dbias));
     }
 cleanup:
     return status;

@@ -240,6 +240,7 @@ const bt_stage bt_ceiling_stage = {
     .example = "braintune ceiling dataset=DIR subject=S out=ceiling.h5",
     .table = settings,
     .n_setting = sizeof settings / sizeof *settings,
+    .suffix = ".h5",
     .options_size = sizeof(ceiling_options),
     .run = run,
 };

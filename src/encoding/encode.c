@@ -110,6 +110,7 @@ const bt_stage bt_encode_stage = {
     .example = "braintune encode features=h.h5 dataset=DIR subject=S layers=0,6,12 out=scores.h5",
     .table = bt_encode_settings,
     .n_setting = BT_ENCODE_SETTINGS,
+    .suffix = ".h5",
     .options_size = sizeof(bt_encode_options),
     .run = run,
 };

@@ -21,7 +21,8 @@ static bt_status set_joined(const bt_output *output, const char *name, const bt_
 /* What the feature file says of its model, passed on. */
 static bt_status copy_model(const bt_output *output)
 {
-    static const char *const names[] = {"model", "family", "objective", "target", "tuned_subject", "seed", "epoch"};
+    static const char *const names[] = {"model",         "family", "objective", "origin", "target",
+                                        "tuned_subject", "seed",   "epoch",     "base"};
     bt_status status = BT_OK;
     bt_h5 *features = NULL;
     char *value = NULL;

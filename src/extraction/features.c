@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ static const bt_setting table[] = {
      "sound files; each is /STEM in the output"},
     {"dataset", BT_SET_TEXT, offsetof(options, dataset), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "root of a data set, instead of audio="},
-    {"stories", BT_SET_TEXTS, offsetof(options, stories), BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+    {"stories", BT_SET_TEXTS, offsetof(options, stories), BT_CHOOSES | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "stories of the data set, or roles of its stories.yaml; empty: all"},
     {"layers", BT_SET_TEXTS, offsetof(options, layers), BT_SCIENCE, "all", NULL, 0, 0, NULL,
      "all, or a list; 0 is the encoder's input, then one per block"},
@@ -258,6 +259,24 @@ static bt_status choose_batch(const bt_stage_call *call, bt_extraction *extracti
     return status;
 }
 
+/* What the model is, as texts that go on to score files and tables; "" is left out. */
+static bt_status write_model(const bt_extraction *extraction)
+{
+    bt_status status = BT_OK;
+    const bt_model_facts *const facts = &extraction->facts;
+    char seed[32] = "";
+    if (facts->seed >= 0) (void)snprintf(seed, sizeof seed, "%lld", (long long)facts->seed);
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"model", facts->name},    {"family", facts->family}, {"objective", facts->objective},
+                 {"origin", facts->origin}, {"target", facts->target}, {"tuned_subject", facts->tuned_subject},
+                 {"epoch", facts->epoch},   {"base", facts->base},     {"seed", seed}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i)
+        if (*texts[i].value) BT_TRY(bt_h5_set_text(extraction->file, "/", texts[i].name, texts[i].value));
+cleanup:
+    return status;
+}
+
 /* Root: the file's own description. */
 static bt_status write_head(const bt_stage_call *call, const options *o, const bt_extraction *extraction,
                             const bt_sounds *sounds, const char *recipe)
@@ -269,12 +288,8 @@ static bt_status write_head(const bt_stage_call *call, const options *o, const b
     BT_TRY(join_layers(extraction, &layers));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "recipe", recipe));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stage", bt_features_stage.name));
-    BT_TRY(bt_h5_set_text(extraction->file, "/", "model", extraction->facts.name));
-    BT_TRY(bt_h5_set_text(extraction->file, "/", "family", extraction->facts.family));
-    BT_TRY(bt_h5_set_text(extraction->file, "/", "objective",
-                          strcmp(extraction->facts.origin, "random initialisation") ? extraction->facts.origin
-                                                                                    : "untrained"));
-    BT_TRY(bt_h5_set_text(extraction->file, "/", "origin", extraction->facts.origin));
+
+    BT_TRY(write_model(extraction));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stories", stories.data));
     BT_TRY(bt_write_settings(extraction->file, call->settings, idle, idle_settings(o, idle)));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "layers", layers.data));
@@ -398,6 +413,7 @@ const bt_stage bt_features_stage = {
     .example = "braintune features model=DIR audio=a.wav,b.flac layers=all mode=frames out=h.h5",
     .table = table,
     .n_setting = COUNT(table),
+    .suffix = ".h5",
     .options_size = sizeof(options),
     .run = run,
 };

@@ -26,7 +26,7 @@ typedef struct {
 static const bt_setting table[] = {
     {"dataset", BT_SET_TEXT, offsetof(options, dataset), BT_REQUIRED | BT_PATHS, NULL, NULL, 0, 0, NULL,
      "root of a data set"},
-    {"stories", BT_SET_TEXTS, offsetof(options, stories), BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+    {"stories", BT_SET_TEXTS, offsetof(options, stories), BT_CHOOSES | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "stories of the data set, or roles of its stories.yaml; empty: all"},
     {"features", BT_SET_TEXTS, offsetof(options, features), BT_SCIENCE, "envelope,word_rate", NULL, 0, 0, NULL,
      "of envelope (broadband), spectrum (bands), word_rate"},
@@ -316,6 +316,7 @@ const bt_stage bt_lowlevel_stage = {
     .example = "braintune lowlevel dataset=DIR features=envelope,word_rate out=low.h5",
     .table = table,
     .n_setting = sizeof table / sizeof *table,
+    .suffix = ".h5",
     .options_size = sizeof(options),
     .run = run,
 };

@@ -211,6 +211,37 @@ cleanup:
     return status;
 }
 
+bt_status bt_json_count(const bt_json *json, const char *key, size_t *n)
+{
+    json_t *list;
+    const bt_status status = member(json, key, "a list", &list);
+    if (status != BT_OK) return status;
+    *n = json_array_size(list);
+    return json_is_array(list) ? BT_OK : fail_type(json, key, "a list", list);
+}
+
+bt_status bt_json_item(const bt_json *json, const char *key, size_t i, bt_json **out)
+{
+    bt_status status = BT_OK;
+    json_t *list;
+    bt_text name = {0};
+    bt_json *item = NULL;
+    *out = NULL;
+    BT_TRY(member(json, key, "a list of objects", &list));
+    json_t *const found = json_array_get(list, i);
+    BT_CHECK(json_is_object(found), BT_ERR_INPUT, "%s: key \"%s\": element %zu is %s, expected an object", json->name,
+             key, i, found ? type_name(found) : "missing");
+    BT_TRY(bt_text_add(&name, "%s:%s[%zu]", json->name, key, i));
+    BT_ALLOC(item, 1);
+    item->root = json_incref(found);
+    item->name = name.data;
+    name = (bt_text){0};
+    *out = item;
+cleanup:
+    bt_text_clear(&name);
+    return status;
+}
+
 /* The escape of one ASCII letter, or NULL when it stands for itself. buffer: 8 bytes. */
 static const char *escape(unsigned char letter, char *buffer)
 {

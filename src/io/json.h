@@ -29,6 +29,11 @@ bt_status bt_json_text(const bt_json *json, const char *key, char **value) BT_MU
 bt_status bt_json_ints(const bt_json *json, const char *key, int64_t *values, size_t capacity, size_t *n) BT_MUST_CHECK;
 bt_status bt_json_texts(const bt_json *json, const char *key, bt_names *values) BT_MUST_CHECK; /* appended */
 
+/* Lists of objects: how many, and one of them as a document of its own (its name in messages: FILE:key[i]), to be
+ * closed too; it may outlive the other. */
+bt_status bt_json_count(const bt_json *json, const char *key, size_t *n) BT_MUST_CHECK;
+bt_status bt_json_item(const bt_json *json, const char *key, size_t i, bt_json **out) BT_MUST_CHECK;
+
 /* Appends `text`, quoted and escaped, for writers; bytes that are not UTF-8 become U+FFFD. */
 bt_status bt_json_quote(bt_text *out, const char *text) BT_MUST_CHECK;
 

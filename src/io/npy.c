@@ -113,11 +113,18 @@ bt_npy_info bt_npy_describe(const bt_npy *npy)
     return npy->info;
 }
 
-/* n elements from number `first` on, `stride` apart. raw: BLOCK bytes. */
+/* The file's elements are those of memory. */
+static bool is_stored_as(const bt_npy *npy, bt_dtype type)
+{
+    return !npy->info.swap && npy->info.element == (type == BT_F32 ? BT_ELEMENT_F32 : BT_ELEMENT_F64);
+}
+
+/* n elements from number `first` on, `stride` apart. raw: BLOCK bytes; not used for neighbours stored as `type`. */
 static bt_status read_run(const bt_npy *npy, size_t first, size_t stride, size_t n, void *raw, bt_dtype type, void *out)
 {
     bt_status status = BT_OK;
     const size_t size = bt_element_size(npy->info.element), step = stride * size;
+    if (stride == 1 && is_stored_as(npy, type)) return read_at(npy, out, n * size, npy->offset + first * size);
     const size_t most = step < BLOCK ? BLOCK / step : 1; /* elements whose span fits */
     for (size_t done = 0; done < n; done += most) {
         const size_t here = n - done < most ? n - done : most;
@@ -192,10 +199,12 @@ bt_status bt_npy_read(const bt_npy *npy, size_t slab, size_t row, size_t n_row, 
     assert(row + n_row <= v.extent[1] && column + n_column <= v.extent[2]);
     if (n_row == 0 || n_column == 0) return BT_OK;
     const size_t first = slab * v.stride[0] + row * v.stride[1] + column * v.stride[2];
+    const bool whole_rows = n_column == v.extent[2] && v.stride[1] == n_column && (n_column == 1 || v.stride[2] == 1);
+    if (whole_rows && is_stored_as(npy, type)) return read_run(npy, first, 1, n_row * n_column, NULL, type, out);
     BT_ALLOC(raw, BLOCK);
     if (npy->info.fortran && v.extent[2] > 1) {
         BT_TRY(read_by_column(npy, &v, first, n_row, n_column, raw, type, out));
-    } else if (n_column == v.extent[2] && v.stride[1] == n_column) {
+    } else if (whole_rows) {
         BT_TRY(read_run(npy, first, 1, n_row * n_column, raw, type, out));
     } else {
         for (size_t r = 0; r < n_row; ++r)

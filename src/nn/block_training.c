@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t longest, size_t kept[BT_BLOCK_KEPT][2],
+void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t kept[BT_BLOCK_KEPT][2],
                               size_t work[BT_BLOCK_WORK][2])
 {
     const size_t hidden = spec->hidden;
@@ -17,8 +17,6 @@ void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t longes
         work[i][1] = i == BT_WORK_DKEY_VALUE ? 2 * hidden : hidden;
     }
     work[BT_WORK_ACTIVE][1] = work[BT_WORK_DUP][1] = spec->intermediate;
-    work[BT_WORK_SCORES][0] = (size_t)2 * BT_ATTENTION_QUERIES;
-    work[BT_WORK_SCORES][1] = longest;
 }
 
 static bt_attention_spec attention_of(const bt_block_spec *spec)
@@ -129,8 +127,8 @@ bt_status bt_block_backward(const bt_block_training *b, bt_matrix x, bt_sequence
     BT_TRY(dlinear(b, rows->up_weight, rows->up_bias, 1, middle, dup, 1, d));         /* dm = df + W1' du */
     BT_TRY(dnorm(b, rows->norm_scale, rows->norm_shift, sum, d));                     /* ds = dnorm(dm) */
     BT_TRY(dlinear(b, rows->out_weight, rows->out_bias, 1, context, d, 0, dcontext)); /* dc = Wo' ds */
-    BT_TRY(bt_attention_backward(b->device, &attention, query, sequences, key, value, sequences, dcontext, dquery, dkey,
-                                 dvalue, work[BT_WORK_SCORES]));
+    BT_TRY(bt_attention_backward(b->device, &attention, query, sequences, key, value, sequences, context, dcontext,
+                                 dquery, dkey, dvalue));
     const bt_matrix dx = last ? (bt_matrix){0} : d;
     BT_TRY(dkeys_values(b, x, dkey_value, dx));                                    /* dx = ds + Wkv' dkv */
     BT_TRY(dlinear(b, rows->query_weight, rows->query_bias, 1, x, dquery, 1, dx)); /* dx += Wq' dq */

@@ -40,12 +40,11 @@ enum {
     BT_WORK_DQUERY,     /* (n, hidden) */
     BT_WORK_DKEY_VALUE, /* (n, 2 hidden) */
     BT_WORK_DCONTEXT,   /* (n, hidden) */
-    BT_WORK_SCORES,     /* (2 BT_ATTENTION_QUERIES, longest sequence) */
     BT_BLOCK_WORK
 };
 
-/* Rows and columns of each, for n rows of which the longest sequence has `longest`. */
-void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t longest, size_t kept[BT_BLOCK_KEPT][2],
+/* Rows and columns of each, for n rows. */
+void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t kept[BT_BLOCK_KEPT][2],
                               size_t work[BT_BLOCK_WORK][2]);
 
 /* x (n, hidden) is read, out (n, hidden) written; both are kept by the caller. */

@@ -127,7 +127,7 @@ static bt_status apply_tile(bt_front_end *front_end, bt_matrix signal, const bt_
     bt_status status = BT_OK;
     const bt_front_end_spec *const spec = &front_end->spec;
     bt_matrix x = layer_output(spec, 0, result.rows, work, result);
-    BT_TRY(bt_signal_convolve(front_end->device, &front_end->signal, signal, work[2], x));
+    BT_TRY(bt_signal_convolve(front_end->device, &front_end->signal, signal, work[2], (bt_matrix){0}, x));
     for (size_t i = 1; i < spec->n_layer; ++i) {
         const bt_matrix y = layer_output(spec, i, result.rows, work, result);
         BT_TRY(bt_convolution_apply(front_end->convolutions[i], x, y));

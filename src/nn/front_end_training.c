@@ -49,11 +49,10 @@ static bt_signal_spec signal_of(const bt_front_end_training *f)
     return (bt_signal_spec){.channels = f->spec.channels[0],
                             .kernel = f->spec.kernels[0],
                             .stride = f->spec.strides[0],
-                            .epsilon = f->spec.epsilon,
-                            .plain = true};
+                            .epsilon = f->spec.epsilon};
 }
 
-/* Layer `layer`'s output of one sequence is in work memory, by turns. */
+/* One sequence's outputs of even and odd layers, or their gradients. */
 static void work_slots(const bt_front_end_spec *spec, const bt_front_end_extent *extent, int forward, int backward,
                        bt_arena_slot *slots)
 {
@@ -62,11 +61,9 @@ static void work_slots(const bt_front_end_spec *spec, const bt_front_end_extent 
         const size_t count = extent->longest[i] * spec->channels[i];
         most[i % 2] = count > most[i % 2] ? count : most[i % 2];
     }
-    const size_t input = most[0] > most[1] ? most[0] : most[1];
-    slots[BT_FRONT_BACK] = (bt_arena_slot){1, input, backward, backward, 0};
     for (size_t i = 0; i < 2; ++i) {
         slots[BT_FRONT_ACTIVE + i] = (bt_arena_slot){1, most[i], forward, forward, 0};
-        slots[BT_FRONT_BACK + 1 + i] = (bt_arena_slot){1, most[i], backward, backward, 0};
+        slots[BT_FRONT_BACK + i] = (bt_arena_slot){1, most[i], backward, backward, 0};
     }
 }
 
@@ -129,7 +126,8 @@ static bt_convolution_spec convolution_of(const bt_front_end_spec *spec, size_t 
                                  .out = spec->channels[i],
                                  .groups = 1,
                                  .kernel = spec->kernels[i],
-                                 .stride = spec->strides[i]};
+                                 .stride = spec->strides[i],
+                                 .activation = BT_ACTIVATION_GELU};
 }
 
 static bt_matrix parameter(const bt_front_end_training *f, size_t row)
@@ -142,43 +140,43 @@ static bt_matrix gradient(const bt_front_end_training *f, size_t row)
     return row == SIZE_MAX ? (bt_matrix){0} : bt_gradient_matrix(f->gradients, row);
 }
 
-/* h[i] = convolution of a[i - 1], a[i] = gelu(h[i]); active: work memory for the a's. */
-static bt_status sequence_forward(const sequence *q, const bt_matrix active[2])
+/* Layer i's output, in work memory or the frames themselves. */
+static bt_matrix output_of(const sequence *q, const bt_matrix work[2], size_t i)
+{
+    return i + 1 == q->f->spec.n_layer ? q->frames : shaped(work[i % 2], q->kept[i]);
+}
+
+/* h[i] = convolution of a[i - 1], a[i] = gelu(h[i]). */
+static bt_status sequence_forward(const sequence *q, const bt_matrix work[2])
 {
     bt_status status = BT_OK;
     const bt_front_end_training *const f = q->f;
     const bt_signal_spec signal = signal_of(f);
-    bt_matrix x = {0};
     BT_TRY(bt_signal_filter(f->device, &signal, q->signal, parameter(f, f->rows.weight[0]),
                             parameter(f, f->rows.norm_scale), parameter(f, f->rows.norm_shift),
                             q->at[BT_FRONT_FILTER]));
-    BT_TRY(bt_signal_convolve(f->device, &signal, q->signal, q->at[BT_FRONT_FILTER], q->kept[0]));
-    for (size_t i = 0; i < f->spec.n_layer; ++i) {
-        const bt_convolution_spec convolution = i ? convolution_of(&f->spec, i) : (bt_convolution_spec){0};
-        if (i > 0)
-            BT_TRY(bt_taps_forward(f->device, &convolution, q->at[BT_FRONT_TAPS + i], parameter(f, f->rows.bias[i]), x,
-                                   q->kept[i]));
-        x = i + 1 == f->spec.n_layer ? q->frames : shaped(active[i % 2], q->kept[i]);
-        BT_TRY(bt_gelu_forward(f->device, q->kept[i], x));
+    BT_TRY(
+        bt_signal_convolve(f->device, &signal, q->signal, q->at[BT_FRONT_FILTER], q->kept[0], output_of(q, work, 0)));
+    for (size_t i = 1; i < f->spec.n_layer; ++i) {
+        const bt_convolution_spec convolution = convolution_of(&f->spec, i);
+        BT_TRY(bt_taps_forward(f->device, &convolution, q->at[BT_FRONT_TAPS + i], parameter(f, f->rows.bias[i]),
+                               output_of(q, work, i - 1), q->kept[i], output_of(q, work, i)));
     }
 cleanup:
     return status;
 }
 
 /* dh[i] = gelu'(h[i]) da[i], da[i - 1] = convolution' dh[i]. */
-static bt_status sequence_backward(const sequence *q, bt_matrix d)
+static bt_status sequence_backward(const sequence *q, const bt_matrix work[2], bt_matrix d)
 {
     bt_status status = BT_OK;
     const bt_front_end_training *const f = q->f;
     const bt_signal_spec signal = signal_of(f);
-    const bt_matrix *const back = &q->at[BT_FRONT_BACK];
     for (size_t i = f->spec.n_layer; i-- > 1;) {
         const bt_convolution_spec convolution = convolution_of(&f->spec, i);
-        const bt_matrix x = shaped(back[0], q->kept[i - 1]), dx = shaped(back[1 + (i - 1) % 2], q->kept[i - 1]);
-        BT_TRY(bt_gelu_backward(f->device, q->kept[i], d, d));
-        BT_TRY(bt_gelu_forward(f->device, q->kept[i - 1], x)); /* a[i - 1], once more */
-        BT_TRY(bt_taps_backward(f->device, &convolution, q->at[BT_FRONT_TAPS + i], x, d, dx, q->at[BT_FRONT_DTAPS + i],
-                                gradient(f, f->rows.bias[i])));
+        const bt_matrix dx = shaped(work[(i - 1) % 2], q->kept[i - 1]);
+        BT_TRY(bt_taps_backward(f->device, &convolution, q->at[BT_FRONT_TAPS + i], q->kept[i - 1], q->kept[i], d, dx,
+                                q->at[BT_FRONT_DTAPS + i], gradient(f, f->rows.bias[i])));
         d = dx;
     }
     BT_TRY(bt_signal_backward(f->device, &signal, q->signal, parameter(f, f->rows.weight[0]),
@@ -212,10 +210,10 @@ bt_status bt_front_end_backward(const bt_front_end_training *f, bt_sequences sam
     for (size_t i = 1; i < f->spec.n_layer; ++i) BT_TRY(bt_matrix_clear(f->device, at[BT_FRONT_DTAPS + i]));
     for (size_t s = 0; s < samples.n; ++s) {
         const sequence q = sequence_of(f, samples, s, at, frames);
-        const size_t first = q.frames.offset - frames.offset;
-        if (f->again) BT_TRY(sequence_forward(&q, &at[BT_FRONT_BACK + 1]));
-        BT_TRY(sequence_backward(
-            &q, bt_matrix_part(at[BT_FRONT_DFRAMES], first / frames.columns, 0, q.frames.rows, frames.columns)));
+        const size_t first = (q.frames.offset - frames.offset) / frames.columns;
+        const bt_matrix d = bt_matrix_part(at[BT_FRONT_DFRAMES], first, 0, q.frames.rows, frames.columns);
+        if (f->again) BT_TRY(sequence_forward(&q, &at[BT_FRONT_BACK]));
+        BT_TRY(sequence_backward(&q, &at[BT_FRONT_BACK], d));
     }
     for (size_t i = 1; i < f->spec.n_layer; ++i)
         BT_TRY(bt_taps_unpack(f->device, f->spec.kernels[i], at[BT_FRONT_DTAPS + i], gradient(f, f->rows.weight[i])));

@@ -29,8 +29,8 @@ enum {
     BT_FRONT_DFRAMES, /* (frames of all, channels): gradient of the frames; overwritten */
     BT_FRONT_FILTER,
     BT_FRONT_ACTIVE,                                      /* 2: outputs of even and odd layers, forward */
-    BT_FRONT_BACK = BT_FRONT_ACTIVE + 2,                  /* 3: a layer's input, and gradients of even and odd layers */
-    BT_FRONT_KEPT = BT_FRONT_BACK + 3,                    /* per layer (rows, channels), before GELU */
+    BT_FRONT_BACK = BT_FRONT_ACTIVE + 2,                  /* 2: their gradients */
+    BT_FRONT_KEPT = BT_FRONT_BACK + 2,                    /* per layer (rows, channels), before GELU */
     BT_FRONT_TAPS = BT_FRONT_KEPT + BT_FRONT_END_LAYERS,  /* per layer from 1 on: weights, as products want them */
     BT_FRONT_DTAPS = BT_FRONT_TAPS + BT_FRONT_END_LAYERS, /* and their gradient */
     BT_FRONT_END_SLOTS = BT_FRONT_DTAPS + BT_FRONT_END_LAYERS

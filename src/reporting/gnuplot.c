@@ -1,5 +1,6 @@
 #include "reporting/gnuplot.h"
 
+#include "base/installed.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -15,52 +16,14 @@
 
 extern char **environ;
 
-/* FOLDER/analysis (or FOLDER itself) /NAME.gp when it is there, else NULL. */
-static char *look_in(const char *folder, const char *below, const char *name)
-{
-    bt_text path = {0};
-    if (bt_text_add(&path, "%s/%s%s.gp", folder, below, name) == BT_OK && bt_path_exists(path.data)) return path.data;
-    bt_text_clear(&path);
-    return NULL;
-}
-
-/* The folder above src/ of this source file, as the compiler was told its name. */
-static char *look_in_source(const char *name)
-{
-    const char *const file = __FILE__;
-    const char *const src = strstr(file, "src/reporting/gnuplot.c");
-    if (!src) return NULL;
-    char *const root = bt_strdup(src == file ? "." : file);
-    if (!root) return NULL;
-    if (src != file) root[src - file - 1] = '\0';
-    char *const found = look_in(root, "analysis/", name);
-    bt_free(root);
-    return found;
-}
-
-static char *look_above_program(const char *name)
-{
-    enum { LEVELS = 4 };
-    char path[PATH_MAX];
-    char *found = NULL;
-    const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0) return NULL;
-    path[n] = '\0';
-    for (int level = 0; level < LEVELS && !found; ++level) {
-        char *const slash = strrchr(path, '/');
-        if (!slash || slash == path) break;
-        *slash = '\0';
-        found = look_in(path, "analysis/", name);
-        if (!found) found = look_in(path, "share/braintune/", name);
-    }
-    return found;
-}
-
 bt_status bt_gnuplot_find(const char *name, char **path)
 {
+    bt_text file = {0};
     const char *const told = getenv("BRAINTUNE_ANALYSIS");
-    *path = told ? look_in(told, "", name) : look_in_source(name);
-    if (!*path && !told) *path = look_above_program(name);
+    *path = NULL;
+    if (bt_text_add(&file, "%s.gp", name) == BT_OK)
+        *path = bt_installed_path("analysis", file.data, "BRAINTUNE_ANALYSIS");
+    bt_text_clear(&file);
     if (*path) return BT_OK;
     return bt_fail(BT_ERR_FILE,
                    "%s%s%s.gp: no such figure script; set BRAINTUNE_ANALYSIS to the folder analysis of "

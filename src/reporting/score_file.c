@@ -13,42 +13,14 @@ int bt_score_layer(const char *space)
     return sscanf(space, "layer_%d%n", &layer, &end) == 1 && !space[end] && layer >= 0 ? layer : -1;
 }
 
-/* An attribute of "/" as text, whatever its type; "" when there is none. */
-static bt_status read_attribute(const bt_h5 *file, const char *name, char **value)
-{
-    double number = 0;
-    char text[32];
-    if (!bt_h5_has_attribute(file, "/", name)) {
-        *value = bt_strdup("");
-    } else if (bt_h5_get_text(file, "/", name, value) != BT_OK) {
-        const bt_status status = bt_h5_get_real(file, "/", name, &number);
-        if (status != BT_OK) return status;
-        (void)snprintf(text, sizeof text, "%.15g", number);
-        *value = bt_strdup(text);
-    }
-    return *value ? BT_OK : BT_ERR_MEMORY;
-}
-
 static bt_status read_facts(bt_score_file *scores)
 {
     bt_status status = BT_OK;
-    const struct {
-        const char *name;
-        char **value;
-    } facts[] = {{"preset", &scores->preset},
-                 {"stage", &scores->stage},
-                 {"family", &scores->family},
-                 {"model", &scores->model},
-                 {"objective", &scores->objective},
-                 {"target", &scores->target},
-                 {"tuned_subject", &scores->tuned_subject},
-                 {"subject", &scores->subject},
-                 {"seed", &scores->seed},
-                 {"epoch", &scores->epoch},
-                 {"score", &scores->score},
-                 {"penalty", &scores->penalty}};
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; ++i)
-        BT_TRY(read_attribute(scores->file, facts[i].name, facts[i].value));
+    BT_TRY(bt_facts_read(scores->file, &scores->about));
+    BT_TRY(bt_attribute_text(scores->file, "score", &scores->score));
+    BT_TRY(bt_attribute_text(scores->file, "penalty", &scores->penalty));
+    BT_TRY(bt_attribute_text(scores->file, "stories", &scores->stories));
+    BT_TRY(bt_attribute_text(scores->file, "test_stories", &scores->test_stories));
 cleanup:
     return status;
 }
@@ -95,7 +67,7 @@ bt_status bt_score_file_open(const char *path, bt_score_file *out, bool *is_scor
     BT_TRY(find_spaces(out));
     BT_TRY(read_facts(out));
     bt_digest_bytes(recipe, strlen(recipe), out->digest);
-    *is_score = out->spaces.n > 0;
+    *is_score = out->spaces.n > 0 && strcmp(out->about.stage, "tune") != 0;
 cleanup:
     bt_free(recipe);
     if (status != BT_OK || !*is_score) bt_score_file_close(out);
@@ -205,10 +177,11 @@ cleanup:
 
 void bt_score_file_close(bt_score_file *scores)
 {
-    char *const texts[] = {scores->preset,    scores->stage,  scores->family,        scores->model,
-                           scores->objective, scores->target, scores->tuned_subject, scores->subject,
-                           scores->seed,      scores->epoch,  scores->score,         scores->penalty};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i) bt_free(texts[i]);
+    bt_facts_clear(&scores->about);
+    bt_free(scores->score);
+    bt_free(scores->penalty);
+    bt_free(scores->stories);
+    bt_free(scores->test_stories);
     bt_names_clear(&scores->spaces);
     bt_names_clear(&scores->rois);
     bt_free(scores->member);

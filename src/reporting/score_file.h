@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "io/hdf5.h"
+#include "reporting/facts.h"
 #include "store/digest.h"
 
 #include <stdint.h>
@@ -12,8 +13,8 @@
 typedef struct {
     bt_h5 *file;
     char digest[BT_DIGEST_SIZE]; /* of the recipe: the artefact's name */
-    char *preset, *stage, *family, *model, *objective, *target, *tuned_subject, *subject, *seed, *epoch, *score,
-        *penalty;    /* "" when the file does not say */
+    bt_facts about;
+    char *score, *penalty, *stories, *test_stories; /* "" when the file does not say */
     bt_names spaces; /* groups that hold "r": layers in order, then others by name; one "" for a plain file (/r) */
     size_t n_voxel;
     bt_names rois;   /* the file's, then "all" */

@@ -10,7 +10,7 @@
 
 typedef struct {
     const bt_score_file *scores;
-    const char *experiment;
+    const bt_provenance *from;
     double above;
     uint8_t *kept; /* (n_voxel) of the map at hand */
     bt_text *out;
@@ -25,7 +25,7 @@ static bt_status add_row(const maker *make, const subject_matter *about, const c
                          const bt_roi_score *score)
 {
     enum { NUMBER = 32 };
-    const bt_score_file *const s = make->scores;
+    const char *cells[BT_COLUMN_COUNT];
     char value[NUMBER], se[NUMBER], low[NUMBER], high[NUMBER], n[NUMBER], dropped[NUMBER];
     bt_table_print(score->value, value, sizeof value);
     bt_table_print(score->se, se, sizeof se);
@@ -33,35 +33,23 @@ static bt_status add_row(const maker *make, const subject_matter *about, const c
     bt_table_print(score->ci_high, high, sizeof high);
     (void)snprintf(n, sizeof n, "%zu", score->n);
     (void)snprintf(dropped, sizeof dropped, "%zu", score->n_dropped);
-    const char *const cells[] = {make->experiment,
-                                 s->preset,
-                                 s->stage,
-                                 about->family,
-                                 about->model,
-                                 s->objective,
-                                 s->target,
-                                 s->tuned_subject,
-                                 s->subject,
-                                 s->seed,
-                                 s->epoch,
-                                 about->layer,
-                                 "volume",
-                                 roi,
-                                 "both",
-                                 "none",
-                                 "",
-                                 "test",
-                                 metric,
-                                 value,
-                                 se,
-                                 low,
-                                 high,
-                                 n,
-                                 dropped,
-                                 "",
-                                 s->digest};
-    _Static_assert(sizeof cells / sizeof *cells == 27, "one cell per column of bt_table_columns");
-    return bt_table_add_row(make->out, cells, sizeof cells / sizeof *cells);
+    bt_facts_cells(&make->scores->about, make->from, cells);
+    cells[BT_COLUMN_FAMILY] = about->family;
+    cells[BT_COLUMN_MODEL] = about->model;
+    cells[BT_COLUMN_LAYER] = about->layer;
+    cells[BT_COLUMN_SPACE] = "volume";
+    cells[BT_COLUMN_ROI] = roi;
+    cells[BT_COLUMN_HEMISPHERE] = "both";
+    cells[BT_COLUMN_REMOVED] = "none";
+    cells[BT_COLUMN_SPLIT] = "test";
+    cells[BT_COLUMN_METRIC] = metric;
+    cells[BT_COLUMN_VALUE] = value;
+    cells[BT_COLUMN_SE] = se;
+    cells[BT_COLUMN_CI_LOW] = low;
+    cells[BT_COLUMN_CI_HIGH] = high;
+    cells[BT_COLUMN_N] = n;
+    cells[BT_COLUMN_N_DROPPED] = dropped;
+    return bt_table_add_row(make->out, cells, BT_COLUMN_COUNT);
 }
 
 /* What one space or mean of layers scored, (n_voxel) each; r2 and spe may be NULL. */
@@ -149,7 +137,7 @@ static bool is_low_level(const char *space)
 
 static subject_matter describe(const bt_score_file *scores, const char *space, const char *layer)
 {
-    subject_matter about = {.family = scores->family, .model = scores->model, .layer = layer};
+    subject_matter about = {.family = scores->about.family, .model = scores->about.model, .layer = layer};
     if (!*space || bt_score_layer(space) >= 0) return about;
     about.model = space;
     if (is_low_level(space)) about.family = "lowlevel";
@@ -200,10 +188,10 @@ cleanup:
     return status;
 }
 
-bt_status bt_score_rows(const bt_score_file *scores, const char *experiment, double above, bt_text *out)
+bt_status bt_score_rows(const bt_score_file *scores, const bt_provenance *from, double above, bt_text *out)
 {
     bt_status status = BT_OK;
-    maker make = {.scores = scores, .experiment = experiment, .above = above, .out = out};
+    maker make = {.scores = scores, .from = from, .above = above, .out = out};
     upper_layers upper = {0};
     int deepest = -1;
     BT_ALLOC(make.kept, scores->n_voxel);

@@ -9,6 +9,7 @@
 /* `scores` is loaded. Layers in order, then their upper half as `mean:LOW-HIGH` (each voxel's mean over those layers),
  * then spaces that are no layer (their name is the model, the layer is empty), then the ceilings. `above`: voxels whose
  * cc_max is not above it do not count. */
-bt_status bt_score_rows(const bt_score_file *scores, const char *experiment, double above, bt_text *out) BT_MUST_CHECK;
+bt_status bt_score_rows(const bt_score_file *scores, const bt_provenance *from, double above,
+                        bt_text *out) BT_MUST_CHECK;
 
 #endif

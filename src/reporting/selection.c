@@ -1,17 +1,41 @@
 #include "reporting/selection.h"
 
 #include "base/memory.h"
+#include "reporting/statistics.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STUDENT_FROM = 5 };
+/* The columns that are read of every row, looked up once. */
+typedef struct {
+    bt_series_columns series;
+    size_t stage, metric, split, hemisphere, removed, roi, layer, subject, seed, value, low, high, n, n_dropped;
+} columns;
 
-static bool is(const bt_table *table, size_t row, const char *column, const char *value)
+static columns find_columns(const bt_table *table)
 {
-    return !strcmp(bt_table_cell(table, row, column), value);
+    return (columns){.series = bt_series_find_columns(table),
+                     .stage = bt_table_column(table, "stage"),
+                     .metric = bt_table_column(table, "metric"),
+                     .split = bt_table_column(table, "split"),
+                     .hemisphere = bt_table_column(table, "hemisphere"),
+                     .removed = bt_table_column(table, "removed"),
+                     .roi = bt_table_column(table, "roi"),
+                     .layer = bt_table_column(table, "layer"),
+                     .subject = bt_table_column(table, "subject"),
+                     .seed = bt_table_column(table, "seed"),
+                     .value = bt_table_column(table, "value"),
+                     .low = bt_table_column(table, "ci_low"),
+                     .high = bt_table_column(table, "ci_high"),
+                     .n = bt_table_column(table, "n"),
+                     .n_dropped = bt_table_column(table, "n_dropped")};
+}
+
+static bool is(const bt_table *table, size_t row, size_t column, const char *value)
+{
+    return !strcmp(bt_table_at(table, row, column), value);
 }
 
 static bool is_number(const char *text)
@@ -19,164 +43,47 @@ static bool is_number(const char *text)
     return *text && !text[strspn(text, "0123456789")];
 }
 
-static bool is_of(const bt_table *table, size_t row, const bt_series *series)
+static bool is_chosen(const bt_names *wanted, const char *cell)
 {
-    return is(table, row, "model", series->model) && is(table, row, "objective", series->objective) &&
-           is(table, row, "preset", series->preset);
+    for (size_t i = 0; i < wanted->n; ++i)
+        if (bt_table_cell_has(cell, wanted->items[i])) return true;
+    return false;
+}
+
+typedef enum { KIND_NONE, KIND_SCORE, KIND_CEILING, KIND_MISSING } row_kind;
+
+static row_kind kind_of(const bt_selection *all, const columns *at, size_t row)
+{
+    const bt_table *const table = all->table;
+    const bt_query *const query = &all->query;
+    const row_kind kind = is(table, row, at->metric, query->metric) ? KIND_SCORE
+                          : is(table, row, at->metric, "cc_max")    ? KIND_CEILING
+                          : is(table, row, at->metric, "missing")   ? KIND_MISSING
+                                                                    : KIND_NONE;
+    if (kind == KIND_NONE || !is(table, row, at->stage, "encode")) return KIND_NONE;
+    if (kind == KIND_SCORE && !(is(table, row, at->hemisphere, "both") && is(table, row, at->removed, "none") &&
+                                is(table, row, at->split, "test")))
+        return KIND_NONE;
+    if (query->entries && query->entries->n && !is_chosen(query->entries, bt_table_at(table, row, at->series.entry)))
+        return KIND_NONE;
+    if (kind != KIND_CEILING && query->models && query->models->n &&
+        !is_chosen(query->models, bt_table_at(table, row, at->series.set)) &&
+        !bt_names_have(query->models, bt_table_at(table, row, at->series.objective)) &&
+        !bt_names_have(query->models, bt_table_at(table, row, at->series.model)))
+        return KIND_NONE;
+    return kind;
+}
+
+static bt_series_key key_of(const bt_selection *all, const columns *at, size_t row)
+{
+    bt_series_key key = bt_series_key_of(all->table, &at->series, row);
+    if (all->query.entries && all->query.entries->n) key.entry = "";
+    return key;
 }
 
 static bt_status add_once(bt_names *names, const char *item)
 {
     return bt_names_have(names, item) ? BT_OK : bt_names_add(names, item);
-}
-
-/* Objectives in the order in which they are drawn, with Okabe and Ito's colours that are told apart by everyone. */
-static const struct {
-    const char *objective;
-    unsigned colour;
-} palette[] = {{"pretrained", 0x0072B2}, {"untrained", 0x56B4E9}, {"brain", 0xD55E00}, {"random", 0xE69F00},
-               {"teacher", 0x009E73},    {"stimulus", 0xCC79A7},  {"file", 0xF0E442}};
-enum { N_PALETTE = sizeof palette / sizeof *palette };
-
-static size_t place_of(const char *objective)
-{
-    size_t at = 0;
-    while (at < N_PALETTE && strcmp(palette[at].objective, objective) != 0) ++at;
-    return at;
-}
-
-/* Grey for controls; an objective that is not in the palette takes its colours in turn. */
-static unsigned choose_colour(const bt_series *series, size_t index)
-{
-    const size_t at = place_of(series->objective);
-    if (series->is_control) return 0x999999;
-    return palette[at < N_PALETTE ? at : index % N_PALETTE].colour;
-}
-
-/* The second, third ... model with the same colours is drawn paler. */
-static double choose_shade(const bt_series *all, size_t index)
-{
-    size_t before = 0;
-    for (size_t i = 0; i < index; ++i) before += !all[i].is_control && all[i].colour == all[index].colour;
-    return before == 0 ? 0.95 : before == 1 ? 0.55 : 0.3;
-}
-
-static void clear_series(bt_series *series)
-{
-    bt_free(series->label);
-    bt_free(series->model);
-    bt_free(series->objective);
-    bt_free(series->preset);
-    bt_free(series->layer);
-}
-
-static bt_status start_series(const bt_table *table, size_t row, bt_series *series)
-{
-    series->model = bt_strdup(bt_table_cell(table, row, "model"));
-    series->objective = bt_strdup(bt_table_cell(table, row, "objective"));
-    series->preset = bt_strdup(bt_table_cell(table, row, "preset"));
-    series->layer = bt_strdup(bt_table_cell(table, row, "layer"));
-    series->is_control = is(table, row, "family", "lowlevel");
-    return series->model && series->objective && series->preset && series->layer ? BT_OK : BT_ERR_MEMORY;
-}
-
-/* The layer rule: a mean over layers wins over a single layer, a deeper one over a shallower. */
-static bt_status note_layer(bt_series *series, const char *layer)
-{
-    const bool better =
-        bt_starts_with(layer, "mean:") || (is_number(layer) && !bt_starts_with(series->layer, "mean:") &&
-                                           (!is_number(series->layer) || atoi(layer) > atoi(series->layer)));
-    series->has_layers = series->has_layers || is_number(layer);
-    if (!better) return BT_OK;
-    bt_free(series->layer);
-    series->layer = bt_strdup(layer);
-    return series->layer ? BT_OK : BT_ERR_MEMORY;
-}
-
-static bt_status note_series(bt_selection *selection, size_t row)
-{
-    bt_status status = BT_OK;
-    const bt_table *const table = selection->table;
-    size_t at = 0;
-    while (at < selection->n_series && !is_of(table, row, &selection->series[at])) ++at;
-    if (at == selection->n_series) {
-        BT_GROW(selection->series, selection->n_series, selection->capacity);
-        ++selection->n_series;
-        BT_TRY(start_series(table, row, &selection->series[at]));
-    }
-    BT_TRY(note_layer(&selection->series[at], bt_table_cell(table, row, "layer")));
-cleanup:
-    return status;
-}
-
-static int compare_series(const void *a, const void *b)
-{
-    const bt_series *const left = a, *const right = b;
-    if (left->is_control != right->is_control) return left->is_control ? 1 : -1;
-    const int by_model = strcmp(left->model, right->model);
-    if (by_model) return by_model;
-    const size_t first = place_of(left->objective), second = place_of(right->objective);
-    if (first != second) return first < second ? -1 : 1;
-    const int by_objective = strcmp(left->objective, right->objective);
-    return by_objective ? by_objective : strcmp(left->preset, right->preset);
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    return atoi(*(char *const *)a) - atoi(*(char *const *)b);
-}
-
-/* model (objective), the preset too where several are compared. */
-static bt_status name_series(bt_selection *selection)
-{
-    bt_status status = BT_OK;
-    bt_text label = {0};
-    bool presets_differ = false;
-    for (size_t i = 1; i < selection->n_series; ++i)
-        presets_differ = presets_differ || strcmp(selection->series[i].preset, selection->series[0].preset) != 0;
-    for (size_t i = 0; i < selection->n_series; ++i) {
-        bt_series *const series = &selection->series[i];
-        label = (bt_text){0};
-        BT_TRY(bt_text_add(&label, "%s%s", series->is_control ? "control: " : "",
-                           *series->model ? series->model : "scores"));
-        if (*series->objective && !series->is_control) BT_TRY(bt_text_add(&label, " (%s)", series->objective));
-        if (presets_differ) BT_TRY(bt_text_add(&label, ", %s", series->preset));
-        series->label = label.data;
-        label = (bt_text){0};
-        series->colour = choose_colour(series, i);
-        series->shade = choose_shade(selection->series, i);
-    }
-cleanup:
-    bt_text_clear(&label);
-    return status;
-}
-
-static void drop_all(bt_names *rois)
-{
-    size_t kept = 0;
-    if (rois->n < 2) return;
-    for (size_t i = 0; i < rois->n; ++i)
-        if (strcmp(rois->items[i], "all") != 0)
-            rois->items[kept++] = rois->items[i];
-        else
-            bt_free(rois->items[i]);
-    rois->n = kept;
-}
-
-static bt_status note_rows(bt_selection *selection)
-{
-    bt_status status = BT_OK;
-    const bt_table *const table = selection->table;
-    for (size_t row = 0; row < table->n_row; ++row) {
-        if (!is(table, row, "metric", "r")) continue;
-        const char *const layer = bt_table_cell(table, row, "layer");
-        BT_TRY(note_series(selection, row));
-        BT_TRY(add_once(&selection->rois, bt_table_cell(table, row, "roi")));
-        BT_TRY(add_once(&selection->subjects, bt_table_cell(table, row, "subject")));
-        if (is_number(layer)) BT_TRY(add_once(&selection->layers, layer));
-    }
-cleanup:
-    return status;
 }
 
 static size_t find(const bt_names *names, const char *item)
@@ -186,116 +93,308 @@ static size_t find(const bt_names *names, const char *item)
     return at;
 }
 
-/* When all lists are in their final order. Rows without a number, and of ROIs that are not drawn, are left out. */
-static bt_status note_entries(bt_selection *selection)
+/* --- what there is ---------------------------------------------------------------------------------------------------
+ */
+
+static void note_layer(bt_series *series, const char *layer)
+{
+    const bool is_mean = bt_starts_with(layer, "mean:");
+    if (is_mean) series->mean = layer;
+    if (is_number(layer) && (!*series->deepest || atoi(layer) > atoi(series->deepest))) series->deepest = layer;
+    series->has_layers = series->has_layers || is_mean || is_number(layer);
+}
+
+static bt_status note_row(bt_selection *all, const columns *at, size_t row, row_kind kind)
 {
     bt_status status = BT_OK;
-    const bt_table *const table = selection->table;
-    for (size_t row = 0; row < table->n_row; ++row) {
-        const bool is_ceiling = is(table, row, "metric", "cc_max");
-        bt_entry entry = {.series = SIZE_MAX,
-                          .roi = find(&selection->rois, bt_table_cell(table, row, "roi")),
-                          .subject = find(&selection->subjects, bt_table_cell(table, row, "subject")),
-                          .layer = bt_table_cell(table, row, "layer"),
-                          .value = bt_table_number(table, row, "value"),
-                          .low = bt_table_number(table, row, "ci_low"),
-                          .high = bt_table_number(table, row, "ci_high"),
-                          .n_voxel = bt_table_number(table, row, "n")};
-        if (!is_ceiling && !is(table, row, "metric", "r")) continue;
-        if (!isfinite(entry.value) || entry.roi == selection->rois.n) continue;
-        for (size_t i = 0; i < selection->n_series && !is_ceiling; ++i)
-            if (is_of(table, row, &selection->series[i])) entry.series = i;
-        BT_GROW(selection->entries, selection->n_entry, selection->entry_capacity);
-        selection->entries[selection->n_entry++] = entry;
-    }
+    size_t series = 0;
+    const bt_series_key key = key_of(all, at, row);
+    const char *const layer = bt_table_at(all->table, row, at->layer);
+    BT_TRY(add_once(&all->subjects, bt_table_at(all->table, row, at->subject)));
+    BT_TRY(add_once(&all->seeds, bt_table_at(all->table, row, at->seed)));
+    if (kind == KIND_MISSING && bt_series_find(all->series, all->n_series, &key) < all->n_series) goto cleanup;
+    BT_TRY(add_once(&all->layers, layer));
+    if (kind == KIND_CEILING) goto cleanup;
+    BT_TRY(bt_series_note(&all->series, &all->n_series, &all->capacity, &key, &series));
+    note_layer(&all->series[series], layer);
+    if (kind == KIND_SCORE) BT_TRY(add_once(&all->rois, bt_table_at(all->table, row, at->roi)));
 cleanup:
     return status;
 }
 
-bt_status bt_selection_create(const bt_table *table, const char *path, bt_selection *out)
+/* Missing ones last: they join the series that their plan describes, as far as it does. */
+static bt_status note_rows(bt_selection *all, const columns *at)
 {
     bt_status status = BT_OK;
-    *out = (bt_selection){.table = table};
-    BT_TRY(note_rows(out));
-    BT_CHECK(out->n_series, BT_ERR_INPUT, "%s: expected rows of metric r, found none; collect score files first", path);
-    drop_all(&out->rois);
-    bt_names_sort(&out->subjects);
-    if (out->layers.n) qsort(out->layers.items, out->layers.n, sizeof(char *), compare_numbers);
-    qsort(out->series, out->n_series, sizeof *out->series, compare_series);
-    BT_TRY(name_series(out));
-    BT_TRY(note_entries(out));
+    BT_TRY(bt_names_add(&all->layers, "")); /* of ceilings, whether there are any or not */
+    for (int missing = 0; missing < 2; ++missing)
+        for (size_t row = 0; row < all->table->n_row; ++row) {
+            const row_kind kind = kind_of(all, at, row);
+            if (kind != KIND_NONE && (kind == KIND_MISSING) == missing) BT_TRY(note_row(all, at, row, kind));
+        }
+cleanup:
+    return status;
+}
+
+static bt_status list_names(const bt_names *names, bt_text *out)
+{
+    bt_status status = BT_OK;
+    for (size_t i = 0; i < names->n; ++i) BT_TRY(bt_text_add(out, "%s%s", i ? ", " : "", names->items[i]));
+cleanup:
+    return status;
+}
+
+/* The query's regions in its order; without any, all but "all". */
+static bt_status choose_rois(bt_selection *all, const char *path)
+{
+    bt_status status = BT_OK;
+    bt_names chosen = {0};
+    bt_text there = {0};
+    const bt_names *const wanted = all->query.regions;
+    BT_TRY(list_names(&all->rois, &there));
+    for (size_t i = 0; wanted && i < wanted->n; ++i) {
+        BT_CHECK(bt_names_have(&all->rois, wanted->items[i]), BT_ERR_INPUT, "%s: regions: no ROI %s; there are: %s",
+                 path, wanted->items[i], there.data);
+        BT_TRY(add_once(&chosen, wanted->items[i]));
+    }
+    for (size_t i = 0; i < all->rois.n && !(wanted && wanted->n); ++i)
+        if (strcmp(all->rois.items[i], "all") != 0 || all->rois.n == 1)
+            BT_TRY(bt_names_add(&chosen, all->rois.items[i]));
+    bt_names_clear(&all->rois);
+    all->rois = chosen;
+    chosen = (bt_names){0};
+cleanup:
+    bt_names_clear(&chosen);
+    bt_text_clear(&there);
+    return status;
+}
+
+/* Numbers before other texts, ascending. */
+static int compare_numbers(const void *a, const void *b)
+{
+    const char *const left = *(char *const *)a, *const right = *(char *const *)b;
+    if (is_number(left) != is_number(right)) return is_number(left) ? -1 : 1;
+    return is_number(left) ? atoi(left) - atoi(right) : strcmp(left, right);
+}
+
+static void choose_layer(bt_series *series, const char *rule)
+{
+    if (!series->has_layers) return;
+    if (!strcmp(rule, "mean"))
+        series->layer = *series->mean ? series->mean : series->deepest;
+    else
+        series->layer = !strcmp(rule, "last") ? series->deepest : rule;
+}
+
+static bt_status finish_lists(bt_selection *all, const char *path)
+{
+    bt_status status = BT_OK;
+    BT_TRY(choose_rois(all, path));
+    bt_names_sort(&all->subjects);
+    qsort(all->seeds.items, all->seeds.n, sizeof(char *), compare_numbers);
+    qsort(all->layers.items, all->layers.n, sizeof(char *), compare_numbers);
+    while (all->n_number < all->layers.n && is_number(all->layers.items[all->n_number])) ++all->n_number;
+    BT_TRY(bt_series_finish(all->series, all->n_series));
+    for (size_t i = 0; i < all->n_series; ++i) choose_layer(&all->series[i], all->query.layers);
+cleanup:
+    return status;
+}
+
+/* --- values ----------------------------------------------------------------------------------------------------------
+ */
+
+static size_t place_of(const bt_selection *all, size_t series, size_t roi, size_t layer, size_t subject, size_t seed)
+{
+    return (((series * all->rois.n + roi) * all->layers.n + layer) * all->subjects.n + subject) * all->seeds.n + seed;
+}
+
+const bt_measure *bt_selection_measure(const bt_selection *all, size_t series, size_t roi, size_t layer, size_t subject,
+                                       size_t seed)
+{
+    return &all->measures[place_of(all, series, roi, layer, subject, seed)];
+}
+
+size_t bt_selection_layer(const bt_selection *all, const char *layer)
+{
+    const size_t at = find(&all->layers, layer);
+    return at < all->layers.n ? at : SIZE_MAX;
+}
+
+static void add_measure(bt_measure *sum, const bt_table *table, const columns *at, size_t row, double value)
+{
+    ++sum->n_row;
+    sum->value += value;
+    sum->low += bt_table_value(bt_table_at(table, row, at->low));
+    sum->high += bt_table_value(bt_table_at(table, row, at->high));
+    sum->n_voxel = bt_table_value(bt_table_at(table, row, at->n));
+    sum->n_dropped = bt_table_value(bt_table_at(table, row, at->n_dropped));
+}
+
+static bt_status note_missing(bt_selection *all, const columns *at, size_t row, const bt_series *series)
+{
+    return bt_missing_note(&all->missing, series->label, bt_table_at(all->table, row, at->subject),
+                           bt_table_at(all->table, row, at->seed));
+}
+
+/* Rows without a number, and of ROIs that are not wanted, are left out. */
+static bt_status take_row(bt_selection *all, const columns *at, size_t row, row_kind kind)
+{
+    const bt_table *const table = all->table;
+    const bt_series_key key = key_of(all, at, row);
+    const size_t series = kind == KIND_CEILING ? all->n_series : bt_series_find(all->series, all->n_series, &key);
+    if (kind == KIND_MISSING) return note_missing(all, at, row, &all->series[series]);
+    const size_t roi = find(&all->rois, bt_table_at(table, row, at->roi));
+    const double value = bt_table_value(bt_table_at(table, row, at->value));
+    if (roi == all->rois.n || !isfinite(value)) return BT_OK;
+    const size_t place =
+        place_of(all, series, roi, find(&all->layers, bt_table_at(table, row, at->layer)),
+                 find(&all->subjects, bt_table_at(table, row, at->subject)),
+                 find(&all->seeds, kind == KIND_CEILING ? all->seeds.items[0] : bt_table_at(table, row, at->seed)));
+    add_measure(&all->measures[place], table, at, row, value);
+    return BT_OK;
+}
+
+/* Sums to means. */
+static void finish_measures(bt_selection *all, size_t n)
+{
+    for (size_t i = 0; i < n; ++i) {
+        bt_measure *const measure = &all->measures[i];
+        const size_t series = i / (n / (all->n_series + 1));
+        if (!measure->n_row) continue;
+        measure->value /= measure->n_row;
+        measure->low /= measure->n_row;
+        measure->high /= measure->n_row;
+        all->n_averaged +=
+            series < all->n_series && measure->n_row > 1 && all->series[series].key.tuned_on != BT_TUNED_ON_OTHERS;
+    }
+}
+
+static bt_status take_rows(bt_selection *all, const columns *at)
+{
+    bt_status status = BT_OK;
+    const size_t n = place_of(all, all->n_series + 1, 0, 0, 0, 0);
+    BT_ALLOC(all->measures, n);
+    for (size_t row = 0; row < all->table->n_row; ++row) {
+        const row_kind kind = kind_of(all, at, row);
+        if (kind != KIND_NONE) BT_TRY(take_row(all, at, row, kind));
+    }
+    finish_measures(all, n);
+cleanup:
+    return status;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------
+ */
+
+static bt_status check_names(const bt_table *table, const char *path, const char *key, const bt_names *wanted,
+                             const char *const *which, size_t n_which)
+{
+    bt_status status = BT_OK;
+    bt_names there = {0};
+    bt_text list = {0};
+    for (size_t i = 0; wanted && i < wanted->n; ++i) {
+        bool found = false;
+        for (size_t row = 0; row < table->n_row && !found; ++row)
+            for (size_t c = 0; c < n_which; ++c)
+                found = found || bt_table_cell_has(bt_table_cell(table, row, which[c]), wanted->items[i]);
+        if (found) continue;
+        for (size_t row = 0; row < table->n_row; ++row)
+            if (*bt_table_cell(table, row, which[0])) BT_TRY(add_once(&there, bt_table_cell(table, row, which[0])));
+        BT_TRY(list_names(&there, &list));
+        BT_TRY(bt_fail(BT_ERR_INPUT, "%s: %s: nothing there is called %s; column %s holds: %s", path, key,
+                       wanted->items[i], which[0], list.data ? list.data : "nothing"));
+    }
+cleanup:
+    bt_names_clear(&there);
+    bt_text_clear(&list);
+    return status;
+}
+
+static bt_status check_query(const bt_table *table, const char *path, const bt_query *query)
+{
+    static const char *const entries[] = {"entry"}, *const models[] = {"set", "objective", "model"};
+    const bt_status status = check_names(table, path, "from", query->entries, entries, 1);
+    return status == BT_OK ? check_names(table, path, "models", query->models, models, 3) : status;
+}
+
+bt_status bt_selection_create(const bt_table *table, const char *path, const bt_query *query, bt_selection *out)
+{
+    bt_status status = BT_OK;
+    const columns at = find_columns(table);
+    *out = (bt_selection){.table = table, .query = *query};
+    if (!query->metric) out->query.metric = "r";
+    if (!query->layers) out->query.layers = "mean";
+    BT_TRY(check_query(table, path, query));
+    BT_TRY(note_rows(out, &at));
+    BT_CHECK(out->rois.n, BT_ERR_INPUT, "%s: expected rows of metric %s, found none; collect score files first", path,
+             out->query.metric);
+    BT_TRY(finish_lists(out, path));
+    BT_TRY(take_rows(out, &at));
 cleanup:
     if (status != BT_OK) bt_selection_clear(out);
     return status;
 }
 
-void bt_selection_clear(bt_selection *selection)
+void bt_selection_clear(bt_selection *all)
 {
-    for (size_t i = 0; i < selection->n_series; ++i) clear_series(&selection->series[i]);
-    bt_free(selection->series);
-    bt_free(selection->entries);
-    bt_names_clear(&selection->rois);
-    bt_names_clear(&selection->subjects);
-    bt_names_clear(&selection->layers);
-    *selection = (bt_selection){0};
+    bt_series_clear(all->series, all->n_series);
+    bt_free(all->measures);
+    bt_names_clear(&all->rois);
+    bt_names_clear(&all->subjects);
+    bt_names_clear(&all->seeds);
+    bt_names_clear(&all->layers);
+    bt_names_clear(&all->missing);
+    *all = (bt_selection){0};
 }
 
-/* The mean over the rows of one subject; n_subject is 0 or 1. */
-static bt_cell subject_cell(const bt_selection *selection, size_t series, size_t subject, size_t roi, const char *layer)
+/* --- means -----------------------------------------------------------------------------------------------------------
+ */
+
+/* The mean over the seeds of one subject; n_subject is 0 or 1. */
+static bt_cell subject_cell(const bt_selection *all, size_t series, size_t subject, size_t roi, size_t layer)
 {
     bt_cell cell = {.value = NAN, .low = NAN, .high = NAN};
-    double n_row = 0, value = 0, low = 0, high = 0;
-    for (size_t i = 0; i < selection->n_entry; ++i) {
-        const bt_entry *const entry = &selection->entries[i];
-        if (entry->series != series || entry->roi != roi || entry->subject != subject ||
-            strcmp(entry->layer, layer) != 0)
-            continue;
-        n_row += 1;
-        value += entry->value;
-        low += entry->low;
-        high += entry->high;
-        cell.n_voxel = entry->n_voxel;
+    double value = 0, low = 0, high = 0;
+    for (size_t seed = 0; seed < all->seeds.n && layer != SIZE_MAX; ++seed) {
+        const bt_measure *const measure = bt_selection_measure(all, series, roi, layer, subject, seed);
+        if (!measure->n_row) continue;
+        ++cell.n_seed;
+        value += measure->value;
+        low += measure->low;
+        high += measure->high;
+        cell.n_voxel = measure->n_voxel;
     }
-    if (n_row == 0.0) return cell;
+    if (!cell.n_seed) return cell;
     cell.n_subject = 1;
-    cell.value = value / n_row;
-    cell.low = low / n_row;
-    cell.high = high / n_row;
+    cell.value = value / (double)cell.n_seed;
+    cell.low = low / (double)cell.n_seed;
+    cell.high = high / (double)cell.n_seed;
     return cell;
 }
 
-/* The 0.975 quantile of Student's t; 1.96 beyond 30 degrees of freedom. */
-static double student(size_t freedom)
-{
-    static const double quantile[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-                                      2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-                                      2.080,  2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
-    return freedom <= sizeof quantile / sizeof *quantile ? quantile[freedom - 1] : 1.96;
-}
-
-bt_cell bt_selection_cell(const bt_selection *selection, const bt_series *series, const char *subject, const char *roi,
-                          const char *layer)
+bt_cell bt_selection_cell(const bt_selection *all, size_t series, size_t subject, size_t roi, const char *layer)
 {
     double sum = 0, squares = 0, errors = 0;
-    bt_cell all = {.value = NAN, .low = NAN, .high = NAN};
-    const size_t which = series ? (size_t)(series - selection->series) : SIZE_MAX, where = find(&selection->rois, roi);
-    if (subject) return subject_cell(selection, which, find(&selection->subjects, subject), where, layer);
-    for (size_t i = 0; i < selection->subjects.n; ++i) {
-        const bt_cell one = subject_cell(selection, which, i, where, layer);
+    bt_cell mean = {.value = NAN, .low = NAN, .high = NAN};
+    const size_t depth = bt_selection_layer(all, layer);
+    if (subject != BT_ALL) return subject_cell(all, series, subject, roi, depth);
+    for (size_t i = 0; i < all->subjects.n; ++i) {
+        const bt_cell one = subject_cell(all, series, i, roi, depth);
         if (!one.n_subject) continue;
-        ++all.n_subject;
-        all.n_voxel += one.n_voxel;
+        ++mean.n_subject;
+        if (one.n_seed > mean.n_seed) mean.n_seed = one.n_seed;
+        mean.n_voxel += one.n_voxel;
         sum += one.value;
         squares += one.value * one.value;
         errors += (one.high - one.low) * (one.high - one.low) / 4;
     }
-    if (!all.n_subject) return all;
-    const double n = (double)all.n_subject;
-    all.value = sum / n;
-    all.over_subjects = all.n_subject >= STUDENT_FROM;
-    const double variance = fmax(0, squares - n * all.value * all.value) / (n - 1);
-    const double half = all.over_subjects ? student(all.n_subject - 1) * sqrt(variance / n) : sqrt(errors) / n;
-    all.low = all.value - half;
-    all.high = all.value + half;
-    return all;
+    if (!mean.n_subject) return mean;
+    const double n = (double)mean.n_subject;
+    mean.value = sum / n;
+    mean.over_subjects = mean.n_subject >= BT_STUDENT_FROM;
+    const double variance = fmax(0, squares - n * mean.value * mean.value) / (n - 1);
+    const double half = mean.over_subjects ? bt_student_quantile(0.975, n - 1) * sqrt(variance / n) : sqrt(errors) / n;
+    mean.low = mean.value - half;
+    mean.high = mean.value + half;
+    return mean;
 }

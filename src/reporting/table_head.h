@@ -4,12 +4,18 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "reporting/score_file.h"
+#include "reporting/tuning_file.h"
 
 /* The first line, without its end: format and the settings that change rows. Rows of a table with another first line
  * are not taken over. `experiment` may be NULL. */
 bt_status bt_table_identity(const char *experiment, double above, bt_text *out) BT_MUST_CHECK;
 /* The other lines: every metric that occurs in `rows` (CSV lines in the order of bt_table_columns), how ROI scores and
- * intervals are made, and `definitions` (the score files' own words). */
-bt_status bt_table_head(const bt_names *definitions, double above, const char *rows, bt_text *out) BT_MUST_CHECK;
+ * intervals are made, and `remarks`. */
+bt_status bt_table_head(const bt_names *remarks, double above, const char *rows, bt_text *out) BT_MUST_CHECK;
+
+/* What one artefact says of its scores and stories, each remark once: "score: ...", "stories: ...". */
+bt_status bt_table_remark_scores(const bt_score_file *scores, bt_names *remarks) BT_MUST_CHECK;
+bt_status bt_table_remark_tuning(const bt_tuning_file *tuning, bt_names *remarks) BT_MUST_CHECK;
 
 #endif

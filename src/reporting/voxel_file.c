@@ -26,9 +26,9 @@ static bt_status find_name(const bt_score_file *scores, const char *folder, bt_t
 {
     bt_status status = BT_OK;
     BT_TRY(bt_text_add(path, "%s/", folder));
-    BT_TRY(add_part(path, *scores->model ? scores->model : "scores"));
-    BT_TRY(add_part(path, scores->objective));
-    BT_TRY(add_part(path, scores->subject));
+    BT_TRY(add_part(path, *scores->about.model ? scores->about.model : "scores"));
+    BT_TRY(add_part(path, scores->about.objective));
+    BT_TRY(add_part(path, scores->about.subject));
     BT_TRY(bt_text_add(path, "%.8s.h5", scores->digest));
 cleanup:
     return status;
@@ -127,9 +127,9 @@ cleanup:
 static bt_status copy_attributes(const bt_score_file *scores, bt_h5 *to)
 {
     static const char *const texts[] = {
-        "recipe",       "stage",       "preset",      "model",   "family",    "objective", "target", "tuned_subject",
-        "subject",      "seed",        "epoch",       "dataset", "score",     "penalty",   "delays", "stories",
-        "test_stories", "voxel_order", "test_target", "zscore",  "cv_scheme", "cv_score",  "ceiling"};
+        "recipe",  "stage",        "preset",      "model",       "family",  "objective", "target",   "tuned_subject",
+        "base",    "subject",      "seed",        "epoch",       "dataset", "score",     "penalty",  "delays",
+        "stories", "test_stories", "voxel_order", "test_target", "zscore",  "cv_scheme", "cv_score", "ceiling"};
     static const char *const numbers[] = {"n_row_train",  "n_row_test",  "n_repeat",         "test_drop",
                                           "n_voxel_kept", "n_voxel_nan", "n_voxel_constant", "ceiling_dropped"};
     bt_status status = BT_OK;

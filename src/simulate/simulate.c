@@ -179,6 +179,7 @@ const bt_stage bt_simulate_stage = {
     .example = "braintune simulate stories.count=8 subjects.count=2 out=dataset",
     .table = bt_simulate_settings,
     .n_setting = BT_SIMULATE_SETTINGS,
+    .suffix = "",
     .options_size = sizeof(bt_simulate_options),
     .run = run,
 };

@@ -256,3 +256,21 @@ cleanup:
     forget(&lease);
     return status;
 }
+
+bool bt_lease_look(const char *target, bt_holder *holder, double *since, double *age)
+{
+    bt_lease *lease = NULL;
+    char text[BT_HOLDER_SIZE] = "";
+    struct timespec beat;
+    struct stat facts;
+    bool held = false;
+    if (prepare(target, &lease) == BT_OK && read_holder(lease->folder, text) == BT_OK && text[0] &&
+        bt_holder_parse(text, holder) && !bt_holder_is_gone(holder) && read_beat(lease->folder, text, &beat) &&
+        stat(lease->folder, &facts) == 0) {
+        *since = (double)facts.st_mtim.tv_sec; /* the file came into the folder then */
+        *age = (double)(time(NULL) - beat.tv_sec);
+        held = *age <= OLD_SECONDS;
+    }
+    forget(&lease);
+    return held;
+}

@@ -30,6 +30,10 @@ bt_lease_watch bt_lease_watch_start(void); /* patience 60 s */
 /* Tries once. *out is NULL when another one holds it: *holder says who (pid 0: it has just changed hands). Errors,
  * BT_ERR_FILE: the folder cannot be written, with the system's reason. */
 bt_status bt_lease_try(const char *target, bt_lease_watch *watch, bt_lease **out, bt_holder *holder) BT_MUST_CHECK;
+/* Does a process hold it, as far as can be told at a glance: one of this machine that lives, or one elsewhere whose
+ * heartbeat is younger than 10 minutes? Then also who, since when and how old the heartbeat is (seconds since 1970,
+ * seconds). Takes and changes nothing. */
+bool bt_lease_look(const char *target, bt_holder *holder, double *since, double *age);
 const char *bt_lease_holder(const bt_lease *lease); /* my bt_holder_text */
 void bt_lease_release(bt_lease **lease);            /* takes NULL; stops the heartbeat, removes the lease */
 

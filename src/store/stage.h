@@ -38,8 +38,10 @@ typedef struct {
     const char *example; /* one line */
     const bt_setting *table;
     size_t n_setting;
-    bool serial;                                 /* one rank, no MPI: runs on login nodes */
-    size_t options_size;                         /* bytes of the struct that `table` fills */
+    bool serial;         /* one rank, no MPI: runs on login nodes */
+    const char *suffix;  /* of its artefact in a store: ".h5", or "" for a folder; NULL when it makes no artefact but
+                            writes to out= anew at each call */
+    size_t options_size; /* bytes of the struct that `table` fills */
     bt_status (*run)(const bt_stage_call *call); /* collective over call->comm */
 } bt_stage;
 

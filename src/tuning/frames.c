@@ -1,6 +1,7 @@
 #include "tuning/frames.h"
 
 #include "base/fault.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "dist/partition.h"
@@ -201,6 +202,11 @@ static bt_status have_all(const bt_frames_options *options, bt_frames *frames, c
     BT_TRY(bt_agree(comm, status));
     bt_progress progress = bt_progress_start("tune: frames of the front end", "rows", (int64_t)bt_rows_count(rows));
     for (size_t s = 0; s < frames->n_story; ++s) {
+        double asked = bt_interrupt_requested() ? 1 : 0;
+        BT_TRY(bt_comm_max_f64(comm, &asked, 1));
+        BT_CHECK(asked == 0, BT_ERR_INTERRUPTED,
+                 "interrupted; frames of %zu of %zu stories are in the store, the same call goes on from there", s,
+                 frames->n_story);
         BT_TRY(have_story(options, frames, s, weights, comm));
         bt_progress_add(&progress, (int64_t)bt_rows_story_at(rows, s).n_row);
     }

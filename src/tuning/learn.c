@@ -1,7 +1,6 @@
 /* Epochs: steps, validation, early stop, what is kept, states. */
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "tuning/tuning.h"
@@ -14,9 +13,10 @@
 typedef struct {
     bt_tuning *t;
     const char *folder;
-    bt_lesson *lessons; /* (n_aim) of a step */
-    double saved_at;    /* s */
-    double *r;          /* (n_roi, 2): sum of r over voxels, and voxels */
+    bt_lesson *lessons;          /* (n_aim) of a step */
+    double saved_at;             /* s */
+    double rows, seconds, steps; /* learnt by my group and spent on it, since the last report */
+    double *r;                   /* (n_roi, 2): sum of r over voxels, and voxels */
     bt_progress progress;
 } course;
 
@@ -68,7 +68,11 @@ static bt_status learn_batch(course *c, size_t epoch, size_t batch, bool *interr
     bt_step outcome = {.rate_backbone = o->rate_backbone * bt_schedule_factor(&backbone, epoch, step),
                        .rate_head = o->rate_head * bt_schedule_factor(&head, epoch, step)};
     const size_t n = set_lessons(c, batch, &outcome.share);
+    const double start = bt_seconds();
     BT_TRY(bt_trainer_step(t->trainer, &inputs, c->lessons, n, &outcome));
+    c->seconds += bt_seconds() - start;
+    c->steps += 1;
+    for (size_t i = 0; i < n; ++i) c->rows += (double)c->lessons[i].n;
     *interrupted = outcome.interrupted;
     if (outcome.interrupted) goto cleanup;
     *bt_history_row(&t->history, BT_SERIES_STEP_LOSS, at) = outcome.loss;
@@ -240,18 +244,20 @@ cleanup:
     return status;
 }
 
-static void say_epoch(const bt_tuning *t, size_t epochs, double train, double validated, double r)
+static void say_epoch(course *c, size_t epochs, double train, double validated, double r)
 {
+    const bt_tuning *const t = c->t;
     const bt_exchange_count count = bt_trainer_counted(t->trainer);
+    const double steps = c->steps > 0 ? c->steps : 1;
     if (isnan(validated))
         bt_log_info("epoch %zu of %lld: loss %.5g", epochs, (long long)t->options->epochs, train);
     else
         bt_log_info("epoch %zu of %lld: loss %.5g, validation %.5g, r %.4f", epochs, (long long)t->options->epochs,
                     train, validated, r);
-    if (bt_comm_size(t->all) > 1)
-        bt_log_info("  exchange: %.1f MB and %lld messages a step sent by rank 0, %.3f s waited in all",
-                    (double)count.bytes_sent / 1e6 / (double)t->n_step, (long long)count.messages / (int64_t)t->n_step,
-                    count.waited);
+    bt_log_info("  %.2f rows/s and subject group; a step: %.3f s, of it %.3f s waiting; %.2f MB in %.0f messages sent",
+                c->seconds > 0 ? c->rows / c->seconds : 0, c->seconds / steps, count.waited / steps,
+                (double)count.bytes_sent / 1e6 / steps, (double)count.messages / steps);
+    c->rows = c->seconds = c->steps = 0;
 }
 
 /* Collective. Behind the last step of an epoch. */
@@ -270,7 +276,7 @@ static bt_status end_epoch(course *c)
     *bt_history_row(&t->history, BT_SERIES_VALIDATE, done) = loss;
     standing->epoch += 1;
     standing->batch = standing->loss = 0;
-    say_epoch(t, done + 1, train, loss, r[0]);
+    say_epoch(c, done + 1, train, loss, r[0]);
     BT_TRY(keep_models(c, done + 1, loss));
     const bool is_enough =
         t->options->patience > 0 && t->lists[BT_LIST_VALIDATE].rows && standing->stale >= (double)t->options->patience;
@@ -346,9 +352,7 @@ bt_status bt_tuning_learn(bt_tuning *t, const char *folder)
     BT_TRY(bt_agree(t->all, c.lessons && c.r ? BT_OK : BT_ERR_MEMORY));
     c.progress = bt_progress_start("tune: steps", "steps", (int64_t)n_step);
     bt_progress_add(&c.progress, (int64_t)t->history.standing.step);
-    bt_interrupt_watch(true);
     status = learn_all(&c);
-    bt_interrupt_watch(false);
     if (status == BT_OK) bt_progress_end(&c.progress);
 cleanup:
     bt_free(c.lessons);

@@ -287,28 +287,45 @@ static bt_status run_round(bt_trainer *t, const lesson_run *run, size_t first, b
 /* --- steps -----------------------------------------------------------------------------------------------------------
  */
 
-/* The first row of the last round in which this rank has rows; n when it has none. */
-static size_t last_round_of_mine(const bt_trainer *t, const lesson_run *run)
+/* Where a rank has rows for the last time in a step: behind that its gradients are on their way. */
+typedef struct {
+    size_t lesson, first; /* first row of the round; lesson n_lesson: it has none */
+} last_round;
+
+static last_round last_round_of(const bt_trainer *t, size_t rank, const bt_lesson *lessons, size_t n_lesson)
 {
-    const size_t at = rank_of(t->options.group) * t->options.micro, n = run->lesson->n;
-    return at < n ? (n - 1 - at) / run->n_all * run->n_all : n;
+    const size_t at = rank * t->options.micro, n_all = size_of(t->options.group) * t->options.micro;
+    last_round last = {n_lesson, 0};
+    for (size_t i = 0; i < n_lesson; ++i)
+        if (at < lessons[i].n) last = (last_round){i, (lessons[i].n - 1 - at) / n_all * n_all};
+    return last;
 }
 
-/* Collective over the group. is_last: no lesson follows on this rank. */
-static bt_status learn(bt_trainer *t, const lesson_run *run, bool is_last, bt_step *step, double *loss)
+/* A step can be given up before any rank's gradients are on their way: the last rank of the group, which has the fewest
+ * rows, still has some. With several groups each goes on to the end of the step. */
+static bool can_stop(const bt_trainer *t, last_round fewest, size_t lesson, size_t first)
+{
+    if (lesson == 0 && first == 0) return size_of(t->options.group) == size_of(t->options.all);
+    return size_of(t->options.group) == size_of(t->options.all) &&
+           (lesson < fewest.lesson || (lesson == fewest.lesson && first <= fewest.first));
+}
+
+/* Collective over the group: lesson i of a step. */
+static bt_status learn(bt_trainer *t, const lesson_run *run, size_t i, last_round mine_last, last_round fewest,
+                       bt_step *step, double *loss)
 {
     bt_status status = BT_OK;
-    const size_t last = last_round_of_mine(t, run), n = run->lesson->n;
-    const bool alone = size_of(t->options.group) == size_of(t->options.all);
+    const size_t n = run->lesson->n;
     for (size_t first = 0; first < n; first += run->n_all) {
         bool mine = false;
-        bt_round round = {
-            .scale = step->share / (double)n, .learn = true, .interrupted = alone && bt_interrupt_requested()};
+        bt_round round = {.scale = step->share / (double)n,
+                          .learn = true,
+                          .interrupted = can_stop(t, fewest, i, first) && bt_interrupt_requested()};
         BT_TRY(run_round(t, run, first, &round, &mine));
         step->interrupted = round.interrupted;
         if (step->interrupted) break;
         *loss += round.loss / (double)n * step->share;
-        t->is_last = is_last && first == last;
+        t->is_last = i == mine_last.lesson && first == mine_last.first;
         if (mine) BT_TRY(bt_training_backward(t->training));
         BT_TRY(t->failed);
     }
@@ -419,13 +436,12 @@ static bt_status learn_all(bt_trainer *t, const bt_inputs_of_rows *inputs, const
     bt_status status = BT_OK;
     BT_TRY(bt_gradients_zero(t->gradients));
     expect_gradients(t);
-    size_t last = n_lesson; /* the last lesson in which this rank has rows */
-    for (size_t i = 0; i < n_lesson; ++i)
-        if (rank_of(t->options.group) * t->options.micro < lessons[i].n) last = i;
+    const last_round mine = last_round_of(t, rank_of(t->options.group), lessons, n_lesson);
+    const last_round fewest = last_round_of(t, size_of(t->options.group) - 1, lessons, n_lesson);
     for (size_t i = 0; i < n_lesson && !step->interrupted; ++i) {
         lesson_run run;
         BT_TRY(begin_lesson(t, inputs, &lessons[i], &run));
-        BT_TRY(learn(t, &run, i == last, step, loss));
+        BT_TRY(learn(t, &run, i, mine, fewest, step, loss));
     }
 cleanup:
     return status;

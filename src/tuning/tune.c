@@ -1,6 +1,6 @@
 #include "tuning/tune.h"
 
-#include "base/log.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "tuning/tuning.h"
 
@@ -31,9 +31,11 @@ static bt_status compute(bt_tuning *t, const bt_recipe *recipe, bt_artefact *art
     bool found = false;
     BT_TRY(bt_agree(t->all, find_folder(t, recipe, &folder)));
     BT_TRY(bt_comm_broadcast_text(t->all, 0, &folder));
+    bt_interrupt_watch(true);
     BT_TRY(bt_tuning_prepare(t));
     BT_TRY(bt_tuning_load_state(t, folder, &found));
     BT_TRY(bt_tuning_learn(t, folder));
+    bt_interrupt_watch(false);
     if (bt_comm_rank(t->all) == 0) {
         status = bt_tuning_deliver(t, folder, bt_artefact_temporary(artefact), bt_artefact_recipe(artefact));
         if (status == BT_OK) status = bt_tuning_check_changed(t, bt_artefact_temporary(artefact));
@@ -43,6 +45,7 @@ static bt_status compute(bt_tuning *t, const bt_recipe *recipe, bt_artefact *art
     if (bt_comm_rank(t->all) == 0) status = bt_path_remove(folder);
     BT_TRY(bt_agree(t->all, status));
 cleanup:
+    bt_interrupt_watch(false);
     bt_free(folder);
     return status;
 }

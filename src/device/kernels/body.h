@@ -2,6 +2,7 @@
 #ifndef BT_DEVICE_KERNELS_BODY_H
 #define BT_DEVICE_KERNELS_BODY_H
 
+#include "device/kernels/attend.h"
 #include "device/kernels/lanes.h"
 
 #include <math.h>
@@ -33,17 +34,24 @@ static void kernel_gelu_backward(const float *x, const float *dy, float *dx, siz
 /* --- rows of a product with one panel ------------------------------------------------------------------------------
  */
 
+/* Up to n_lane of a row's BT_LANES. */
+BT_INLINE void panel_row(const bt_panel_rows *task, const float *c, bool active, float *out)
+{
+    float part[BT_LANES] __attribute__((aligned(64)));
+    float *const to = task->n_lane == BT_LANES ? out : part;
+    for (size_t lane = 0; lane < BT_LANES; lane += WIDTH) {
+        const vector y = load(c + lane) + load(task->bias + lane);
+        store(to + lane, active ? gelu(y) : y);
+    }
+    if (to == part) memcpy(out, part, task->n_lane * sizeof *out);
+}
+
 BT_INLINE void panel_finish(const bt_panel_rows *task, const float *c, size_t row, size_t n_row)
 {
     for (size_t r = 0; r < n_row; ++r) {
-        float *const out = task->out + (row + r) * task->out_stride;
-        float part[BT_LANES] __attribute__((aligned(64)));
-        float *const to = task->n_lane == BT_LANES ? out : part;
-        for (size_t lane = 0; lane < BT_LANES; lane += WIDTH) {
-            const vector y = load(c + r * BT_LANES + lane) + load(task->bias + lane);
-            store(to + lane, task->gelu ? gelu(y) : y);
-        }
-        if (to == part) memcpy(out, part, task->n_lane * sizeof *out);
+        const size_t at = (row + r) * task->out_stride;
+        panel_row(task, c + r * BT_LANES, task->gelu, task->out + at);
+        if (task->before) panel_row(task, c + r * BT_LANES, false, task->before + at);
     }
 }
 
@@ -74,106 +82,6 @@ static void kernel_signal_slope(const bt_signal_slope *task, size_t n_frame, dou
     }
     tile_some(1, n_frame, &one, 0, 0, d, NULL, part);
     for (size_t lane = 0; lane < BT_LANES; ++lane) sums[task->kernel * BT_LANES + lane] += (double)part[lane];
-}
-
-/* --- attention ------------------------------------------------------------------------------------------------------
- * Lanes are queries: scores are held transposed, (key, query), so that the softmax needs no sum across lanes and
- * neither keys nor values are repacked. Milakov & Gimelshein 2018: running maximum and sum, block after block of keys.
- */
-
-typedef struct {
-    float *query;                                        /* (width, BT_LANES), scaled */
-    float *score;                                        /* (BT_ATTEND_KEYS, BT_LANES) */
-    float *sum;                                          /* (width, BT_LANES): weighted values so far */
-    float top[BT_LANES] __attribute__((aligned(64)));    /* running maximum */
-    float weight[BT_LANES] __attribute__((aligned(64))); /* running sum of exponentials */
-    float keep[BT_LANES] __attribute__((aligned(64)));   /* factor that brings older sums to the new maximum */
-    float limit[BT_LANES] __attribute__((aligned(64)));  /* causal: last key that the query sees; exact in float */
-} attend_state;
-
-#define ATTEND_LOWEST (-1e30f)
-
-BT_INLINE void attend_start(const bt_attend *task, attend_state *state)
-{
-    state->query = task->work;
-    state->sum = state->query + task->width * BT_LANES;
-    state->score = state->sum + task->width * BT_LANES;
-    memset(state->query, 0, 2 * task->width * BT_LANES * sizeof *state->query);
-    for (size_t i = 0; i < task->n_query; ++i)
-        for (size_t j = 0; j < task->width; ++j)
-            state->query[j * BT_LANES + i] = task->query[i * task->query_stride + j] * task->scale;
-    for (size_t i = 0; i < BT_LANES; ++i) {
-        state->top[i] = ATTEND_LOWEST;
-        state->weight[i] = 0.0f;
-        state->limit[i] = (float)((ptrdiff_t)i + task->shift);
-    }
-}
-
-/* score[key, query] for `n` keys from `first` on. */
-BT_INLINE void attend_scores(const bt_attend *task, attend_state *state, size_t first, size_t n)
-{
-    const float *const key = task->key + first * task->key_stride;
-    for (size_t r = 0; r < n; r += TILE_ROWS)
-        tile_some(n - r < TILE_ROWS ? n - r : TILE_ROWS, task->width, key + r * task->key_stride, task->key_stride, 1,
-                  state->query, NULL, state->score + r * BT_LANES);
-}
-
-/* Scores become exponentials under the new running maximum. */
-BT_INLINE void attend_weights(const bt_attend *task, attend_state *state, size_t first, size_t n)
-{
-    for (size_t lane = 0; lane < BT_LANES; lane += WIDTH) {
-        float *const score = state->score + lane;
-        const vector old = load(state->top + lane);
-        const vector limit = load(state->limit + lane);
-        vector top = old;
-        for (size_t r = 0; r < n; ++r) {
-            vector s = load(score + r * BT_LANES);
-            if (task->causal) s = choose(limit < (float)(first + r), fill(ATTEND_LOWEST), s);
-            top = larger(top, s);
-        }
-        const vector keep = exponential(old - top);
-        vector weight = keep * load(state->weight + lane);
-        for (size_t r = 0; r < n; ++r) {
-            vector p = exponential(load(score + r * BT_LANES) - top);
-            if (task->causal) p = choose(limit < (float)(first + r), fill(0.0f), p);
-            weight += p;
-            store(score + r * BT_LANES, p);
-        }
-        store(state->top + lane, top);
-        store(state->keep + lane, keep);
-        store(state->weight + lane, weight);
-    }
-}
-
-/* sum = keep sum + values' exponentials. */
-BT_INLINE void attend_values(const bt_attend *task, attend_state *state, size_t first, size_t n)
-{
-    const float *const value = task->value + first * task->value_stride;
-    for (size_t j = 0; j < task->width; j += TILE_ROWS)
-        tile_some(task->width - j < TILE_ROWS ? task->width - j : TILE_ROWS, n, value + j, 1, task->value_stride,
-                  state->score, state->keep, state->sum + j * BT_LANES);
-}
-
-static void kernel_attend(const bt_attend *task)
-{
-    attend_state state;
-    attend_start(task, &state);
-    size_t n_key = task->n_key;
-    if (task->causal) { /* keys that not even the last query sees */
-        const ptrdiff_t seen = (ptrdiff_t)task->n_query + task->shift;
-        if (seen < (ptrdiff_t)n_key) n_key = seen > 0 ? (size_t)seen : 0;
-    }
-    for (size_t first = 0; first < n_key; first += BT_ATTEND_KEYS) {
-        const size_t n = n_key - first < BT_ATTEND_KEYS ? n_key - first : BT_ATTEND_KEYS;
-        attend_scores(task, &state, first, n);
-        attend_weights(task, &state, first, n);
-        attend_values(task, &state, first, n);
-    }
-    for (size_t i = 0; i < task->n_query; ++i) { /* a query that sees no key gets zeros */
-        const float inverse = state.weight[i] > 0.0f ? 1.0f / state.weight[i] : 0.0f;
-        for (size_t j = 0; j < task->width; ++j)
-            task->out[i * task->out_stride + j] = state.sum[j * BT_LANES + i] * inverse;
-    }
 }
 
 /* --- layer norm -----------------------------------------------------------------------------------------------------
@@ -268,51 +176,54 @@ static void kernel_norm_backward(const float *x, const float *scale, const float
     for (; j < n; ++j) dx[j] = (dy[j] * scale[j] - g_mean - (x[j] - mean) * inverse * gh_mean) * inverse;
 }
 
-/* --- softmax of a row -----------------------------------------------------------------------------------------------
- */
+/* --- sums over rows --------------------------------------------------------------------------------------------------
+ * A few rows in single precision, then on in double. */
 
-static float row_largest(const float *row, size_t n)
+enum { SUM_ROWS = 16 };
+
+BT_INLINE void sum_take(vector part, double *sums)
 {
-    vector most = fill(row[0]);
-    size_t j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) most = larger(most, load(row + j));
-    float top = row[0];
-    for (int i = 0; i < WIDTH; ++i) top = most[i] > top ? most[i] : top;
-    for (; j < n; ++j) top = row[j] > top ? row[j] : top;
-    return top;
+    for (size_t i = 0; i < WIDTH; ++i) sums[i] += (double)part[i];
 }
 
-/* scale > 0. The last, incomplete vector is filled with what adds 0. */
-static void kernel_softmax(float *row, size_t n, float scale)
+static void kernel_column_sums(const float *x, size_t stride, size_t n_row, size_t columns, double *sums)
 {
-    const float top = scale * row_largest(row, n);
-    vector sums = fill(0.0f);
-    float rest[WIDTH];
-    size_t j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) {
-        const vector p = exponential(scale * load(row + j) - top);
-        sums += p;
-        store(row + j, p);
+    for (size_t first = 0; first < n_row; first += SUM_ROWS) {
+        const size_t last = first + SUM_ROWS < n_row ? first + SUM_ROWS : n_row;
+        size_t j = 0;
+        for (; j + WIDTH <= columns; j += WIDTH) {
+            vector part = fill(0.0f);
+            for (size_t r = first; r < last; ++r) part += load(x + r * stride + j);
+            sum_take(part, sums + j);
+        }
+        for (; j < columns; ++j)
+            for (size_t r = first; r < last; ++r) sums[j] += (double)x[r * stride + j];
     }
-    if (j < n) {
-        for (size_t i = 0; i < WIDTH; ++i) rest[i] = j + i < n ? scale * row[j + i] - top : -1000.0f;
-        const vector p = exponential(load(rest));
-        sums += p;
-        store(rest, p);
-        memcpy(row + j, rest, (n - j) * sizeof *row);
-    }
-    const float inverse = 1.0f / lane_sum(sums);
-    for (j = 0; j < n; ++j) row[j] *= inverse;
 }
 
-static void kernel_softmax_backward(const float *p, float *dp, size_t n, float scale)
+static void kernel_norm_columns(const float *x, size_t x_stride, const float *dy, size_t dy_stride,
+                                const float *moments, size_t n_row, size_t columns, double *dscale, double *dshift)
 {
-    vector sums = fill(0.0f);
-    size_t j = 0;
-    for (; j + WIDTH <= n; j += WIDTH) sums += load(p + j) * load(dp + j);
-    float sum = lane_sum(sums);
-    for (; j < n; ++j) sum += p[j] * dp[j];
-    for (j = 0; j < n; ++j) dp[j] = scale * p[j] * (dp[j] - sum);
+    for (size_t first = 0; first < n_row; first += SUM_ROWS) {
+        const size_t last = first + SUM_ROWS < n_row ? first + SUM_ROWS : n_row;
+        size_t j = 0;
+        for (; j + WIDTH <= columns; j += WIDTH) {
+            vector scale = fill(0.0f), shift = fill(0.0f);
+            for (size_t r = first; r < last; ++r) {
+                const vector d = load(dy + r * dy_stride + j);
+                scale += d * ((load(x + r * x_stride + j) - moments[2 * r]) * moments[2 * r + 1]);
+                shift += d;
+            }
+            sum_take(scale, dscale + j);
+            sum_take(shift, dshift + j);
+        }
+        for (; j < columns; ++j)
+            for (size_t r = first; r < last; ++r) {
+                const float d = dy[r * dy_stride + j];
+                dscale[j] += (double)(d * ((x[r * x_stride + j] - moments[2 * r]) * moments[2 * r + 1]));
+                dshift[j] += (double)d;
+            }
+    }
 }
 
 /* --- moments of a signal and of its windows --------------------------------------------------------------------------

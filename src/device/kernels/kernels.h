@@ -33,6 +33,31 @@ static inline size_t bt_attend_work(size_t width)
     return (2 * width + BT_ATTEND_KEYS) * BT_LANES;
 }
 
+/* The adjoint for all queries and keys of one sequence and head. dquery (n_query), dkey and dvalue (n_key) are written.
+ */
+typedef struct {
+    const float *query, *key, *value, *out, *dout; /* out: what attention gave */
+    float *dquery, *dkey, *dvalue;
+    size_t query_stride, key_stride, value_stride, out_stride, dout_stride;
+    size_t dquery_stride, dkey_stride, dvalue_stride;
+    size_t n_query, n_key, width;
+    bool causal;
+    ptrdiff_t shift;
+    float scale;
+    float *work; /* bt_attend_slope_work(width, n_key) floats, 64-byte aligned */
+} bt_attend_slope;
+
+static inline size_t bt_attend_panels(size_t width)
+{
+    return (width + BT_LANES - 1) / BT_LANES;
+}
+
+static inline size_t bt_attend_slope_work(size_t width, size_t n_key)
+{
+    const size_t panels = bt_attend_panels(width);
+    return (3 * width + 2 * panels * BT_LANES + BT_ATTEND_KEYS + n_key + 2 * panels * n_key) * BT_LANES;
+}
+
 /* out[i] = (x[i] + residual[i] - mean) / sqrt(variance + epsilon) * scale + shift, per row; residual may be NULL, out
  * may be x or residual. */
 typedef struct {
@@ -54,6 +79,7 @@ typedef struct {
     float *out;
     size_t out_stride, n_lane;
     bool gelu;
+    float *before; /* with gelu: what goes into it, strides as out's; NULL: nobody wants it */
 } bt_panel_rows;
 
 /* Adjoint of a convolution of one signal behind its GELU, for one panel: d[f, lane] = da[f, lane] GELU'(h[f, lane]). */
@@ -89,20 +115,23 @@ typedef struct {
 typedef struct {
     const char *name;
     void (*attend)(const bt_attend *task);
+    void (*attend_slope)(const bt_attend_slope *task);
     void (*norm_rows)(const bt_norm_rows *task, size_t first, size_t last);
     void (*panel_rows)(const bt_panel_rows *task, size_t n_row);
     void (*gelu)(const float *x, float *out, size_t n);
     /* dx = dy GELU'(x); dx may be dy. */
     void (*gelu_backward)(const float *x, const float *dy, float *dx, size_t n);
-    /* row = softmax(scale row), n > 0. */
-    void (*softmax)(float *row, size_t n, float scale);
-    /* dp = scale p (dp - p . dp). */
-    void (*softmax_backward)(const float *p, float *dp, size_t n, float scale);
     /* Mean of a row, and 1 / sqrt(variance + epsilon). */
     void (*norm_moments)(const float *x, size_t n, float epsilon, float moments[2]);
     /* One row of bt_layer_norm_backward; dx may be dy. */
     void (*norm_backward)(const float *x, const float *scale, const float moments[2], const float *dy, float *dx,
                           size_t n);
+    /* sums (columns) += the sum of the rows. */
+    void (*column_sums)(const float *x, size_t stride, size_t n_row, size_t columns, double *sums);
+    /* Gradients of a layer norm's scale and shift, (columns): += sums of dy h and of dy over the rows; h from x and the
+     * rows' moments (n_row, 2). */
+    void (*norm_columns)(const float *x, size_t x_stride, const float *dy, size_t dy_stride, const float *moments,
+                         size_t n_row, size_t columns, double *dscale, double *dshift);
     /* sums[0], [1] = sum of x - centre, and of its squares. */
     void (*centred_sums)(const float *x, size_t n, double centre, double *sums);
     /* sums (kernel + 1, kernel) += over n_frame <= BT_MOMENT_FRAMES frames f of x[f stride + i] x[f stride + j], the

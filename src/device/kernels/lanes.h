@@ -61,29 +61,35 @@ BT_INLINE vector smaller(vector a, vector b)
     return choose(a < b, a, b);
 }
 
-/* c (rows, BT_LANES) = keep[lane] c + sum_k a[r * a_row + k * a_step] b[k * BT_LANES + lane]; keep NULL: c is not read.
- */
-BT_INLINE void tile(size_t rows, size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
-                    const float *keep, float *c)
+/* c (rows, BT_LANES) = keep[lane] c + sum_k a[r * a_row + k * a_step] b[k * BT_LANES + lane] in its first `vectors`
+ * times WIDTH lanes; keep NULL: c is not read. */
+BT_INLINE void tile_of(size_t rows, size_t vectors, size_t depth, const float *a, size_t a_row, size_t a_step,
+                       const float *b, const float *keep, float *c)
 {
-    vector sum[TILE_ROWS][VECTORS];
-#pragma GCC unroll 8
+    vector sum[2 * TILE_ROWS][VECTORS];
+#pragma GCC unroll 16
     for (size_t r = 0; r < rows; ++r)
 #pragma GCC unroll 8
-        for (size_t v = 0; v < VECTORS; ++v)
+        for (size_t v = 0; v < vectors; ++v)
             sum[r][v] = keep ? load(keep + v * WIDTH) * load(c + r * BT_LANES + v * WIDTH) : (vector){0};
     for (size_t k = 0; k < depth; ++k) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (size_t r = 0; r < rows; ++r) {
             const float x = a[r * a_row + k * a_step];
 #pragma GCC unroll 8
-            for (size_t v = 0; v < VECTORS; ++v) sum[r][v] += x * load(b + k * BT_LANES + v * WIDTH);
+            for (size_t v = 0; v < vectors; ++v) sum[r][v] += x * load(b + k * BT_LANES + v * WIDTH);
         }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (size_t r = 0; r < rows; ++r)
 #pragma GCC unroll 8
-        for (size_t v = 0; v < VECTORS; ++v) store(c + r * BT_LANES + v * WIDTH, sum[r][v]);
+        for (size_t v = 0; v < vectors; ++v) store(c + r * BT_LANES + v * WIDTH, sum[r][v]);
+}
+
+BT_INLINE void tile(size_t rows, size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
+                    const float *keep, float *c)
+{
+    tile_of(rows, VECTORS, depth, a, a_row, a_step, b, keep, c);
 }
 
 /* The same for rows <= TILE_ROWS known only at run time. */
@@ -95,6 +101,18 @@ BT_INLINE void tile_some(size_t rows, size_t depth, const float *a, size_t a_row
         return;
     }
     for (size_t r = 0; r < rows; ++r) tile(1, depth, a + r * a_row, a_row, a_step, b, keep, c + r * BT_LANES);
+}
+
+/* Half the lanes, for rows <= 2 TILE_ROWS. */
+BT_INLINE void tile_half(size_t rows, size_t depth, const float *a, size_t a_row, size_t a_step, const float *b,
+                         const float *keep, float *c)
+{
+    if (rows == 2 * TILE_ROWS) {
+        tile_of(2 * TILE_ROWS, VECTORS / 2, depth, a, a_row, a_step, b, keep, c);
+        return;
+    }
+    for (size_t r = 0; r < rows; ++r)
+        tile_of(1, VECTORS / 2, depth, a + r * a_row, a_row, a_step, b, keep, c + r * BT_LANES);
 }
 
 /* exp(x) for x <= 88, relative error below 2e-7; 0 below -87. x = n ln 2 + r, |r| <= ln 2 / 2; the polynomial is a

@@ -157,11 +157,11 @@ static size_t kept_set(const training *t, size_t i)
     return i - t->trained.lowest + (t->trained.lowest > 0);
 }
 
-static void fill_blocks(const training *t, size_t n, size_t longest, bt_arena_slot *slots)
+static void fill_blocks(const training *t, size_t n, bt_arena_slot *slots)
 {
     const slot_places *const p = &t->places;
     size_t kept[BT_BLOCK_KEPT][2], work[BT_BLOCK_WORK][2];
-    bt_block_training_shapes(&t->model->config.block, n, longest, kept, work);
+    bt_block_training_shapes(&t->model->config.block, n, kept, work);
     for (size_t i = 0; i < BT_BLOCK_WORK; ++i)
         set_slot(&slots[p->work + i], work[i], i == BT_WORK_ACTIVE ? forward_phase(0) : objective_phase(t),
                  last_phase(t));
@@ -196,12 +196,11 @@ static void fill_states(const training *t, size_t n, bt_arena_slot *slots)
         set_slot(&slots[p->dstates + i], shape, 0, last_phase(t) - (int)t->base.layers[i]);
 }
 
-static void fill_slots(const training *t, size_t n, size_t longest, const bt_front_end_extent *extent,
-                       bt_arena_slot *slots)
+static void fill_slots(const training *t, size_t n, const bt_front_end_extent *extent, bt_arena_slot *slots)
 {
     const bt_front_end_training front_end = front_end_of(t);
     fill_embedding(t, n, slots);
-    fill_blocks(t, n, longest, slots);
+    fill_blocks(t, n, slots);
     fill_states(t, n, slots);
     if (t->trained.front_end)
         bt_front_end_training_slots(&front_end, extent, 0, last_phase(t), front_end_phase(t),
@@ -214,7 +213,7 @@ size_t bt_wav2vec2_training_bytes(const bt_training *base, size_t n_sequence, si
     const bt_front_end_spec *const spec = &t->model->config.front_end;
     bt_front_end_extent extent = {0};
     bt_front_end_extend(spec, bt_front_end_samples(spec, n_frame), n_sequence, &extent);
-    fill_slots(t, n_sequence * n_frame, n_frame, &extent, t->slots);
+    fill_slots(t, n_sequence * n_frame, &extent, t->slots);
     return bt_arena_layout(t->slots, t->places.n) * sizeof(float);
 }
 
@@ -222,13 +221,9 @@ static bt_status plan(training *t)
 {
     bt_status status = BT_OK;
     bt_front_end_extent extent = {0};
-    size_t longest = 0;
-    for (size_t s = 0; s < t->base.frames.n; ++s) {
-        const size_t n = bt_ragged_length(&t->base.frames, s);
-        longest = n > longest ? n : longest;
+    for (size_t s = 0; s < t->base.frames.n; ++s)
         bt_front_end_extend(&t->model->config.front_end, bt_ragged_length(&t->base.samples, s), 1, &extent);
-    }
-    fill_slots(t, bt_ragged_total(&t->base.frames), longest, &extent, t->slots);
+    fill_slots(t, bt_ragged_total(&t->base.frames), &extent, t->slots);
     BT_TRY(bt_arena_plan(t->arena, t->slots, t->places.n));
     for (size_t i = 0; i < t->places.n; ++i) t->at[i] = bt_arena_matrix(t->arena, &t->slots[i]);
     for (size_t i = 0; i < t->base.n_layer; ++i) {

@@ -2,6 +2,7 @@
  * fault on one rank is everyone's. */
 #include "tuning_support.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "speech/training.h"
 #include "tuning/frames.h"
@@ -76,21 +77,20 @@ static void expect_same_columns(const bt_targets_options *options)
     bt_targets_destroy(&whole);
 }
 
-/* 3, 5 and 1 kept voxels: with four ranks, some have none. */
+/* Of 3 and of 1 kept voxels: some ranks have none. */
 static void responses(void **state)
 {
     (void)state;
-    static const double thresholds[] = {0.4, 0, 0.7};
-    for (size_t i = 0; i < 3; ++i) {
-        bt_kept_voxels kept = voxels(all, thresholds[i]);
-        const bt_targets_options brain = {.kind = BT_TARGETS_BRAIN, .rows = rows, .subject = "S1", .voxels = &kept};
-        bt_targets_options random = brain;
-        random.kind = BT_TARGETS_RANDOM;
-        random.random = (bt_random_options){.block = 3, .apart = 2, .seed = 8};
-        expect_same_columns(&brain);
-        expect_same_columns(&random);
-        bt_kept_voxels_clear(&kept);
-    }
+    bt_kept_voxels three = voxels(all, 0.4), one = voxels(all, 0.7);
+    const bt_targets_options brain = {.kind = BT_TARGETS_BRAIN, .rows = rows, .subject = "S1", .voxels = &one};
+    bt_targets_options random = brain;
+    random.kind = BT_TARGETS_RANDOM;
+    random.voxels = &three;
+    random.random = (bt_random_options){.block = 3, .apart = 2, .seed = 8};
+    expect_same_columns(&brain);
+    expect_same_columns(&random);
+    bt_kept_voxels_clear(&three);
+    bt_kept_voxels_clear(&one);
 }
 
 static const char *file_path(void)
@@ -121,10 +121,8 @@ static void files(void **state)
 {
     (void)state;
     bt_targets *targets = NULL;
-    bt_targets_options options = {.kind = BT_TARGETS_FILE, .rows = rows, .file = file_path()};
+    const bt_targets_options options = {.kind = BT_TARGETS_FILE, .rows = rows, .file = file_path(), .zscore = true};
     expect_ok(bt_agree(all, bt_comm_rank(all) == 0 ? write_vectors(18) : BT_OK));
-    expect_same_columns(&options);
-    options.zscore = true;
     expect_same_columns(&options);
     expect_ok(bt_comm_barrier(all));
     expect_ok(bt_agree(all, bt_comm_rank(all) == 0 ? write_vectors(17) : BT_OK));
@@ -132,32 +130,59 @@ static void files(void **state)
     assert_null(targets);
 }
 
+/* A model in training, and the windows of 1 s that it reads. */
+typedef struct {
+    bt_device *device;
+    bt_model *model;
+    bt_training *training;
+    bt_windows *windows;
+} reader;
+
+static reader open_reader(void)
+{
+    reader r = {.device = NULL};
+    const size_t last = 3;
+    expect_ok(bt_device_create(BT_DEVICE_CPU, &r.device));
+    expect_ok(bt_model_open(test_file("golden/models/odd"), r.device, &r.model));
+    expect_ok(bt_training_create(r.model, &(bt_training_options){.layers = &last, .n_layer = 1}, &r.training));
+    return r;
+}
+
+static void close_reader(reader *r)
+{
+    bt_windows_destroy(&r->windows);
+    bt_training_destroy(&r->training);
+    bt_model_close(&r->model);
+    bt_device_destroy(&r->device);
+}
+
+static bt_status read_windows(reader *r)
+{
+    const bt_windows_options options = {.seconds = 1, .normalise = BT_NORMALISE_WINDOW, .rate = 16000};
+    return bt_windows_create(rows, &options, test_path(root, "store"), all, &r->windows);
+}
+
+static bt_status read_frames(const reader *r, bool stored, bt_frames **out)
+{
+    const bt_frames_options options = {.model = r->model,
+                                       .parameters = bt_training_parameters(r->training),
+                                       .windows = r->windows,
+                                       .folder = test_file("golden/models/odd"),
+                                       .store = test_path(root, "store"),
+                                       .stored = stored};
+    return bt_frames_create(&options, all, out);
+}
+
 /* Sounds and frames are made once, by all; windows of any rank are those of one. */
 static void frames(void **state)
 {
     (void)state;
-    const char *const folder = test_file("golden/models/odd"), *const store = test_path(root, "store");
-    const bt_windows_options windows_options = {.seconds = 1, .normalise = BT_NORMALISE_WINDOW, .rate = 16000};
     const size_t chosen[] = {64, 0, 20, 33};
-    bt_device *device = NULL;
-    bt_model *model = NULL;
-    bt_training *training = NULL;
-    bt_windows *windows = NULL;
     bt_frames *stored = NULL, *computed = NULL;
-    const size_t last = 3;
-    expect_ok(bt_device_create(BT_DEVICE_CPU, &device));
-    expect_ok(bt_model_open(folder, device, &model));
-    expect_ok(bt_training_create(model, &(bt_training_options){.layers = &last, .n_layer = 1}, &training));
-    expect_ok(bt_windows_create(rows, &windows_options, store, all, &windows));
-    bt_frames_options options = {.model = model,
-                                 .parameters = bt_training_parameters(training),
-                                 .windows = windows,
-                                 .folder = folder,
-                                 .store = store,
-                                 .stored = true};
-    expect_ok(bt_frames_create(&options, all, &stored));
-    options.stored = false;
-    expect_ok(bt_frames_create(&options, all, &computed));
+    reader r = open_reader();
+    expect_ok(read_windows(&r));
+    expect_ok(read_frames(&r, true, &stored));
+    expect_ok(read_frames(&r, false, &computed));
     const size_t size = 4 * bt_frames_length(stored) * bt_frames_width(stored);
     float *const a = bt_calloc(size, sizeof *a), *const b = bt_calloc(size, sizeof *b);
     expect_ok(bt_frames_read(stored, chosen, 4, NULL, a));
@@ -167,10 +192,7 @@ static void frames(void **state)
     bt_free(b);
     bt_frames_destroy(&stored);
     bt_frames_destroy(&computed);
-    bt_windows_destroy(&windows);
-    bt_training_destroy(&training);
-    bt_model_close(&model);
-    bt_device_destroy(&device);
+    close_reader(&r);
 }
 
 /* Repeats are read by shares. */
@@ -205,11 +227,48 @@ static void ceilings(void **state)
     bt_names_clear(&test);
 }
 
+/* BRAINTUNE_FAULT is read once: each number of ranks tries one point, on its last rank. */
+static const char *const points[] = {"tune.sound", "tune.frames", "tune.responses", "tune.targets"};
+
+/* The first try fails on all ranks alike, the second finds nothing in its way. */
+static void a_fault_is_everyones(void **state)
+{
+    (void)state;
+    bt_kept_voxels kept = voxels(all, 0.4);
+    const bt_targets_options brain = {.kind = BT_TARGETS_BRAIN, .rows = rows, .subject = "S1", .voxels = &kept};
+    const bt_targets_options file = {.kind = BT_TARGETS_FILE, .rows = rows, .file = file_path()};
+    expect_ok(bt_agree(all, bt_comm_rank(all) == 0 ? write_vectors(18) : BT_OK));
+    for (int again = 0; again < 2; ++again) {
+        bt_targets *targets = NULL, *vectors = NULL;
+        bt_frames *made = NULL;
+        reader r = open_reader();
+        bt_status status = read_windows(&r);
+        if (status == BT_OK) status = read_frames(&r, true, &made);
+        if (status == BT_OK) status = bt_targets_create(&brain, all, &targets);
+        if (status == BT_OK) status = bt_targets_create(&file, all, &vectors);
+        expect_near((double)status, (double)(again ? BT_OK : BT_ERR_FILE), 0);
+        if (!again) assert_non_null(strstr(bt_error_message(), "injected failure at tune."));
+        bt_targets_destroy(&targets);
+        bt_targets_destroy(&vectors);
+        bt_frames_destroy(&made);
+        close_reader(&r);
+    }
+    bt_kept_voxels_clear(&kept);
+}
+
 int main(int argc, char **argv)
 {
     int provided = 0, failed = 0, anywhere = 0;
     if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) return 1;
+    char fault[64];
+    int size = 1, rank = 0;
+    (void)MPI_Comm_size(MPI_COMM_WORLD, &size);
+    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    (void)snprintf(fault, sizeof fault, "%s:fail:%d", points[(size - 1) % 4], size - 1);
+    (void)setenv("BRAINTUNE_FAULT", fault, 1);
+    bt_fault_rank(rank);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fault_is_everyones), /* the first */
         cmocka_unit_test(responses),
         cmocka_unit_test(files),
         cmocka_unit_test(frames),

@@ -83,29 +83,6 @@ static void gelu_backward(void **state)
     bt_free(dx);
 }
 
-/* One row of every remainder of the vectors' widths, against double precision. */
-static void softmax_and_adjoint(void **state)
-{
-    (void)state;
-    enum { MOST = 70 };
-    for (size_t set = 0; bt_kernels_at(set); ++set)
-        for (size_t n = 1; n < MOST; ++n) {
-            float *const p = normals(n, n), *const dp = normals(n + 100, n);
-            double wanted[MOST], dwanted[MOST], sum = 0, along = 0;
-            for (size_t j = 0; j < n; ++j) sum += wanted[j] = exp(0.7 * (double)p[j]);
-            for (size_t j = 0; j < n; ++j) along += (wanted[j] /= sum) * (double)dp[j];
-            for (size_t j = 0; j < n; ++j) dwanted[j] = 0.7 * wanted[j] * ((double)dp[j] - along);
-            bt_kernels_at(set)->softmax(p, n, 0.7f);
-            bt_kernels_at(set)->softmax_backward(p, dp, n, 0.7f);
-            for (size_t j = 0; j < n; ++j) {
-                expect_near((double)p[j], wanted[j], 5e-7);
-                expect_near((double)dp[j], dwanted[j], 1e-6);
-            }
-            bt_free(p);
-            bt_free(dp);
-        }
-}
-
 static void norm_backward(void **state)
 {
     (void)state;
@@ -132,6 +109,35 @@ static void norm_backward(void **state)
             bt_free(scale);
             bt_free(d);
         }
+}
+
+/* Columns that fill vectors and that do not, more rows than are summed in single precision. */
+static void sums_over_rows(void **state)
+{
+    (void)state;
+    enum { ROWS = 37, COLUMNS = 43, STRIDE = 50 };
+    float *const x = normals(1, ROWS * STRIDE), *const dy = normals(2, ROWS * STRIDE), *const m = normals(3, 2 * ROWS);
+    for (size_t set = 0; bt_kernels_at(set); ++set) {
+        double sums[COLUMNS], dscale[COLUMNS] = {0}, dshift[COLUMNS] = {0};
+        for (size_t j = 0; j < COLUMNS; ++j) sums[j] = 1;
+        bt_kernels_at(set)->column_sums(x, STRIDE, ROWS, COLUMNS, sums);
+        bt_kernels_at(set)->norm_columns(x, STRIDE, dy, STRIDE, m, ROWS, COLUMNS, dscale, dshift);
+        for (size_t j = 0; j < COLUMNS; ++j) {
+            double plain = 1, scale = 0, shift = 0;
+            for (size_t i = 0; i < ROWS; ++i) {
+                const double d = (double)dy[i * STRIDE + j], at = (double)x[i * STRIDE + j];
+                plain += at;
+                scale += d * (at - (double)m[2 * i]) * (double)m[2 * i + 1];
+                shift += d;
+            }
+            expect_near(sums[j], plain, 1e-5);
+            expect_near(dscale[j], scale, 2e-5);
+            expect_near(dshift[j], shift, 1e-5);
+        }
+    }
+    bt_free(x);
+    bt_free(dy);
+    bt_free(m);
 }
 
 static void attend(void **state)
@@ -166,6 +172,49 @@ static void attend(void **state)
     bt_free(q);
     bt_free(k);
     bt_free(v);
+    bt_free(first);
+    bt_free(other);
+    bt_free(work);
+}
+
+/* Several panels of columns, the last incomplete; blocks of queries and of keys, the last incomplete. */
+static void attend_slope(void **state)
+{
+    (void)state;
+    enum { KEYS = 150, WIDTH = 37, QUERIES = 45, STRIDE = 40, GIVEN = (2 * KEYS + QUERIES) * WIDTH };
+    float *in[5], *const first = bt_calloc(GIVEN, sizeof *first), *const other = bt_calloc(GIVEN, sizeof *other);
+    float *const work = bt_calloc(bt_attend_slope_work(WIDTH, KEYS), sizeof *work);
+    for (size_t i = 0; i < 5; ++i) in[i] = normals(i, KEYS * STRIDE);
+    for (int causal = 0; causal < 2; ++causal)
+        for (size_t set = 0; bt_kernels_at(set); ++set) {
+            float *const to = set ? other : first;
+            const bt_attend_slope task = {.query = in[0],
+                                          .key = in[1],
+                                          .value = in[2],
+                                          .out = in[3],
+                                          .dout = in[4],
+                                          .dquery = to,
+                                          .dkey = to + QUERIES * WIDTH,
+                                          .dvalue = to + (QUERIES + KEYS) * WIDTH,
+                                          .query_stride = STRIDE,
+                                          .key_stride = STRIDE,
+                                          .value_stride = STRIDE,
+                                          .out_stride = STRIDE,
+                                          .dout_stride = STRIDE,
+                                          .dquery_stride = WIDTH,
+                                          .dkey_stride = WIDTH,
+                                          .dvalue_stride = WIDTH,
+                                          .n_query = QUERIES,
+                                          .n_key = KEYS,
+                                          .width = WIDTH,
+                                          .causal = causal,
+                                          .shift = 100,
+                                          .scale = 0.3f,
+                                          .work = work};
+            bt_kernels_at(set)->attend_slope(&task);
+            if (set) expect_near(largest_gap(first, other, GIVEN), 0, 2e-5);
+        }
+    for (size_t i = 0; i < 5; ++i) bt_free(in[i]);
     bt_free(first);
     bt_free(other);
     bt_free(work);
@@ -283,8 +332,9 @@ static void signal_slope(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(some_set_is_usable),  cmocka_unit_test(gelu),          cmocka_unit_test(gelu_backward),
-        cmocka_unit_test(softmax_and_adjoint), cmocka_unit_test(norm_backward), cmocka_unit_test(attend),
-        cmocka_unit_test(rows_and_norms),      cmocka_unit_test(moments),       cmocka_unit_test(signal_slope)};
+        cmocka_unit_test(some_set_is_usable), cmocka_unit_test(gelu),           cmocka_unit_test(gelu_backward),
+        cmocka_unit_test(norm_backward),      cmocka_unit_test(attend),         cmocka_unit_test(attend_slope),
+        cmocka_unit_test(sums_over_rows),     cmocka_unit_test(rows_and_norms), cmocka_unit_test(moments),
+        cmocka_unit_test(signal_slope)};
     return cmocka_run_group_tests_name("device.kernels", tests, NULL, test_no_leak);
 }

@@ -185,12 +185,12 @@ static void signal_case(bt_device *device, bt_signal_spec spec, size_t n)
     const bt_matrix filter = empty(device, 1, bt_signal_filter_count(&spec));
     bt_matrix out = empty(device, frames, spec.channels);
     expect_ok(bt_signal_filter(device, &spec, signal, weight, gain, bias, filter));
-    expect_ok(bt_signal_convolve(device, &spec, signal, filter, out));
+    expect_ok(bt_signal_convolve(device, &spec, signal, filter, (bt_matrix){0}, out));
     double *const truth = signal_reference(&spec, x, frames, w, scale, shift);
     if (frames > 40) { /* a part alone gives the same rows */
         bt_matrix part = empty(device, 30, spec.channels);
         expect_ok(bt_signal_convolve(device, &spec, bt_matrix_part(signal, 0, 7 * spec.stride, 1, n - 7 * spec.stride),
-                                     filter, part));
+                                     filter, (bt_matrix){0}, part));
         float *const host = fetched(part);
         expect_near(distance(host, truth + 7 * spec.channels, 30 * spec.channels), 0, 2e-5);
         bt_free(host);
@@ -222,7 +222,7 @@ static void signal_silence(void **state)
     const bt_matrix weight = made(*state, 2, 4, 3, &w), gain = made(*state, 3, 1, 4, &scale);
     const bt_matrix bias = made(*state, 4, 1, 4, &shift), filter = empty(*state, 1, bt_signal_filter_count(&spec));
     expect_ok(bt_signal_filter(*state, &spec, signal, weight, gain, bias, filter));
-    expect_ok(bt_signal_convolve(*state, &spec, signal, filter, out));
+    expect_ok(bt_signal_convolve(*state, &spec, signal, filter, (bt_matrix){0}, out));
     double *const truth = bt_calloc(31 * 4, sizeof *truth);
     for (size_t i = 0; i < 31 * 4; ++i) truth[i] = gelu((double)shift[i % 4]);
     expect_matrix(out, truth, 1e-6);

@@ -1,5 +1,6 @@
 /* collect: numbers against numpy, one deterministic table, incremental, refusals. */
 #include "unit/reporting/call.h"
+#include "unit/reporting/makers.h"
 
 #include "io/hdf5.h"
 #include "reporting/collect.h"
@@ -208,6 +209,148 @@ static void strange_inputs_are_named(void **state)
     assert_false(bt_path_exists(test_path(test_scratch(), "bad")));
 }
 
+/* Rows of this metric and epoch; the value of the last. */
+static size_t count_rows(const bt_table *table, const char *metric, const char *split, const char *epoch, double *value)
+{
+    size_t n = 0;
+    for (size_t row = 0; row < table->n_row; ++row) {
+        if (strcmp(bt_table_cell(table, row, "metric"), metric) != 0 ||
+            strcmp(bt_table_cell(table, row, "split"), split) != 0 ||
+            strcmp(bt_table_cell(table, row, "epoch"), epoch) != 0)
+            continue;
+        ++n;
+        *value = bt_table_number(table, row, "value");
+    }
+    return n;
+}
+
+static const made tuned = {.objective = "brain", .tuned_subject = "S1", .seed = "3", .epoch = "best"};
+
+static void tunings_become_rows(void **state)
+{
+    (void)state;
+    bt_table table;
+    double value = 0;
+    const char *const folder = make_tuning("tuned", &tuned, 0.05);
+    expect_ok(collect_to("tunings", folder));
+    expect_ok(bt_table_read(test_path(test_scratch(), "tunings/table.csv"), &table));
+    assert_int_equal(count_rows(&table, "mse", "train", "2", &value), 1);
+    expect_near(value, 0.8, 1e-9);
+    assert_int_equal(count_rows(&table, "mse", "validate", "3", &value), 1);
+    expect_near(value, 0.75, 1e-9);
+    assert_int_equal(count_rows(&table, "r", "validate", "3", &value), 2); /* all, language */
+    expect_near(value, 0.3, 1e-9);
+    assert_int_equal(count_rows(&table, "gradient_norm", "train", "3", &value), 1);
+    expect_near(value, 6, 1e-9); /* the mean of steps 5 and 6 */
+    assert_int_equal(count_rows(&table, "rate_backbone", "train", "2", &value), 1);
+    expect_near(value, 4, 1e-9); /* step 4's */
+    assert_int_equal(count_rows(&table, "change", "train", "3", &value), 1);
+    expect_near(value, 0.04, 1e-9);
+    assert_int_equal(count_rows(&table, "best_epoch", "validate", "best", &value), 1);
+    for (size_t row = 0; row < table.n_row; ++row) {
+        const bool of_subject = !strcmp(bt_table_cell(&table, row, "metric"), "r");
+        assert_string_equal(bt_table_cell(&table, row, "stage"), "tune");
+        assert_string_equal(bt_table_cell(&table, row, "tuned_subject"), "S1");
+        assert_string_equal(bt_table_cell(&table, row, "subject"), of_subject ? "S1" : "");
+        assert_string_equal(bt_table_cell(&table, row, "seed"), "3");
+        if (!strcmp(bt_table_cell(&table, row, "metric"), "change"))
+            assert_string_equal(bt_table_cell(&table, row, "layer"), "2");
+    }
+    bt_table_clear(&table);
+    char *const text = table_of("tunings");
+    assert_non_null(strstr(text, "# tuning stories: models were tuned on one,two and validated on three"));
+    bt_free(text);
+    /* again: taken over; by its file, or in a folder of such folders: the same table */
+    expect_ok(collect_to("tunings", test_path(folder, "tuning.h5")));
+    assert_non_null(strstr(result.data, "1 artefact (0 read anew)"));
+    (void)make_tuning("store/tune/0123", &tuned, 0.05);
+    expect_ok(collect_to("again", test_path(test_scratch(), "store")));
+    char *const one = table_of("tunings"), *const other = table_of("again");
+    assert_string_equal(one, other);
+    bt_free(one);
+    bt_free(other);
+}
+
+static void broken_tunings_are_named(void **state)
+{
+    (void)state;
+    bt_h5 *file = NULL;
+    const size_t n = 2;
+    const double two[2] = {1, 2};
+    const char *const folder = make_tuning("short", &tuned, 0);
+    char recipe[512];
+    make_recipe(&tuned, "tune", recipe, sizeof recipe);
+    expect_ok(bt_h5_create(test_path(folder, "tuning.h5"), &file));
+    set_made_attributes(file, &tuned, "tune", recipe);
+    expect_ok(bt_h5_write(file, "/epoch", BT_F64, 1, &n, two));
+    expect_ok(bt_h5_write(file, "/loss/train", BT_F64, 1, &(size_t){1}, two));
+    expect_ok(bt_h5_close(&file));
+    expect_failure(collect_to("broken", folder), BT_ERR_INPUT, "tuning.h5:/loss/train: expected (2 epochs)");
+    expect_ok(bt_path_remove(test_path(folder, "recipe.json")));
+    expect_failure(collect_to("broken", test_path(folder, "tuning.h5")), BT_ERR_INPUT, "recipe.json");
+}
+
+static bt_status collect_list(const char *out, const char *text)
+{
+    char first[512], second[512];
+    (void)snprintf(first, sizeof first, "artefacts.list=%s", test_write_text("list.tsv", text));
+    (void)snprintf(second, sizeof second, "out=%s", test_path(test_scratch(), out));
+    char *words[] = {first, second};
+    return collect(2, words);
+}
+
+static void lists_name_what_is_expected(void **state)
+{
+    (void)state;
+    const made base = {.objective = "pretrained", .subject = "S1"};
+    bt_text list = {0};
+    bt_table table;
+    const char *const path = make_scores("base.h5", &base, 0.25F);
+    expect_ok(bt_text_add(&list,
+                          "# made up\npath\tentry\tset\tmodel\tobjective\tsubject\tseed\n"
+                          "%s\tencode.a\tpretrained\n",
+                          path));
+    expect_failure(collect_list("list", list.data), BT_ERR_INPUT, "list.tsv:3: expected 7 cells");
+    list.length = 0;
+    expect_ok(bt_text_add(&list,
+                          "# made up\npath\tentry\tset\tmodel\tobjective\tsubject\tseed\n"
+                          "%s\tencode.a\tpretrained\t\t\t\t\n%s\tencode.b\tpretrained\t\t\t\t\n"
+                          "nowhere.h5\tencode.a\tbrain\tm\tbrain\tS2\t1\n",
+                          path, path));
+    expect_ok(collect_list("list", list.data));
+    assert_non_null(strstr(result.data, "1 artefact (1 read anew), 1 missing"));
+    expect_ok(bt_table_read(test_path(test_scratch(), "list/table.csv"), &table));
+    size_t n_missing = 0;
+    for (size_t row = 0; row < table.n_row; ++row) {
+        const bool missing = !strcmp(bt_table_cell(&table, row, "metric"), "missing");
+        assert_string_equal(bt_table_cell(&table, row, "entry"), missing ? "encode.a" : "encode.a;encode.b");
+        assert_string_equal(bt_table_cell(&table, row, "set"), missing ? "brain" : "pretrained");
+        if (!missing) continue;
+        ++n_missing;
+        assert_string_equal(bt_table_cell(&table, row, "objective"), "brain");
+        assert_string_equal(bt_table_cell(&table, row, "subject"), "S2");
+        assert_string_equal(bt_table_cell(&table, row, "value"), "");
+    }
+    assert_int_equal(n_missing, 1);
+    bt_table_clear(&table);
+    /* other names of the same rows: taken over under the new ones */
+    list.length = 0;
+    expect_ok(bt_text_add(&list, "path\tset\n%s\tothers\n", path));
+    expect_ok(collect_list("list", list.data));
+    assert_non_null(strstr(result.data, "1 artefact (0 read anew)"));
+    expect_ok(bt_table_read(test_path(test_scratch(), "list/table.csv"), &table));
+    assert_true(bt_table_has(&table, "set", "others") && !bt_table_has(&table, "set", "pretrained"));
+    bt_table_clear(&table);
+    /* a plain list of paths: all must be there */
+    list.length = 0;
+    expect_ok(bt_text_add(&list, "%s\n", path));
+    expect_ok(collect_list("plain", list.data));
+    expect_ok(bt_text_add(&list, "nowhere.h5\n"));
+    expect_failure(collect_list("plain", list.data), BT_ERR_INPUT, "nowhere.h5: no such file");
+    expect_failure(collect_list("plain", "path\tmodel\nnowhere.h5\tm\n"), BT_ERR_INPUT, "no score file there");
+    bt_text_clear(&list);
+}
+
 static void dry_runs_write_nothing(void **state)
 {
     (void)state;
@@ -250,7 +393,7 @@ static void tables_say_where_they_break(void **state)
     assert_string_equal(bt_table_cell(&table, 0, "a"), "x,\"y");
     assert_string_equal(bt_table_cell(&table, 0, "b"), "");
     bt_text line = {0};
-    expect_ok(bt_table_add_row(&line, (const char *const *)table.cells.items, 2));
+    expect_ok(bt_table_add_row(&line, table.cells, 2));
     assert_string_equal(line.data, "\"x,\"\"y\",\n");
     bt_text_clear(&line);
     bt_table_clear(&table);
@@ -272,6 +415,9 @@ int main(void)
         cmocka_unit_test(voxel_files_hold_the_maps),
         cmocka_unit_test(one_voxel_has_no_interval),
         cmocka_unit_test(strange_inputs_are_named),
+        cmocka_unit_test(tunings_become_rows),
+        cmocka_unit_test(broken_tunings_are_named),
+        cmocka_unit_test(lists_name_what_is_expected),
         cmocka_unit_test(dry_runs_write_nothing),
         cmocka_unit_test(labels_must_fit),
         cmocka_unit_test(tables_say_where_they_break),

@@ -1,5 +1,6 @@
 /* figures: what is drawn is what the table holds; captions say what was chosen; failures name the fix. */
 #include "unit/reporting/call.h"
+#include "unit/reporting/makers.h"
 
 #include "reporting/collect.h"
 #include "reporting/figure.h"
@@ -60,9 +61,10 @@ static void figures_come_out(void **state)
     if (!kept) assert_int_equal(names.n, 8);
     bt_names_clear(&names);
     char *const caption = read_text(out, "alignment_by_roi.txt");
-    static const char *const wanted[] = {"tiny-wav2vec2 (untrained), mean of each voxel's r over layers 3-4",
-                                         "control: envelope+word_rate",
-                                         "2 subjects (S01, S02)",
+    static const char *const wanted[] = {"tiny-wav2vec2: mean of each voxel's r over layers 3-4",
+                                         "untrained; control: envelope+word_rate",
+                                         "n = 2 subjects (S01, S02)",
+                                         "Voxels per subject (dropped): primary_auditory",
                                          "over voxels",
                                          "cc_max",
                                          "above 0"};
@@ -101,37 +103,189 @@ static void drawn_numbers_are_the_tables(void **state)
     bt_table_clear(&drawn);
 }
 
+/* `n` subjects of one series, 0.1 apart, in a selection; the caller clears both. */
+static void select_subjects(size_t n, bt_table *table, bt_selection *selection)
+{
+    static const char *const subjects[] = {"S0", "S1", "S2", "S3", "S4"};
+    bt_text text = {0};
+    const bt_query query = {0};
+    for (size_t i = 0; i < n; ++i) {
+        const made what = {.objective = "brain", .tuned_subject = subjects[i], .subject = subjects[i]};
+        add_made_row(&text, &what, "r", "A", "1", 0.1 * (double)(i + 1));
+    }
+    read_made_table(&text, "subjects", table);
+    expect_ok(bt_selection_create(table, "subjects", &query, selection));
+    bt_text_clear(&text);
+}
+
 static void intervals_follow_the_subjects(void **state)
 {
     (void)state;
     bt_table table;
     bt_selection selection;
-    bt_text text = {0};
-    expect_ok(bt_table_add_row(&text, bt_table_columns, bt_table_columns_count));
-    static const double values[] = {0.1, 0.2, 0.3, 0.4, 0.5};
-    for (int i = 0; i < 5; ++i)
-        expect_ok(bt_text_add(&text,
-                              "e,p,encode,f,m,brain,,,S%d,,,1,volume,A,both,none,,test,r,%g,0.01,%g,%g,10,0,,d%d\n", i,
-                              values[i], values[i] - 0.02, values[i] + 0.02, i));
-    expect_ok(bt_table_read(test_write_text("five.csv", text.data), &table));
-    expect_ok(bt_selection_create(&table, "five.csv", &selection));
-    const bt_cell five = bt_selection_cell(&selection, selection.series, NULL, "A", "1");
+    select_subjects(5, &table, &selection);
+    const bt_cell five = bt_selection_cell(&selection, 0, BT_ALL, 0, "1");
     assert_true(five.over_subjects && five.n_subject == 5);
     expect_near(five.value, 0.3, 1e-12);
-    expect_near(five.high - five.value, 2.776 * sqrt(0.025 / 5), 1e-9); /* t, 4 degrees of freedom */
+    expect_near(five.high - five.value, 2.7764451 * sqrt(0.025 / 5), 1e-7); /* t, 4 degrees of freedom */
     assert_int_equal(selection.series[0].colour, 0xD55E00);
     bt_selection_clear(&selection);
     bt_table_clear(&table);
-    char *const end = strstr(text.data, "e,p,encode,f,m,brain,,,S2");
-    *end = '\0'; /* two subjects */
-    expect_ok(bt_table_read(test_write_text("two.csv", text.data), &table));
-    expect_ok(bt_selection_create(&table, "two.csv", &selection));
-    const bt_cell two = bt_selection_cell(&selection, selection.series, NULL, "A", "1");
+    select_subjects(2, &table, &selection);
+    const bt_cell two = bt_selection_cell(&selection, 0, BT_ALL, 0, "1");
     assert_false(two.over_subjects);
-    expect_near(two.high - two.value, sqrt(2 * 0.02 * 0.02) / 2, 1e-12);
+    expect_near(two.high - two.value, sqrt(2 * 0.01 * 0.01) / 2, 1e-9);
     bt_selection_clear(&selection);
     bt_table_clear(&table);
+}
+
+static double value_of(size_t subject, size_t objective, size_t layer)
+{
+    return 0.1 + 0.02 * (double)subject + 0.03 * (double)(objective == 1) + 0.001 * (double)(subject * objective) -
+           0.01 * (double)layer;
+}
+
+/* 8 subjects, three objectives, two ROIs; the random models failed in all but S1, the tuning of S2 too. */
+static void make_objectives(const char *folder)
+{
+    static const char *const objectives[] = {"pretrained", "brain", "random"}, *const rois[] = {"A_b", "C"};
+    static const char *const layers[] = {"0", "1", "2", "mean:2-2"};
+    static const char *const subjects[] = {"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8"};
+    bt_text text = {0};
+    bt_table table;
+    for (size_t s = 0; s < 8; ++s)
+        for (size_t o = 0; o < 3; ++o) {
+            const made what = {.objective = objectives[o],
+                               .tuned_subject = o ? subjects[s] : NULL,
+                               .subject = subjects[s],
+                               .seed = o ? "0" : NULL};
+            if (o == 2) {
+                expect_ok(bt_text_add(&text, ",,encode,,m,random,,%s,%s,0,,,,,,,,,missing,,,,,,,,,,,\n", subjects[s],
+                                      subjects[s]));
+                continue;
+            }
+            for (size_t roi = 0; roi < 2; ++roi)
+                for (size_t layer = 0; layer < 4; ++layer)
+                    add_made_row(&text, &what, "r", rois[roi], layers[layer], value_of(s, o, layer < 2 ? layer : 2));
+        }
+    read_made_table(&text, folder, &table);
+    bt_table_clear(&table);
     bt_text_clear(&text);
+}
+
+static size_t count_kind(const bt_table *drawn, const char *kind)
+{
+    size_t n = 0;
+    for (size_t row = 0; row < drawn->n_row; ++row) n += !strcmp(bt_table_cell(drawn, row, "kind"), kind);
+    return n;
+}
+
+static void expect_words(const char *text, const char *const *wanted, size_t n)
+{
+    for (size_t i = 0; i < n; ++i) {
+        const bool there = strstr(text, wanted[i]) != NULL;
+        if (!there) print_error("no \"%s\" in:\n%s\n", wanted[i], text);
+        assert_true(there);
+    }
+}
+
+/* Pairs join a subject's own values; stars where the test says so; what failed is hatched and listed. */
+static void objectives_are_paired(void **state)
+{
+    (void)state;
+    bt_table drawn;
+    make_objectives("objectives");
+    const char *const kept = getenv("BRAINTUNE_KEEP_FIGURES");
+    const char *const out = kept ? test_path(kept, "objectives") : test_path(test_scratch(), "objectives/figures");
+    expect_ok(draw("objectives", out));
+    expect_ok(bt_table_read(test_path(out, "alignment_by_roi.csv"), &drawn));
+    assert_int_equal(count_kind(&drawn, "bar"), 2 * 2);
+    assert_int_equal(count_kind(&drawn, "missing"), 2);
+    assert_int_equal(count_kind(&drawn, "subject"), 2 * 2 * 8);
+    assert_int_equal(count_kind(&drawn, "pair"), 2 * 8);
+    assert_int_equal(count_kind(&drawn, "star"), 2);
+    for (size_t row = 0; row < drawn.n_row; ++row) {
+        if (strcmp(bt_table_cell(&drawn, row, "kind"), "pair") != 0) continue;
+        const size_t s = (size_t)(bt_table_cell(&drawn, row, "subject")[1] - '1');
+        expect_near(bt_table_number(&drawn, row, "r"), value_of(s, 0, 2), 1e-9);
+        expect_near(bt_table_number(&drawn, row, "r_to"), value_of(s, 1, 2), 1e-9);
+        assert_true(bt_table_number(&drawn, row, "x_to") > bt_table_number(&drawn, row, "x"));
+    }
+    bt_table_clear(&drawn);
+    char *const caption = read_text(out, "alignment_by_roi.txt");
+    static const char *const wanted[] = {"pretrained; brain; random",
+                                         "Hatched",
+                                         "m (random): S1 seed 0, S2 seed 0",
+                                         "m (random) in A_b",
+                                         "over up to 8 subjects",
+                                         "(2)",
+                                         "A_b 20 (4), C 20 (4)"};
+    expect_words(caption, wanted, sizeof wanted / sizeof *wanted);
+    bt_free(caption);
+    expect_ok(bt_table_read(test_path(out, "alignment_by_roi.tests.csv"), &drawn));
+    assert_int_equal(drawn.n_row, 2);
+    expect_near(bt_table_number(&drawn, 0, "p_holm"), 2 * 0.0078125, 1e-12);
+    bt_table_clear(&drawn);
+    expect_ok(bt_table_read(test_path(out, "alignment_by_layer.csv"), &drawn));
+    assert_int_equal(count_kind(&drawn, "line"), 2 * 2 * 3);
+    assert_int_equal(count_kind(&drawn, "subject"), 0); /* intervals instead */
+    bt_table_clear(&drawn);
+}
+
+static void losses_are_the_tables(void **state)
+{
+    (void)state;
+    const made first = {.objective = "brain", .tuned_subject = "S1", .seed = "0"};
+    const made second = {.objective = "brain", .tuned_subject = "S2", .seed = "0"};
+    const made control = {.objective = "random", .tuned_subject = "S1", .seed = "0"};
+    bt_table drawn;
+    (void)make_tuning("runs/a", &first, 0);
+    (void)make_tuning("runs/b", &second, 0.2);
+    (void)make_tuning("runs/c", &control, 0.1);
+    make_table(test_path(test_scratch(), "runs"), "losses");
+    const char *const out = test_path(test_scratch(), "losses/figures");
+    expect_ok(draw("losses", out)); /* without any score */
+    assert_non_null(strstr(result.data, "alignment_by_roi: not drawn"));
+    expect_image(out, "losses.pdf", "%PDF");
+    expect_ok(bt_table_read(test_path(out, "losses.csv"), &drawn));
+    assert_int_equal(count_kind(&drawn, "run"), 3 * 3 * 3);
+    assert_int_equal(count_kind(&drawn, "best"), 3 * 2);
+    assert_int_equal(count_kind(&drawn, "mean"), 3 * 3); /* of the series of two */
+    for (size_t row = 0; row < drawn.n_row; ++row)
+        if (!strcmp(bt_table_cell(&drawn, row, "kind"), "mean") &&
+            !strcmp(bt_table_cell(&drawn, row, "curve"), "validate"))
+            expect_near(bt_table_number(&drawn, row, "value"), 1.1 - 0.1 * bt_table_number(&drawn, row, "epoch"), 1e-8);
+    bt_table_clear(&drawn);
+    char *const caption = read_text(out, "losses.txt");
+    static const char *const wanted[] = {"2 of m (brain), subjects S1, S2, seeds 0", "1 of m (random), subjects S1",
+                                         "tuned on one,two and validated on three"};
+    expect_words(caption, wanted, sizeof wanted / sizeof *wanted);
+    bt_free(caption);
+}
+
+static void settings_choose_what_is_drawn(void **state)
+{
+    (void)state;
+    bt_table drawn;
+    char results[512], out[512];
+    make_objectives("chosen");
+    (void)snprintf(results, sizeof results, "results=%s", test_path(test_scratch(), "chosen"));
+    (void)snprintf(out, sizeof out, "out=%s", test_path(test_scratch(), "chosen/figures"));
+    char one[] = "draw=alignment_by_roi", roi[] = "regions=C", models[] = "models=pretrained,brain",
+         last[] = "layers=0";
+    char *words[] = {results, out, one, roi, models, last};
+    expect_ok(call_stage(&bt_figures_stage, 6, words, &result));
+    expect_ok(bt_table_read(test_path(test_scratch(), "chosen/figures/alignment_by_roi.csv"), &drawn));
+    assert_int_equal(count_kind(&drawn, "bar"), 2);
+    assert_int_equal(count_kind(&drawn, "missing"), 0);
+    assert_true(bt_table_has(&drawn, "layer", "0") && !bt_table_has(&drawn, "roi", "A_b"));
+    bt_table_clear(&drawn);
+    assert_false(bt_path_exists(test_path(test_scratch(), "chosen/figures/alignment_by_layer.csv")));
+    char slip[] = "draw=alignment_by_rio", nowhere[] = "regions=D";
+    words[2] = slip;
+    expect_failure(call_stage(&bt_figures_stage, 3, words, &result), BT_ERR_USAGE, "alignment_by_roi");
+    words[2] = nowhere;
+    expect_failure(call_stage(&bt_figures_stage, 3, words, &result), BT_ERR_INPUT, "there are: A_b, C");
 }
 
 static void failures_name_the_fix(void **state)
@@ -165,28 +319,28 @@ static void big_tables_are_drawn(void **state)
                                        "angular_gyrus",    "middle_temporal", "precuneus",     "null"};
     static const char *const objectives[] = {"pretrained", "brain", "random"};
     static const char *const models[] = {"wav2vec2-base", "hubert-base-ls960"};
+    static const char *const subjects[] = {"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8"};
     bt_text text = {0};
-    expect_ok(bt_table_add_row(&text, bt_table_columns, bt_table_columns_count));
+    bt_table table;
+    char name[16];
     for (int s = 0; s < 8; ++s)
         for (int m = 0; m < 2; ++m)
             for (int o = 0; o < 3; ++o)
                 for (int roi = 0; roi < 8; ++roi)
-                    for (int layer = 0; layer <= 13; ++layer) {
+                    for (int layer = 0; layer <= 13; layer += layer < 12 ? 3 : 1) {
+                        const made what = {.model = models[m], .objective = objectives[o], .subject = subjects[s]};
                         const double value = 0.3 * exp(-0.02 * (layer - roi - o) * (layer - roi - o)) + 0.01 * s - 0.02;
-                        char name[16];
                         (void)snprintf(name, sizeof name, layer == 13 ? "mean:7-12" : "%d", layer);
-                        expect_ok(bt_text_add(
-                            &text,
-                            "e,p,encode,f,%s,%s,,,UTS0%d,,,%s,volume,%s,both,none,,test,r,%g,0.01,%g,%g,100,0,,d\n",
-                            models[m], objectives[o], s + 1, name, rois[roi], value, value - 0.02, value + 0.02));
+                        add_made_row(&text, &what, "r", rois[roi], name, value);
                     }
-    for (int roi = 0; roi < 8; ++roi)
-        expect_ok(bt_text_add(&text, "e,p,encode,f,,,,,UTS01,,,,volume,%s,both,none,,test,cc_max,%g,0,,,100,0,,d\n",
-                              rois[roi], 0.4 + 0.02 * roi));
-    expect_ok(bt_path_make(test_path(test_scratch(), "big")));
-    (void)test_write_text("big/table.csv", text.data);
+    for (int roi = 0; roi < 8; ++roi) {
+        const made what = {.subject = "S1"};
+        add_made_row(&text, &what, "cc_max", rois[roi], "", 0.4 + 0.02 * roi);
+    }
+    read_made_table(&text, "big", &table);
     const char *const kept = getenv("BRAINTUNE_KEEP_FIGURES");
     expect_ok(draw("big", kept ? test_path(kept, "big") : test_path(test_scratch(), "big/figures")));
+    bt_table_clear(&table);
     bt_text_clear(&text);
 }
 
@@ -202,6 +356,9 @@ int main(void)
         cmocka_unit_test(figures_come_out),
         cmocka_unit_test(drawn_numbers_are_the_tables),
         cmocka_unit_test(intervals_follow_the_subjects),
+        cmocka_unit_test(objectives_are_paired),
+        cmocka_unit_test(losses_are_the_tables),
+        cmocka_unit_test(settings_choose_what_is_drawn),
         cmocka_unit_test(failures_name_the_fix),
         cmocka_unit_test(big_tables_are_drawn),
     };

@@ -1,5 +1,6 @@
 /* summary: each cell of the printed table is the table's. */
 #include "unit/reporting/call.h"
+#include "unit/reporting/makers.h"
 
 #include "reporting/collect.h"
 #include "reporting/summary.h"
@@ -37,8 +38,44 @@ static void cells_are_the_tables(void **state)
     expect_failure(bt_summary(test_write_text("x.csv", "a,b\n1,2\n"), &text), BT_ERR_INPUT, "expected the column");
 }
 
+/* Means over seeds x subjects, each seed, and the gain in percent, as lines. */
+static void differences_are_printed(void **state)
+{
+    (void)state;
+    static const char *const seeds[] = {"0", "1"}, *const subjects[] = {"S1", "S2"};
+    bt_text table = {0}, text = {0};
+    bt_table read;
+    for (size_t s = 0; s < 2; ++s) {
+        const made base = {.objective = "pretrained", .subject = subjects[s]};
+        add_made_row(&table, &base, "r", "language", "1", 0.2);
+        for (size_t k = 0; k < 2; ++k) {
+            made what = {.objective = "brain", .tuned_subject = subjects[s], .subject = subjects[s], .seed = seeds[k]};
+            add_made_row(&table, &what, "r", "language", "1", 0.25 + 0.02 * (double)k);
+            what.objective = "random";
+            add_made_row(&table, &what, "r", "language", "1", 0.2);
+        }
+    }
+    read_made_table(&table, "differences", &read);
+    expect_ok(bt_summary(test_path(test_scratch(), "differences/table.csv"), &text));
+    static const char *const lines[] = {"  brain - random                    +0.060 [+0.042, +0.078]",
+                                        "    seed 0                          +0.050\n",
+                                        "    seed 1                          +0.070\n",
+                                        "  brain - pretrained                +0.060 [+0.042, +0.078]",
+                                        "    gain of the means                +30.0 %",
+                                        "  random - pretrained               +0.000 [+0.000, +0.000]",
+                                        "up to 4 pairs"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) {
+        if (!strstr(text.data, lines[i])) print_error("no \"%s\" in:\n%s", lines[i], text.data);
+        assert_non_null(strstr(text.data, lines[i]));
+    }
+    bt_table_clear(&read);
+    bt_text_clear(&table);
+    bt_text_clear(&text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cells_are_the_tables)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cells_are_the_tables),
+                                       cmocka_unit_test(differences_are_printed)};
     return cmocka_run_group_tests(tests, NULL, test_no_leak);
 }

@@ -113,6 +113,7 @@ static void test_windows_are_normalised_once(void **state)
     const size_t row = 7, offsets[2] = {0, 16000}, size = bt_frames_length(frames) * bt_frames_width(frames);
     float *const a = bt_calloc(size, sizeof *a), *const b = bt_calloc(size, sizeof *b);
     float *const samples = bt_calloc(16000, sizeof *samples);
+    assert_false(bt_model_describe(model).normalise);
     expect_ok(bt_frames_read(frames, &row, 1, NULL, a));
     expect_ok(bt_windows_read(raw, &row, 1, NULL, samples));
     bt_model_set_normalise(model, true);

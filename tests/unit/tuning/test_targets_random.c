@@ -8,10 +8,10 @@ static bt_rows *rows;
 static bt_comm *alone;
 static bt_kept_voxels kept;
 
-/* Stories of 200 + 15 i rows: 13 to 19 blocks of 15, one with rows left over. */
+/* 13 to 20 blocks of 15 with rows left over; two of equal length. */
 enum { STORIES = 4, VOXELS = 2 };
 static const char *const names[STORIES] = {"ant", "bee", "cat", "dog"};
-static const size_t lengths[STORIES] = {200, 215, 230, 307};
+static const size_t lengths[STORIES] = {200, 200, 230, 307};
 
 static void write_responses(const char *root, size_t story)
 {
@@ -34,7 +34,7 @@ static int set_up(void **state)
     const char *const root = made_up_root("animals");
     bt_names none = {0};
     const bt_voxels_rule rule = {.ceiling = BT_KEEP_NONE};
-    (void)made_up_text(root, "derivative/respdict.json", "{\"ant\": 220, \"bee\": 235, \"cat\": 250, \"dog\": 327}");
+    (void)made_up_text(root, "derivative/respdict.json", "{\"ant\": 220, \"bee\": 220, \"cat\": 250, \"dog\": 327}");
     for (size_t s = 0; s < STORIES; ++s) write_responses(root, s);
     expect_ok(bt_dataset_open(root, &dataset));
     expect_ok(bt_comm_create(MPI_COMM_NULL, &alone));
@@ -151,26 +151,31 @@ static void test_values_come_from_the_source(void **state)
     bt_targets_destroy(&targets);
 }
 
+/* Never itself; in order from its first row, filled up with any of its rows. */
+static void expect_another_story(const bt_targets *targets, size_t s)
+{
+    const bt_rows_story story = bt_rows_story_at(rows, s);
+    const size_t other = bt_rows_story_of(rows, bt_targets_source(targets, story.first_row));
+    const bt_rows_story from = bt_rows_story_at(rows, other);
+    assert_int_not_equal(other, s);
+    for (size_t i = 0; i < story.n_row; ++i) {
+        const size_t source = bt_targets_source(targets, story.first_row + i);
+        if (i < from.n_row)
+            assert_int_equal(source, from.first_row + i);
+        else
+            assert_int_equal(bt_rows_story_of(rows, source), other);
+    }
+}
+
 static void test_another_story(void **state)
 {
     (void)state;
-    const bt_random_options random = {.method = BT_RANDOM_OTHER_STORY, .block = 15, .apart = 10, .seed = 2};
-    bt_targets *targets = draw(random);
-    assert_int_equal(bt_targets_used(targets), bt_rows_count(rows));
-    for (size_t s = 0; s < STORIES; ++s) {
-        const bt_rows_story story = bt_rows_story_at(rows, s);
-        const size_t other = bt_rows_story_of(rows, bt_targets_source(targets, story.first_row));
-        const bt_rows_story from = bt_rows_story_at(rows, other);
-        assert_int_not_equal(other, s);
-        for (size_t i = 0; i < story.n_row; ++i) {
-            const size_t source = bt_targets_source(targets, story.first_row + i);
-            if (i < from.n_row)
-                assert_int_equal(source, from.first_row + i);
-            else
-                assert_int_equal(bt_rows_story_of(rows, source), other);
-        }
+    for (uint64_t seed = 0; seed < 12; ++seed) {
+        bt_targets *targets = draw((bt_random_options){.method = BT_RANDOM_OTHER_STORY, .seed = seed});
+        assert_int_equal(bt_targets_used(targets), bt_rows_count(rows));
+        for (size_t s = 0; s < STORIES; ++s) expect_another_story(targets, s);
+        bt_targets_destroy(&targets);
     }
-    bt_targets_destroy(&targets);
 }
 
 static void test_circular_shift(void **state)
@@ -187,6 +192,20 @@ static void test_circular_shift(void **state)
                              story.first_row + (i + shift) % story.n_row);
     }
     bt_targets_destroy(&targets);
+}
+
+/* Stories of equal length are not drawn alike. */
+static void test_stories_differ(void **state)
+{
+    (void)state;
+    size_t n_equal = 0;
+    for (uint64_t seed = 0; seed < 12; ++seed) {
+        bt_targets *targets = draw((bt_random_options){BT_RANDOM_CIRCULAR_SHIFT, 15, 1, BT_DRAW_ONCE, seed});
+        const size_t ant = bt_rows_story_at(rows, 0).first_row, bee = bt_rows_story_at(rows, 1).first_row;
+        n_equal += bt_targets_source(targets, ant) - ant == bt_targets_source(targets, bee) - bee;
+        bt_targets_destroy(&targets);
+    }
+    assert_in_range(n_equal, 0, 3);
 }
 
 static void copy_sources(const bt_targets *targets, size_t *sources)
@@ -263,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_values_come_from_the_source),
         cmocka_unit_test(test_another_story),
         cmocka_unit_test(test_circular_shift),
+        cmocka_unit_test(test_stories_differ),
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_a_story_is_drawn_by_itself),
         cmocka_unit_test(test_stories_that_cannot_be_drawn),

@@ -1,0 +1,49 @@
+#include "sweep/program.h"
+
+#include <string.h>
+
+const bt_stage *bt_program_stage(const bt_program *program, const char *name)
+{
+    for (size_t i = 0; i < program->n_stage; ++i)
+        if (!strcmp(program->stages[i]->name, name)) return program->stages[i];
+    return NULL;
+}
+
+const bt_setting *bt_stage_setting(const bt_stage *stage, const char *key)
+{
+    for (size_t i = 0; i < stage->n_setting; ++i)
+        if (!strcmp(stage->table[i].key, key)) return &stage->table[i];
+    return NULL;
+}
+
+/* value NULL: whatever the value. */
+static const struct {
+    const char *section, *key, *value, *why;
+} missing[] = {
+    {"tune", "objective", "teacher", "objective teacher"},
+    {"tune", "objective", "stimulus", "objective stimulus"},
+    {"encode", "significance", NULL, "significance of scores (permutations, FDR)"},
+    {"encode", "remove", NULL, "removal of low-level features"},
+    {"models", "input", NULL, "padding of the input"},
+    {"dataset", "rois", NULL,
+     "ROI labels of any path, groups and score rules; stages read ROOT/derivative/rois/SUBJECT.npy and names.json"},
+    {"dataset", "ceiling.from", "path",
+     "ceilings of any path; stages read ROOT/derivative/ceilings/SUBJECT.npy, or take the test repeats"},
+    {"resources", "stage_in", NULL, "staging of inputs to local disks"},
+    {"experiment", "report", NULL, "the report"},
+};
+
+static bool lies_at(const char *key, const char *front)
+{
+    const size_t length = strlen(front);
+    return !strncmp(key, front, length) && (key[length] == '\0' || key[length] == '.');
+}
+
+const char *bt_not_built(const char *section, const char *key, const char *value)
+{
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; ++i) {
+        if (strcmp(missing[i].section, section) != 0 || !lies_at(key, missing[i].key)) continue;
+        if (!missing[i].value || (value && !strcmp(missing[i].value, value))) return missing[i].why;
+    }
+    return NULL;
+}
