@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "encoding/continuous.h"
-#include "encoding/pairs.h"
+#include "encoding/fast_search.h"
 #include "encoding/ridge.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
-#include "encoding/pairs.h"
+#include "encoding/fast_search.h"
 #include "encoding/ridge.h"
 
 #include <math.h>
@@ -13,14 +13,14 @@ struct bt_search {
     size_t n_train, n_held;
     size_t *train, *held; /* their indices */
     bt_search_method method;
-    bt_pairs *pairs;     /* fast ... */
-    bt_ridge *ridge;     /* ... or direct, with */
-    float *y_train;      /* (n_train, block) */
-    float *y_held;       /* (n_held, block) */
-    double *prediction;  /* (n_held, block) */
-    double *score;       /* (block) */
-    double *scores;      /* (n_alpha, block) fast */
-    bt_moments *moments; /* (block) */
+    bt_fast_search *pairs; /* fast ... */
+    bt_ridge *ridge;       /* ... or direct, with */
+    float *y_train;        /* (n_train, block) */
+    float *y_held;         /* (n_held, block) */
+    double *prediction;    /* (n_held, block) */
+    double *score;         /* (block) */
+    double *scores;        /* (n_alpha, block) fast */
+    bt_moments *moments;   /* (block) */
 };
 
 void bt_search_destroy(bt_search **search)
@@ -29,7 +29,7 @@ void bt_search_destroy(bt_search **search)
     if (!old) return;
     bt_free(old->train);
     bt_free(old->held);
-    bt_pairs_destroy(&old->pairs);
+    bt_fast_search_destroy(&old->pairs);
     bt_ridge_destroy(&old->ridge);
     bt_free(old->y_train);
     bt_free(old->y_held);
@@ -156,17 +156,17 @@ static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *
         BT_TRY(bt_agree(problem->comm, status == BT_OK ? make_direct(problem, search) : status));
         goto cleanup;
     }
-    const bt_pairs_problem pairs = {.factor = factor,
-                                    .n_train = search->n_train,
-                                    .n_apply = search->n_held,
-                                    .penalty = plan->penalty,
-                                    .n_penalty = plan->n_alpha,
-                                    .rule = plan->rule,
-                                    .precision = plan->precision,
-                                    .exact = plan->point != NULL};
-    BT_TRY(bt_pairs_create(problem->comm, problem->device, &pairs, &search->pairs));
-    search->method.precision = bt_pairs_precision(search->pairs);
-    search->method.bound = bt_pairs_bound(search->pairs);
+    const bt_fast_problem pairs = {.factor = factor,
+                                   .n_train = search->n_train,
+                                   .n_apply = search->n_held,
+                                   .penalty = plan->penalty,
+                                   .n_penalty = plan->n_alpha,
+                                   .rule = plan->rule,
+                                   .precision = plan->precision,
+                                   .exact = plan->point != NULL};
+    BT_TRY(bt_fast_search_create(problem->comm, problem->device, &pairs, &search->pairs));
+    search->method.precision = bt_fast_search_precision(search->pairs);
+    search->method.bound = bt_fast_search_bound(search->pairs);
     search->scores = bt_calloc(plan->n_alpha * problem->block, sizeof *search->scores);
     BT_TRY(bt_agree(problem->comm, search->scores ? BT_OK : BT_ERR_MEMORY));
 cleanup:
@@ -231,7 +231,7 @@ static bt_status search_fast(const bt_search *search, bt_block *block, const flo
 {
     bt_status status = BT_OK;
     const bt_row_list train = {search->n_train, search->train}, held = {search->n_held, search->held};
-    BT_TRY(bt_pairs_score(search->pairs, block, y, n, train, held, search->scores));
+    BT_TRY(bt_fast_search_score(search->pairs, block, y, n, train, held, search->scores));
     for (size_t a = 0; a < search->plan->n_alpha; ++a)
         for (size_t v = 0; v < n; ++v) score[a * stride + v] += search->scores[a * n + v];
 cleanup:
@@ -255,13 +255,13 @@ static size_t most_rank(size_t n_train, size_t n_feature)
     return n_train < n_feature ? n_train : n_feature;
 }
 
-static bt_pairs_problem pairs_of(const bt_encode_plan *plan, size_t n_train, size_t n_apply)
+static bt_fast_problem pairs_of(const bt_encode_plan *plan, size_t n_train, size_t n_apply)
 {
-    return (bt_pairs_problem){.n_train = n_train,
-                              .n_apply = n_apply,
-                              .n_penalty = plan->n_alpha,
-                              .rule = plan->rule,
-                              .precision = plan->precision};
+    return (bt_fast_problem){.n_train = n_train,
+                             .n_apply = n_apply,
+                             .n_penalty = plan->n_alpha,
+                             .rule = plan->rule,
+                             .precision = plan->precision};
 }
 
 static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_sizes *s)
@@ -278,29 +278,29 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_siz
 double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
     const size_t rank = most_rank(s->n_train, s->n_feature);
-    const bt_pairs_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const double scores = 8.0 * (double)(plan->n_alpha * s->block);
-    if (takes_fast(plan, s->n_train, s->n_held, rank)) return bt_pairs_bytes(&pairs, rank) + scores;
+    if (takes_fast(plan, s->n_train, s->n_held, rank)) return bt_fast_search_bytes(&pairs, rank) + scores;
     return bt_ridge_bytes(&ridge) + (double)s->block * (4.0 * (double)s->n_train + 12.0 * (double)s->n_held);
 }
 
 double bt_search_making_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
     const size_t rank = most_rank(s->n_train, s->n_feature);
-    const bt_pairs_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const bool dual = bt_ridge_takes_dual(s->n_train, s->n_feature);
     const double rows = (double)(s->n_train + s->n_held);
     const double parts = 8 * rows * (double)(dual && s->shares_kernel ? s->n_train : s->n_feature);
     const double later = takes_fast(plan, s->n_train, s->n_held, rank)
-                             ? bt_pairs_making_bytes(&pairs, rank)
+                             ? bt_fast_search_making_bytes(&pairs, rank)
                              : bt_search_bytes(plan, s) + 8 * (double)rank * rows;
     return fmax(parts + bt_factor_bytes(&ridge), later);
 }
 
 double bt_search_block_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
-    const bt_pairs_problem pairs = pairs_of(plan, s->n_train, s->n_held);
-    return bt_pairs_block_bytes(&pairs, most_rank(s->n_train, s->n_feature), s->block);
+    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    return bt_fast_search_block_bytes(&pairs, most_rank(s->n_train, s->n_feature), s->block);
 }

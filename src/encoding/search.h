@@ -1,7 +1,7 @@
 /* Validation scores of every voxel at every alpha, one split at a time.
  *
- * Two ways with the same results to rounding: `fast`, one product for all alphas (pairs.h), and `direct`, one product
- * per alpha. `auto` takes the one with fewer operations. */
+ * Two ways with the same results to rounding: `fast`, one product for all alphas (fast_search.h), and `direct`, one
+ * product per alpha. `auto` takes the one with fewer operations. */
 #ifndef BT_ENCODING_SEARCH_H
 #define BT_ENCODING_SEARCH_H
 

@@ -35,17 +35,17 @@
  * The bound takes the largest of this over noise (f_i = 1 / n_train) and over responses that follow the features
  * (f_i = a_i / sum a), VOXELS = 8 times, for voxels that are worse than the typical one; the single worst pair at such
  * shares, PAIR = 32 times, since of many voxels one has much in just these two; and BASE = 16 eps for q and z. Where it
- * passes BT_PAIRS_TOLERANCE, S q is float64, and so it is for correlations, which divide by p'p, and where the best of
+ * passes BT_FAST_TOLERANCE, S q is float64, and so it is for correlations, which divide by p'p, and where the best of
  * a continuum of penalties is sought; q and z stay in the precision that was asked for, since no small difference
  * divides their errors. */
-#ifndef BT_ENCODING_PAIRS_H
-#define BT_ENCODING_PAIRS_H
+#ifndef BT_ENCODING_FAST_SEARCH_H
+#define BT_ENCODING_FAST_SEARCH_H
 
 #include "encoding/block.h"
 #include "encoding/factor.h"
 #include "encoding/scores.h"
 
-typedef struct bt_pairs bt_pairs;
+typedef struct bt_fast_search bt_fast_search;
 
 typedef struct {
     const bt_factor *factor; /* borrowed during create only */
@@ -55,27 +55,27 @@ typedef struct {
     bt_score_rule rule;
     bt_dtype precision; /* of q and z; S q is of this or better */
     bool exact;         /* S q is float64 whatever the bound says */
-} bt_pairs_problem;
+} bt_fast_problem;
 
 /* Largest error of a mean squared error relative to the variance of y that float32 may cost. */
-#define BT_PAIRS_TOLERANCE 5e-6
+#define BT_FAST_TOLERANCE 5e-6
 
 /* Collective over comm; the factor is equal on all ranks. */
-bt_status bt_pairs_create(const bt_comm *comm, bt_device *device, const bt_pairs_problem *problem,
-                          bt_pairs **out) BT_MUST_CHECK;
-void bt_pairs_destroy(bt_pairs **pairs); /* takes NULL */
+bt_status bt_fast_search_create(const bt_comm *comm, bt_device *device, const bt_fast_problem *problem,
+                                bt_fast_search **out) BT_MUST_CHECK;
+void bt_fast_search_destroy(bt_fast_search **pairs); /* takes NULL */
 
-bt_dtype bt_pairs_precision(const bt_pairs *pairs); /* of S q */
-double bt_pairs_bound(const bt_pairs *pairs);       /* what float32 would cost it */
+bt_dtype bt_fast_search_precision(const bt_fast_search *pairs); /* of S q */
+double bt_fast_search_bound(const bt_fast_search *pairs);       /* what float32 would cost it */
 
 /* score (n_penalty, n_voxel) of y (., n_voxel), of which `train` and `apply` are the rows. One rank. */
-bt_status bt_pairs_score(const bt_pairs *pairs, bt_block *block, const float *y, size_t n_voxel, bt_row_list train,
-                         bt_row_list apply, double *score) BT_MUST_CHECK;
+bt_status bt_fast_search_score(const bt_fast_search *pairs, bt_block *block, const float *y, size_t n_voxel,
+                               bt_row_list train, bt_row_list apply, double *score) BT_MUST_CHECK;
 
 /* Bytes at rank r, at most: what stays, what create takes with that and the factor, and what a block of n_voxel adds.
  */
-double bt_pairs_bytes(const bt_pairs_problem *problem, size_t rank);
-double bt_pairs_making_bytes(const bt_pairs_problem *problem, size_t rank);
-double bt_pairs_block_bytes(const bt_pairs_problem *problem, size_t rank, size_t n_voxel);
+double bt_fast_search_bytes(const bt_fast_problem *problem, size_t rank);
+double bt_fast_search_making_bytes(const bt_fast_problem *problem, size_t rank);
+double bt_fast_search_block_bytes(const bt_fast_problem *problem, size_t rank, size_t n_voxel);
 
 #endif

@@ -3,7 +3,7 @@
 #include "encoding_support.h"
 
 #include "base/random.h"
-#include "encoding/pairs.h"
+#include "encoding/fast_search.h"
 #include "encoding/ridge.h"
 
 static bt_comm *comm;
@@ -110,24 +110,24 @@ static void fast(const world *w, bt_score_rule rule, const double *penalty, size
                  double *score, double *bound, bt_dtype *paired)
 {
     bt_factor factor = {0};
-    bt_pairs *pairs = NULL;
+    bt_fast_search *pairs = NULL;
     bt_block block = {.device = device};
     const bt_ridge_problem problem = problem_of(w);
     expect_ok(bt_factor_create(comm, device, &problem, &factor));
-    const bt_pairs_problem wanted = {.factor = &factor,
-                                     .n_train = w->n,
-                                     .n_apply = w->held,
-                                     .penalty = penalty,
-                                     .n_penalty = n_penalty,
-                                     .rule = rule,
-                                     .precision = precision};
-    expect_ok(bt_pairs_create(comm, device, &wanted, &pairs));
+    const bt_fast_problem wanted = {.factor = &factor,
+                                    .n_train = w->n,
+                                    .n_apply = w->held,
+                                    .penalty = penalty,
+                                    .n_penalty = n_penalty,
+                                    .rule = rule,
+                                    .precision = precision};
+    expect_ok(bt_fast_search_create(comm, device, &wanted, &pairs));
     bt_factor_clear(&factor);
-    expect_ok(bt_pairs_score(pairs, &block, w->y, w->voxels, (bt_row_list){w->n, w->train},
-                             (bt_row_list){w->held, w->apply}, score));
-    *bound = bt_pairs_bound(pairs);
-    *paired = bt_pairs_precision(pairs);
-    bt_pairs_destroy(&pairs);
+    expect_ok(bt_fast_search_score(pairs, &block, w->y, w->voxels, (bt_row_list){w->n, w->train},
+                                   (bt_row_list){w->held, w->apply}, score));
+    *bound = bt_fast_search_bound(pairs);
+    *paired = bt_fast_search_precision(pairs);
+    bt_fast_search_destroy(&pairs);
     bt_block_clear(&block);
 }
 
@@ -209,8 +209,8 @@ static void test_single_keeps_its_bound(void **state)
             if (getenv("SHOW"))
                 print_message("shape %zu low %g: %.1e bound %.1e %s\n", i, lows[l], worst, bound,
                               paired == BT_F64 ? "double" : "single");
-            assert_int_equal(paired == BT_F64, bound > BT_PAIRS_TOLERANCE);
-            assert_true(worst < (paired == BT_F64 ? BT_PAIRS_TOLERANCE : bound));
+            assert_int_equal(paired == BT_F64, bound > BT_FAST_TOLERANCE);
+            assert_true(worst < (paired == BT_F64 ? BT_FAST_TOLERANCE : bound));
         }
         clear(&w);
     }

@@ -1,4 +1,4 @@
-#include "encoding/pairs.h"
+#include "encoding/fast_search.h"
 
 #include "base/memory.h"
 #include "device/spectral.h"
@@ -16,9 +16,9 @@ typedef struct {
     size_t offset; /* of the panel in the buffer */
 } near_panel;
 
-struct bt_pairs {
+struct bt_fast_search {
     bt_device *device; /* borrowed */
-    bt_pairs_problem problem;
+    bt_fast_problem problem;
     size_t rank;
     bt_dtype paired;    /* of S q */
     double bound;       /* of float32 */
@@ -40,14 +40,14 @@ static bool is_centred(bt_score_kind kind)
     return kind == BT_SCORE_SIGNED_ROOT || kind == BT_SCORE_CORRELATION;
 }
 
-static bool is_correlation(const bt_pairs *pairs)
+static bool is_correlation(const bt_fast_search *pairs)
 {
     return pairs->problem.rule.kind == BT_SCORE_CORRELATION;
 }
 
-void bt_pairs_destroy(bt_pairs **pairs)
+void bt_fast_search_destroy(bt_fast_search **pairs)
 {
-    bt_pairs *const old = *pairs;
+    bt_fast_search *const old = *pairs;
     if (!old) return;
     bt_free(old->a);
     bt_free(old->diagonal);
@@ -61,19 +61,19 @@ void bt_pairs_destroy(bt_pairs **pairs)
     *pairs = NULL;
 }
 
-bt_dtype bt_pairs_precision(const bt_pairs *pairs)
+bt_dtype bt_fast_search_precision(const bt_fast_search *pairs)
 {
     return pairs->paired;
 }
 
-double bt_pairs_bound(const bt_pairs *pairs)
+double bt_fast_search_bound(const bt_fast_search *pairs)
 {
     return pairs->bound;
 }
 
 /* ---- pairs, near and far ---- */
 
-static double smallest_penalty(const bt_pairs *pairs)
+static double smallest_penalty(const bt_fast_search *pairs)
 {
     double least = INFINITY;
     for (size_t k = 0; k < pairs->problem.n_penalty; ++k)
@@ -82,14 +82,14 @@ static double smallest_penalty(const bt_pairs *pairs)
 }
 
 /* a_i descend: of two components the later one is the smaller. */
-static bool is_near(const bt_pairs *pairs, size_t i, size_t j, double least_penalty)
+static bool is_near(const bt_fast_search *pairs, size_t i, size_t j, double least_penalty)
 {
     const double large = pairs->a[i < j ? i : j], small = pairs->a[i < j ? j : i];
     return large - small <= pairs->tau * (small + least_penalty);
 }
 
 /* The near pairs as panels; none when there is the diagonal only. */
-static bt_status find_near(bt_pairs *pairs)
+static bt_status find_near(bt_fast_search *pairs)
 {
     bt_status status = BT_OK;
     const size_t r = pairs->rank;
@@ -112,14 +112,14 @@ cleanup:
 }
 
 /* Row i of S (r) from row i of diag(s) M diag(s) in units of a_max^2. */
-static void far_row(const bt_pairs *pairs, size_t i, double least, const double *m, double *row)
+static void far_row(const bt_fast_search *pairs, size_t i, double least, const double *m, double *row)
 {
     for (size_t j = 0; j < pairs->rank; ++j)
         row[j] = is_near(pairs, i, j, least) ? 0 : m[j] / (pairs->a[j] - pairs->a[i]);
 }
 
 /* M (r, r) becomes diag(s) M diag(s). */
-static void scale_pairs(const bt_pairs *pairs, double *m)
+static void scale_pairs(const bt_fast_search *pairs, double *m)
 {
     const size_t r = pairs->rank;
 #pragma omp parallel for schedule(static)
@@ -135,7 +135,7 @@ typedef struct {
     double noise, follow, worst;
 } row_size;
 
-static row_size measure_row(const bt_pairs *pairs, size_t i, double least, double sum_a, const double *m)
+static row_size measure_row(const bt_fast_search *pairs, size_t i, double least, double sum_a, const double *m)
 {
     row_size size = {0};
     const double noise = 1 / (double)pairs->problem.n_train;
@@ -150,9 +150,9 @@ static row_size measure_row(const bt_pairs *pairs, size_t i, double least, doubl
     return size;
 }
 
-/* What float32 would cost a mean squared error; see pairs.h. Also the middle component of correlations: the mean of the
- * a_i, each as much as its terms weigh. */
-static void measure(bt_pairs *pairs, const double *m)
+/* What float32 would cost a mean squared error; see fast_search.h. Also the middle component of correlations: the mean
+ * of the a_i, each as much as its terms weigh. */
+static void measure(bt_fast_search *pairs, const double *m)
 {
     enum { VOXELS = 8, PAIR = 32, BASE = 16 };
     const size_t r = pairs->rank;
@@ -186,7 +186,7 @@ static bt_status put(bt_buffer *to, size_t offset, const double *from, size_t n,
     return bt_buffer_write(to, offset, work, n);
 }
 
-static bt_status put_far(bt_pairs *pairs, const double *m)
+static bt_status put_far(bt_fast_search *pairs, const double *m)
 {
     bt_status status = BT_OK;
     double *row = NULL;
@@ -206,7 +206,7 @@ cleanup:
     return status;
 }
 
-static bt_status put_near(bt_pairs *pairs, const double *m)
+static bt_status put_near(bt_fast_search *pairs, const double *m)
 {
     bt_status status = BT_OK;
     double *row = NULL;
@@ -237,7 +237,7 @@ cleanup:
 }
 
 /* U' and P diag(s) / a_max. */
-static bt_status put_factors(bt_pairs *pairs, const bt_factor *factor, const double *apply)
+static bt_status put_factors(bt_fast_search *pairs, const bt_factor *factor, const double *apply)
 {
     bt_status status = BT_OK;
     double *row = NULL;
@@ -259,7 +259,7 @@ cleanup:
 }
 
 /* The weights of component i at penalty A: beside t (or u), v and z. */
-static void weigh(const bt_pairs *pairs, size_t i, double penalty, double weights[3])
+static void weigh(const bt_fast_search *pairs, size_t i, double penalty, double weights[3])
 {
     const double a = pairs->a[i], w = 1 / (a + penalty), b = pairs->middle;
     weights[0] = is_correlation(pairs) ? 2 * (b - a) * w / (b + penalty) : 2 * w;
@@ -267,7 +267,7 @@ static void weigh(const bt_pairs *pairs, size_t i, double penalty, double weight
     weights[2] = w;
 }
 
-static bt_status put_tables(bt_pairs *pairs)
+static bt_status put_tables(bt_fast_search *pairs)
 {
     bt_status status = BT_OK;
     double *rows = NULL;
@@ -291,7 +291,7 @@ cleanup:
 }
 
 /* P, its columns centred where the rule asks for it. */
-static bt_status take_apply(const bt_pairs *pairs, const bt_factor *factor, double **out)
+static bt_status take_apply(const bt_fast_search *pairs, const bt_factor *factor, double **out)
 {
     bt_status status = BT_OK;
     const size_t r = pairs->rank, n = pairs->problem.n_apply;
@@ -307,7 +307,7 @@ cleanup:
     return status;
 }
 
-static bt_status begin(bt_device *device, const bt_pairs_problem *problem, bt_pairs *pairs)
+static bt_status begin(bt_device *device, const bt_fast_problem *problem, bt_fast_search *pairs)
 {
     bt_status status = BT_OK;
     const size_t r = problem->factor->rank;
@@ -325,13 +325,13 @@ cleanup:
 }
 
 /* m (r, r) is M on entry. */
-static bt_status fill(bt_pairs *pairs, const bt_factor *factor, const double *apply, double *m)
+static bt_status fill(bt_fast_search *pairs, const bt_factor *factor, const double *apply, double *m)
 {
     bt_status status = BT_OK;
     scale_pairs(pairs, m);
     measure(pairs, m);
     const bool wide = pairs->problem.precision == BT_F64 || pairs->problem.exact || is_correlation(pairs) ||
-                      pairs->bound > BT_PAIRS_TOLERANCE;
+                      pairs->bound > BT_FAST_TOLERANCE;
     pairs->paired = wide ? BT_F64 : BT_F32;
     if (wide) pairs->tau = 1e-5;
     BT_TRY(find_near(pairs));
@@ -343,12 +343,13 @@ cleanup:
     return status;
 }
 
-bt_status bt_pairs_create(const bt_comm *comm, bt_device *device, const bt_pairs_problem *problem, bt_pairs **out)
+bt_status bt_fast_search_create(const bt_comm *comm, bt_device *device, const bt_fast_problem *problem,
+                                bt_fast_search **out)
 {
     bt_status status = BT_OK;
     double *apply = NULL, *m = NULL;
     const size_t r = problem->factor->rank;
-    bt_pairs *pairs = bt_calloc(1, sizeof *pairs);
+    bt_fast_search *pairs = bt_calloc(1, sizeof *pairs);
     *out = NULL;
     status = pairs ? begin(device, problem, pairs) : BT_ERR_MEMORY;
     if (status == BT_OK) status = take_apply(pairs, problem->factor, &apply);
@@ -361,7 +362,7 @@ bt_status bt_pairs_create(const bt_comm *comm, bt_device *device, const bt_pairs
     *out = pairs;
     pairs = NULL;
 cleanup:
-    bt_pairs_destroy(&pairs);
+    bt_fast_search_destroy(&pairs);
     bt_free(apply);
     bt_free(m);
     return status;
@@ -374,7 +375,7 @@ typedef struct {
 } components;
 
 /* q = U'Y and z (r, n_voxel) in the precision asked for, then in that of S q. */
-static bt_status rotate(const bt_pairs *pairs, bt_block *block, bt_matrix left, bt_matrix y, bt_transpose op,
+static bt_status rotate(const bt_fast_search *pairs, bt_block *block, bt_matrix left, bt_matrix y, bt_transpose op,
                         bt_block_part part, bt_matrix *out)
 {
     bt_status status = BT_OK;
@@ -391,7 +392,7 @@ cleanup:
 }
 
 /* v = D q, or q itself where the table holds the diagonal. */
-static bt_status multiply_near(const bt_pairs *pairs, bt_block *block, bt_matrix q, bt_matrix *v)
+static bt_status multiply_near(const bt_fast_search *pairs, bt_block *block, bt_matrix q, bt_matrix *v)
 {
     bt_status status = BT_OK;
     *v = q;
@@ -410,7 +411,7 @@ cleanup:
 }
 
 /* t = S q - z, or with correlations u = S q beside z. */
-static bt_status multiply(const bt_pairs *pairs, bt_block *block, bt_matrix train, bt_matrix apply, components *c)
+static bt_status multiply(const bt_fast_search *pairs, bt_block *block, bt_matrix train, bt_matrix apply, components *c)
 {
     bt_status status = BT_OK;
     const size_t r = pairs->rank;
@@ -428,7 +429,7 @@ cleanup:
     return status;
 }
 
-static bt_matrix table(const bt_pairs *pairs, size_t which)
+static bt_matrix table(const bt_fast_search *pairs, size_t which)
 {
     const size_t n = pairs->problem.n_penalty;
     bt_matrix out = bt_matrix_of(pairs->tables, n, pairs->rank);
@@ -437,7 +438,7 @@ static bt_matrix table(const bt_pairs *pairs, size_t which)
 }
 
 /* sums (n_penalty, n_voxel) of y'y - 2 y'p + p'p without y'y, or with correlations p'p and beside it y'p. */
-static bt_status sum(const bt_pairs *pairs, bt_block *block, const components *c, double *sums, double *cross)
+static bt_status sum(const bt_fast_search *pairs, bt_block *block, const components *c, double *sums, double *cross)
 {
     bt_status status = BT_OK;
     const size_t n = pairs->problem.n_penalty, n_voxel = c->q.columns;
@@ -454,8 +455,8 @@ cleanup:
     return status;
 }
 
-bt_status bt_pairs_score(const bt_pairs *pairs, bt_block *block, const float *y, size_t n_voxel, bt_row_list train,
-                         bt_row_list apply, double *score)
+bt_status bt_fast_search_score(const bt_fast_search *pairs, bt_block *block, const float *y, size_t n_voxel,
+                               bt_row_list train, bt_row_list apply, double *score)
 {
     bt_status status = BT_OK;
     bt_matrix y_train = {0}, y_apply = {0};
@@ -484,22 +485,22 @@ cleanup:
     return status;
 }
 
-double bt_pairs_bytes(const bt_pairs_problem *problem, size_t rank)
+double bt_fast_search_bytes(const bt_fast_problem *problem, size_t rank)
 {
     const double r = (double)rank, element = (double)bt_dtype_size(problem->precision);
     const double tables = (is_centred(problem->rule.kind) ? 3.0 : 2.0) * (double)problem->n_penalty * r;
     return element * r * (double)(problem->n_train + problem->n_apply) + 8.0 * (2 * r * r + tables);
 }
 
-double bt_pairs_making_bytes(const bt_pairs_problem *problem, size_t rank)
+double bt_fast_search_making_bytes(const bt_fast_problem *problem, size_t rank)
 {
     const double r = (double)rank, m = (double)problem->n_apply;
     const double factor = r * (double)problem->n_train + m * r;
     const double gram = m * r + r * r; /* on the device */
-    return 8 * (factor + m * r + r * r) + fmax(8 * gram, bt_pairs_bytes(problem, rank));
+    return 8 * (factor + m * r + r * r) + fmax(8 * gram, bt_fast_search_bytes(problem, rank));
 }
 
-double bt_pairs_block_bytes(const bt_pairs_problem *problem, size_t rank, size_t n_voxel)
+double bt_fast_search_block_bytes(const bt_fast_problem *problem, size_t rank, size_t n_voxel)
 {
     const double rows = (double)(problem->n_train + problem->n_apply), v = (double)n_voxel;
     const double response = problem->precision == BT_F64 ? 12 : 4;
