@@ -51,19 +51,18 @@ static void clear_design(bt_fit_design *design)
     *design = (bt_fit_design){0};
 }
 
-/* How many of the jobs take the Gram matrix of rows. */
-static size_t count_dual(const bt_pass *pass, const bt_fit_design *design, bt_range jobs)
+/* Whether any split, or the refit, takes the Gram matrix of rows. */
+static bool needs_kernel(const bt_pass *pass, const bt_fit_design *design)
 {
-    size_t n = 0;
-    for (size_t k = jobs.low; k < jobs.high; ++k) {
-        const size_t held = k < pass->problem->folds->n_split ? bt_folds_held_out(pass->problem->folds, k) : 0;
-        n += bt_ridge_takes_dual(design->n_row - held, design->n_feature);
-    }
-    return n;
+    const bt_folds *const folds = pass->problem->folds;
+    bool needs = bt_ridge_takes_dual(design->n_row, design->n_feature);
+    for (size_t k = 0; k < folds->n_split; ++k)
+        needs = needs || bt_ridge_takes_dual(design->n_row - bt_folds_held_out(folds, k), design->n_feature);
+    return needs;
 }
 
 /* Collective over the group. */
-static bt_status make_design(const bt_pass *pass, size_t space, bt_range jobs, bt_fit_design *design)
+static bt_status make_design(const bt_pass *pass, size_t space, bt_fit_design *design)
 {
     bt_status status = BT_OK;
     const size_t n = bt_voxels_train_rows(pass->voxels), n_test = bt_voxels_test_rows(pass->voxels);
@@ -71,7 +70,7 @@ static bt_status make_design(const bt_pass *pass, size_t space, bt_range jobs, b
     *design = (bt_fit_design){.n_row = n, .n_test = n_test, .n_feature = width};
     BT_TRY(share_design(pass, space, false, n * width, &design->x));
     BT_TRY(share_design(pass, space, true, n_test * width, &design->x_test));
-    if (!pass->cut->shares_kernel || !count_dual(pass, design, jobs)) goto cleanup;
+    if (!needs_kernel(pass, design)) goto cleanup;
     design->kernel = bt_calloc(n * n, sizeof *design->kernel);
     BT_TRY(bt_agree(pass->group, design->kernel ? BT_OK : BT_ERR_MEMORY));
     BT_TRY(bt_dense_gram(pass->group, pass->device, design->x, n, width, 1, design->kernel));
@@ -80,21 +79,6 @@ cleanup:
 }
 
 /* ---- passes ---- */
-
-/* Collective over the group. */
-static bt_status load(const bt_pass *pass, bt_range spaces, bt_range jobs, bt_fit *fits)
-{
-    bt_status status = BT_OK;
-    bt_fit_design design = {0};
-    for (size_t s = spaces.low; s < spaces.high; ++s) {
-        BT_TRY(make_design(pass, s, jobs, &design));
-        BT_TRY(bt_fit_load(&fits[s - spaces.low], &design, jobs));
-        clear_design(&design);
-    }
-cleanup:
-    clear_design(&design);
-    return status;
-}
 
 /* All blocks of my voxels past what is loaded. */
 static bt_status sweep(const bt_pass *pass, size_t n_fit, size_t n_job, bt_fit *fits)
@@ -137,18 +121,51 @@ cleanup:
     return status;
 }
 
+/* Several spaces, all jobs of each: one pass. Collective over the group. */
+static bt_status run_spaces(const bt_pass *pass, bt_range spaces, bt_fit *fits)
+{
+    bt_status status = BT_OK;
+    bt_fit_design design = {0};
+    const size_t n_fit = spaces.high - spaces.low, n_job = pass->problem->folds->n_split + 1;
+    for (size_t f = 0; f < n_fit; ++f) {
+        BT_TRY(make_design(pass, spaces.low + f, &design));
+        BT_TRY(bt_fit_load(&fits[f], &design, (bt_range){0, n_job}));
+        clear_design(&design);
+    }
+    BT_TRY(bt_agree(pass->group, sweep(pass, n_fit, n_job, fits)));
+cleanup:
+    clear_design(&design);
+    return status;
+}
+
+/* One space, a few jobs a pass. Collective over the group. */
+static bt_status run_space(const bt_pass *pass, size_t space, bt_fit *fit)
+{
+    bt_status status = BT_OK;
+    bt_fit_design design = {0};
+    const size_t n_job = pass->problem->folds->n_split + 1, at_once = pass->cut->jobs_at_once;
+    BT_TRY(make_design(pass, space, &design));
+    for (size_t low = 0; low < n_job; low += at_once) {
+        const size_t n = n_job - low < at_once ? n_job - low : at_once;
+        BT_TRY(bt_fit_load(fit, &design, (bt_range){low, low + n}));
+        BT_TRY(bt_agree(pass->group, sweep(pass, 1, n, fit)));
+        bt_fit_unload(fit);
+    }
+cleanup:
+    clear_design(&design);
+    return status;
+}
+
 bt_status bt_pass_run(const bt_pass *pass, bt_range spaces, bt_fit *fits)
 {
     bt_status status = BT_OK;
-    const size_t n_fit = spaces.high - spaces.low, n_job = pass->problem->folds->n_split + 1;
+    const size_t n_fit = spaces.high - spaces.low;
     BT_TRY(bt_agree(pass->group, create_fits(pass, spaces, fits)));
-    for (size_t low = 0; low < n_job; low += pass->cut->jobs_at_once) {
-        const size_t left = n_job - low, n = left < pass->cut->jobs_at_once ? left : pass->cut->jobs_at_once;
-        BT_TRY(load(pass, spaces, (bt_range){low, low + n}, fits));
-        BT_TRY(bt_agree(pass->group, sweep(pass, n_fit, n, fits)));
-        for (size_t f = 0; f < n_fit; ++f) bt_fit_unload(&fits[f]);
+    BT_TRY(pass->cut->spaces_at_once > 1 ? run_spaces(pass, spaces, fits) : run_space(pass, spaces.low, fits));
+    for (size_t f = 0; f < n_fit; ++f) {
+        bt_fit_unload(&fits[f]);
+        BT_TRY(bt_fit_finish(&fits[f]));
     }
-    for (size_t f = 0; f < n_fit; ++f) BT_TRY(bt_fit_finish(&fits[f]));
 cleanup:
     return status;
 }

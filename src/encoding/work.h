@@ -28,9 +28,8 @@ typedef struct {
     size_t jobs_at_once;   /* ... and how many jobs (splits, refit) of each */
     size_t n_pass;         /* over the responses, of a group */
     bool held;             /* the responses stay in memory */
-    bool shares_kernel;    /* splits take their Gram matrix of rows from one of all rows */
     double bytes, memory;  /* per rank: what is taken with the responses, and allowed */
-    double response_bytes; /* of that, what the responses may take */
+    double response_bytes; /* of that, what the held responses take */
 } bt_work_cut;
 
 /* Collective over the call's comm. Errors: BT_ERR_USAGE when even the smallest block does not fit into memory=. */

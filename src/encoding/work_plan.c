@@ -56,7 +56,8 @@ static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *
 static double sum_bytes(const bt_fit_bytes *bytes, const bt_work_cut *cut)
 {
     const double spaces = (double)cut->spaces_at_once, jobs = spaces * (double)cut->jobs_at_once;
-    const double at_work = jobs * bytes->job + bytes->block;
+    const double kept = cut->spaces_at_once == 1 ? bytes->design : 0; /* for the next pass */
+    const double at_work = jobs * bytes->job + bytes->block + kept;
     const double loading = (jobs - 1) * bytes->job + bytes->making + bytes->design;
     return spaces * bytes->results + (at_work > loading ? at_work : loading);
 }
@@ -100,7 +101,6 @@ bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_w
                          .n_group = bt_grid_extent(grid, BT_AXIS_LAYER),
                          .n_mine = first.high - first.low,
                          .block = BLOCK,
-                         .shares_kernel = true,
                          .memory = bt_memory_per_rank(problem->call)};
     const size_t n_space = ceiling_of(bt_spaces_count(in->spaces), cut->n_group);
     if (cut->block > cut->n_mine) cut->block = cut->n_mine;
