@@ -336,6 +336,26 @@ cleanup:
     return status;
 }
 
+/* Each of the list `figures`. */
+static bt_status preset_figures(bt_experiment *out)
+{
+    bt_status status = BT_OK;
+    bt_node *list = NULL;
+    const bt_node *preset = NULL;
+    const bt_node *const written = bt_node_get(out->root, "figures");
+    if (!written || written->kind != BT_NODE_LIST) return BT_OK;
+    BT_TRY(read_preset(out, NULL, &preset));
+    const bt_node *const below = bt_node_get(preset, "figures");
+    BT_TAKE(list, bt_region_take(&out->region, 1, sizeof *list));
+    *list = *written;
+    BT_TAKE(list->items, bt_region_take(&out->region, written->n, sizeof *list->items));
+    for (size_t i = 0; i < written->n; ++i)
+        BT_TRY(bt_tree_join(&out->region, below, written->items[i], &list->items[i]));
+    BT_TRY(bt_tree_put(&out->region, out->root, "figures", list, &out->root));
+cleanup:
+    return status;
+}
+
 static bt_status apply_presets(bt_experiment *out)
 {
     bt_status status = BT_OK;
@@ -344,6 +364,7 @@ static bt_status apply_presets(bt_experiment *out)
     BT_TRY(rename_keys(out, "features", "features"));
     BT_TRY(put_below(out, NULL, "features", "features"));
     BT_TRY(put_below(out, NULL, "collect", "collect"));
+    BT_TRY(preset_figures(out));
     if (bt_node_get(out->root, "ceiling")) BT_TRY(put_below(out, NULL, "ceiling", "ceiling"));
 cleanup:
     return status;
