@@ -77,6 +77,16 @@ grep -q '^blocked: *1 task by task' "$scratch/status" || fail "no word of what i
 code=0
 "$BRAINTUNE" run "$yaml" >"$scratch/out" 2>"$scratch/log" || code=$?
 [ "$code" -eq 3 ] && ! grep -q 'task .* of ' "$scratch/log" || fail "a second run tries failures again, or forgets them"
+mkdir "$scratch/slurm"
+printf '#!/bin/sh\necho "$BRAINTUNE" "$@"\n' >"$scratch/slurm/submit"
+chmod +x "$scratch/slurm/submit"
+said=$(env -u BRAINTUNE BRAINTUNE_SLURM="$scratch/slurm" "$BRAINTUNE" rerun "$yaml" --failed --profile mine)
+[ "$said" = "$(realpath "$BRAINTUNE") $plan --profile mine" ] || fail "rerun --profile calls: $said"
+[ "$("$BRAINTUNE" plan "$yaml" --slots=1e6 --missing | cut -f1 | tr '\n' ' ')" = "features encode collect figures " ] ||
+    fail "what failed is missing again, for submit to find"
+code=0
+BRAINTUNE_FAULT=features.model:fail on_ranks 2 "$BRAINTUNE" run "$yaml" --stage encode >"$scratch/out" 2>"$scratch/log" || code=$?
+[ "$code" -eq 3 ] || fail "exit $code: failed again"
 on_ranks 2 "$BRAINTUNE" rerun "$yaml" --failed >"$scratch/out" 2>"$scratch/log" || { cat "$scratch/log"; fail rerun; }
 [ "$(grep -c 'task .* of ' "$scratch/log")" -eq 2 ] || { cat "$scratch/log"; fail "rerun runs the failed and the blocked one"; }
 "$BRAINTUNE" run "$yaml" >"$scratch/out" 2>"$scratch/log" || fail "the rest"

@@ -212,6 +212,7 @@ static void test_refusals(void **state)
         {"tune.brain.objectve=brain", "command line: tune.brain.objectve: unknown key; did you mean objective?"},
         {"tune.brain.models=[bse]", "models.bse is not there; did you mean base?"},
         {"tune.brain.per=story", "tune.brain.per: expected subject"},
+        {"tune.brain.objective=file", "tune.brain.per: this objective learns nobody's responses"},
         {"tune.brain.subjects=[SIM03]", "SIM03 is not one of dataset.subjects"},
         {"tune.brain.target=gpt2", "there is no targets.gpt2"},
         {"encode.alignment.models=[brian]", "brian: there is no such set or model; did you mean brain?"},
