@@ -186,11 +186,14 @@ static bt_status add_caption(const drawing *draw, bt_text *caption)
     const bt_selection *const all = draw->all;
     BT_TRY(bt_text_add(caption, "Alignment by layer: "));
     BT_TRY(bt_caption_measure(all, caption));
-    BT_TRY(
-        bt_text_add(caption,
-                    " One panel per ROI%s. Layer 0 is the encoder's input embedding, then one per block. Thick lines: "
-                    "mean over subjects%s.",
-                    draw->models.n > 1 ? " and model" : "", is_small(all) ? "; thin lines: single subjects" : ""));
+    for (size_t i = 0; i < draw->models.n; ++i)
+        BT_TRY(bt_text_add(caption, "%s%s", i ? ", " : " Models: ", draw->models.items[i]));
+    for (size_t i = 0; i < draw->legend.n; ++i)
+        BT_TRY(bt_text_add(caption, "%s%s", i ? ", " : "; lines: ", draw->legend.items[i]->what));
+    BT_TRY(bt_text_add(caption, ". One panel per ROI%s. Layer 0 is the encoder's input embedding, then one per block.",
+                       draw->models.n > 1 ? " and model" : ""));
+    BT_TRY(bt_text_add(caption, " Thick lines: mean over subjects%s.",
+                       is_small(all) ? "; thin lines: single subjects" : ""));
     if (draw->over_subjects)
         BT_TRY(bt_text_add(caption, " Bands: 95 %% intervals over subjects (Student's t)."));
     else if (draw->over_runs)

@@ -80,7 +80,8 @@ static bt_status add_figure(bt_expansion *x, const bt_node *figure, const char *
     bt_draft draft = {.stage = bt_program_stage(x->program, "figures"), .section = "figures", .label = name};
     BT_TRY(bt_draft_need(&draft, x->plan, "results", collect, ""));
     BT_TRY(bt_draft_put(&draft, "draw", name, figure->place));
-    BT_TRY(bt_entry_put(&entry, figure, BT_ENTRY_ALL, &draft));
+    BT_TRY(bt_entry_put(&entry, figure, BT_ENTRY_PRESET, &draft));
+    BT_TRY(bt_entry_put(&entry, figure, BT_ENTRY_OWN, &draft));
     draft.cost = (bt_cost){.read_bytes = 1e6, .written_bytes = 1e6, .memory_bytes = 256e6};
     BT_TRY(find_folder(x, name, &out));
     BT_TRY(bt_plan_add(x->plan, &draft, out, &task));
