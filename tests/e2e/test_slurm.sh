@@ -23,7 +23,12 @@ within() { # SECONDS COMMAND...: until it succeeds
     done
 }
 queue_is_empty() { [ -z "$(squeue -h)" ]; }
-logged() { cat "$1.slurm"/logs/* 2>/dev/null | grep -q -- "$2"; } # PLAN-STEM WHAT
+logged() { grep -qs -- "$2" "$1.slurm"/logs/*; } # PLAN-STEM WHAT
+says() { # WHAT COMMAND...
+    local what=$1 text
+    shift
+    text=$("$@" 2>&1) && grep -q -- "$what" <<<"$text"
+}
 plan_of() { # YAML key=value ...: the plan's path without .json
     "$BRAINTUNE" plan "$@" | sed -n '1s/\.json$//p'
 }
@@ -94,13 +99,13 @@ figures	001/figures-7.slots	0	1
 END
 mapfile -t ids < <(cut -f1 "$stem.slurm/jobs")
 for id in "${ids[0]}" "${ids[1]}" "${ids[2]}"; do
-    scontrol show job "${ids[3]}" | grep -q "Dependency=.*afterany:${id}_" || fail "features do not wait for job $id"
+    says "Dependency=.*afterany:${id}_" scontrol show job "${ids[3]}" || fail "features do not wait for job $id"
 done
-"$submit" "$plan" --profile test | grep -q 'what is left, .* tasks, is queued already' || fail "a second submit does not see the queue"
+says 'what is left, .* tasks, is queued already' "$submit" "$plan" --profile test || fail "a second submit does not see the queue"
 within 200 queue_is_empty
 # Of SIM02 fail both tunings and the encodings that need no tuned model; features and encodings of its models are blocked.
 [ "$(states "$plan")" = "16 0 4 4 0" ] || { "$BRAINTUNE" status "$plan"; fail "other states than 16 done, 4 failed, 4 blocked"; }
-"$BRAINTUNE" status "$plan" | grep -q 'SIM02/story01.hf5: not there' || fail "status does not say why"
+says 'SIM02/story01.hf5: not there' "$BRAINTUNE" status "$plan" || fail "status does not say why"
 logged "$stem" 'at least one task failed, is blocked, or lacks inputs (3)' || fail "the log does not say what 3 means"
 [ -s "$stem.slurm/logs/tune.2-${ids[2]}_1.log" ] || fail "no log of job and index"
 
@@ -113,7 +118,7 @@ echo 'stage_in = responses' >>staged.conf
 cat table
 within 120 queue_is_empty
 [ "$(states "$plan")" = "24 0 0 0 0" ] || { "$BRAINTUNE" status "$plan"; fail "not all done"; }
-"$submit" "$plan" --profile test --failed | grep -q 'nothing to submit for --failed' || fail "something is left to submit"
+says 'nothing to submit for --failed' "$submit" "$plan" --profile test --failed || fail "something is left to submit"
 
 logged "$stem" "the responses of SIM02 are in $scratch/node/" || fail "nothing was staged"
 [ -z "$(ls -A node)" ] && [ -z "$(find "$stem.slurm" -name 'staged-*')" ] || fail "copies are left behind"
