@@ -128,8 +128,8 @@ cluster_try() # FOLDER
     cluster_configure "$folder" || return 1
     munged --key-file="$folder/munge/key" --socket="$folder/munge/socket" --pid-file="$folder/pid/munged" \
         --log-file="$folder/log/munged" --seed-file="$folder/munge/seed" || return 1
-    cluster_on 0 slurmctld -f "$SLURM_CONF" || return 1
-    for ((i = 0; i < nodes; i++)); do cluster_on "$i" slurmd -f "$SLURM_CONF" -N "node$i" || return 1; done
+    cluster_on 0 timeout 20 slurmctld -f "$SLURM_CONF" || return 1
+    for ((i = 0; i < nodes; i++)); do cluster_on "$i" timeout 20 slurmd -f "$SLURM_CONF" -N "node$i" || return 1; done
     for _ in $(seq 100); do
         [ "$(cluster_on 0 timeout 5 sinfo -h -p batch -t idle -o %D 2>/dev/null)" = "$nodes" ] && return 0
         sleep 0.1
