@@ -228,11 +228,12 @@ static bt_status check(const bt_model_random *random)
 bt_status bt_model_write_random(const char *folder, const bt_model_random *random)
 {
     bt_status status = BT_OK;
-    const bt_wav2vec2_config config = config_of(random);
+    bt_wav2vec2_config config;
     bt_parameters table = {0};
     bt_wav2vec2_rows *rows = NULL;
     float *values = NULL;
     BT_TRY(check(random));
+    config = config_of(random);
     BT_ALLOC(rows, 1);
     BT_TRY(bt_wav2vec2_table(&config, &table, rows));
     BT_ALLOC(values, table.n_value + random->n_hidden);
