@@ -35,6 +35,7 @@ typedef struct {
     int rate;               /* Hz of the input, 16000 */
     bool normalise;         /* do_normalize: zero mean, unit variance per input, eps 1e-7 */
     size_t minimum_samples; /* a shorter input gives no frame */
+    size_t maximum_samples; /* a longer one is refused; SIZE_MAX: none is */
     size_t n_parameter;
 } bt_model_facts;
 

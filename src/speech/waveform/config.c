@@ -1,4 +1,5 @@
-#include "speech/wav2vec2/config.h"
+/* config.json of wav2vec 2.0 and its kin. */
+#include "speech/waveform/waveform.h"
 
 #include "base/memory.h"
 
@@ -6,8 +7,8 @@
 
 enum { LARGEST_SIZE = 1 << 24, FRONT_END_TILE = 128 };
 
-/* The group norm of the front end has torch's default; layer_norm_eps is for the layer norms. */
-static const double group_norm_epsilon = 1e-5;
+/* The norms of the front end have torch's default; layer_norm_eps is for the others. */
+static const double front_end_epsilon = 1e-5;
 
 static bt_status read_size(const char *folder, const bt_json *json, const char *key, size_t *out)
 {
@@ -35,15 +36,17 @@ static bt_status read_sizes(const char *folder, const bt_json *json, const char 
     return BT_OK;
 }
 
-/* A text that must have one value; the message says what other values are. */
-static bt_status expect_text(const char *folder, const bt_json *json, const char *key, const char *wanted)
+/* One of two texts; the message says what other values are. */
+static bt_status read_choice(const char *folder, const bt_json *json, const char *key, const char *first,
+                             const char *second, bool *is_second)
 {
     bt_status status = BT_OK;
     char *found = NULL;
     BT_TRY(bt_json_text(json, key, &found));
-    BT_CHECK(!strcmp(found, wanted), BT_ERR_INPUT,
-             "%s/config.json: key \"%s\": expected \"%s\", found \"%s\": that variant of wav2vec2 is not supported yet",
-             folder, key, wanted, found);
+    *is_second = second && !strcmp(found, second);
+    BT_CHECK(*is_second || !strcmp(found, first), BT_ERR_INPUT,
+             "%s/config.json: key \"%s\": expected \"%s\"%s%s%s, found \"%s\": that variant is not supported", folder,
+             key, first, second ? " or \"" : "", second ? second : "", second ? "\"" : "", found);
 cleanup:
     bt_free(found);
     return status;
@@ -55,30 +58,34 @@ static bt_status expect_false(const char *folder, const bt_json *json, const cha
     if (!bt_json_has(json, key)) return BT_OK;
     const bt_status status = bt_json_bool(json, key, &found);
     if (status != BT_OK || !found) return status;
-    return bt_fail(
-        BT_ERR_INPUT,
-        "%s/config.json: key \"%s\": expected false, found true: that variant of wav2vec2 is not supported yet", folder,
-        key);
+    return bt_fail(BT_ERR_INPUT,
+                   "%s/config.json: key \"%s\": expected false, found true: that variant is not supported", folder,
+                   key);
 }
 
-/* The variants that this family refuses. */
-static bt_status check_variant(const char *folder, const bt_json *json)
+/* The arrangement, and the variants that are refused. */
+static bt_status read_variant(const bt_waveform_kin *kin, const char *folder, const bt_json *json,
+                              bt_waveform_config *out)
 {
     bt_status status = BT_OK;
     bool unused;
-    BT_TRY(bt_json_bool(json, "do_stable_layer_norm", &unused));
-    BT_TRY(expect_false(folder, json, "do_stable_layer_norm"));
-    BT_TRY(expect_text(folder, json, "feat_extract_norm", "group"));
-    BT_TRY(expect_text(folder, json, "feat_extract_activation", "gelu"));
-    BT_TRY(expect_text(folder, json, "hidden_act", "gelu"));
-    BT_TRY(expect_false(folder, json, "add_adapter"));
+    BT_TRY(bt_json_bool(json, "do_stable_layer_norm", &out->encoder.final_norm));
+    out->encoder.block.pre_norm = out->encoder.final_norm;
+    out->embedding.norm = !out->encoder.final_norm;
+    out->embedding.frame_norm = true;
+    if (kin->frame_norm && bt_json_has(json, kin->frame_norm))
+        BT_TRY(bt_json_bool(json, kin->frame_norm, &out->embedding.frame_norm));
+    BT_TRY(read_choice(folder, json, "feat_extract_norm", "group", "layer", &out->front_end.layer_norm));
+    BT_TRY(read_choice(folder, json, "feat_extract_activation", "gelu", NULL, &unused));
+    BT_TRY(read_choice(folder, json, "hidden_act", "gelu", NULL, &unused));
+    for (size_t i = 0; i < kin->n_refused; ++i) BT_TRY(expect_false(folder, json, kin->refused[i]));
     BT_CHECK(!bt_json_has(json, "adapter_attn_dim"), BT_ERR_INPUT,
-             "%s/config.json: key \"adapter_attn_dim\": adapters of attention are not supported yet", folder);
+             "%s/config.json: key \"adapter_attn_dim\": adapters of attention are not supported", folder);
 cleanup:
     return status;
 }
 
-static bt_status read_front_end(const char *folder, const bt_json *json, bt_wav2vec2_config *out)
+static bt_status read_front_end(const char *folder, const bt_json *json, bt_waveform_config *out)
 {
     bt_status status = BT_OK;
     bt_front_end_spec *const spec = &out->front_end;
@@ -98,7 +105,7 @@ static bt_status read_front_end(const char *folder, const bt_json *json, bt_wav2
                  n_layer, spec->n_layer);
     }
     BT_TRY(bt_json_bool(json, "conv_bias", &out->front_end_bias));
-    spec->epsilon = group_norm_epsilon;
+    spec->epsilon = front_end_epsilon;
     spec->tile = FRONT_END_TILE;
 cleanup:
     return status;
@@ -111,14 +118,14 @@ static bt_status check_divides(const char *folder, const char *key, size_t parts
                    parts, hidden);
 }
 
-static bt_status read_encoder(const char *folder, const bt_json *json, bt_wav2vec2_config *out)
+static bt_status read_encoder(const char *folder, const bt_json *json, bt_waveform_config *out)
 {
     bt_status status = BT_OK;
     bt_embedding_spec *const embedding = &out->embedding;
-    bt_block_spec *const block = &out->block;
+    bt_block_spec *const block = &out->encoder.block;
     double epsilon;
     BT_TRY(read_size(folder, json, "hidden_size", &block->hidden));
-    BT_TRY(read_size(folder, json, "num_hidden_layers", &out->n_block));
+    BT_TRY(read_size(folder, json, "num_hidden_layers", &out->encoder.n_block));
     BT_TRY(read_size(folder, json, "num_attention_heads", &block->heads));
     BT_TRY(read_size(folder, json, "intermediate_size", &block->intermediate));
     BT_TRY(read_size(folder, json, "num_conv_pos_embeddings", &embedding->kernel));
@@ -126,9 +133,9 @@ static bt_status read_encoder(const char *folder, const bt_json *json, bt_wav2ve
     BT_TRY(bt_json_real(json, "layer_norm_eps", &epsilon));
     BT_CHECK(epsilon > 0 && epsilon < 1, BT_ERR_INPUT,
              "%s/config.json: key \"layer_norm_eps\": expected a number between 0 and 1, found %g", folder, epsilon);
-    BT_CHECK(out->n_block <= BT_WAV2VEC2_BLOCKS, BT_ERR_INPUT,
+    BT_CHECK(out->encoder.n_block <= BT_ENCODER_BLOCKS, BT_ERR_INPUT,
              "%s/config.json: key \"num_hidden_layers\": expected at most %d, found %zu", folder,
-             (int)BT_WAV2VEC2_BLOCKS, out->n_block);
+             (int)BT_ENCODER_BLOCKS, out->encoder.n_block);
     BT_TRY(check_divides(folder, "num_attention_heads", block->heads, block->hidden));
     BT_TRY(check_divides(folder, "num_conv_pos_embedding_groups", embedding->groups, block->hidden));
     embedding->channels = out->front_end.channels[out->front_end.n_layer - 1];
@@ -139,11 +146,12 @@ cleanup:
     return status;
 }
 
-bt_status bt_wav2vec2_config_read(const char *folder, const bt_json *json, bt_wav2vec2_config *out)
+bt_status bt_waveform_config_read(const bt_waveform_kin *kin, const char *folder, const bt_json *json,
+                                  bt_waveform_config *out)
 {
     bt_status status = BT_OK;
-    *out = (bt_wav2vec2_config){0};
-    BT_TRY(check_variant(folder, json));
+    *out = (bt_waveform_config){0};
+    BT_TRY(read_variant(kin, folder, json, out));
     BT_TRY(read_front_end(folder, json, out));
     BT_TRY(read_encoder(folder, json, out));
 cleanup:
