@@ -91,6 +91,7 @@ typedef struct {
     size_t (*width)(const bt_encoder *encoder);                    /* columns of the front end's frames */
     double (*flops)(const bt_encoder *encoder, size_t n_sample);   /* without the blocks */
     double (*frame_time)(const bt_encoder *encoder, size_t frame); /* s */
+    void (*set)(bt_encoder *encoder, const bt_model_input *input); /* NULL: there is nothing to choose */
     size_t n_slot;                                                 /* at most BT_INPUT_SLOTS */
     void (*slots)(const bt_encoder *encoder, const bt_input_group *group, bt_arena_slot *slots);
     bt_status (*front_end)(bt_encoder *encoder, const bt_input_group *group, bt_matrix frames);

@@ -51,7 +51,9 @@ struct bt_training {
     size_t n_layer;
     bool recompute, train_front_end;
     bt_gradients_ready ready;
-    bt_ragged frames, samples;   /* sequences of the latest forward; samples with train_front_end only */
+    bt_ragged frames, samples; /* sequences of the latest forward; samples with train_front_end only */
+    size_t *real;              /* (frames.n) rows that hold sound */
+    size_t real_capacity;
     bt_matrix *states, *dstates; /* (n_layer) after forward */
     bool waits;                  /* forward was, backward was not */
 };
