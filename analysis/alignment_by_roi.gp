@@ -10,13 +10,16 @@ left = 1.25
 low_column = "ci_low"
 high_column = "ci_high"
 load analysis . "range.gp"
-n_key = key_count + (n_missing > 0) + draw_ceiling
+narrow = (width - left) / (n_column * n_roi) < 1.8 # too narrow for "ceiling 0.50"
+explain = write_ceiling && narrow
+n_key = key_count + (n_missing > 0) + draw_ceiling + explain
 array key_text[n_key]
 array key_kind[n_key]
 array key_colour[n_key]
 array key_shade[n_key]
 do for [k = 1:key_count] { key_text[k] = key[k]; key_kind[k] = "box"; key_colour[k] = colour[k]; key_shade[k] = shade[k] }
 if (n_missing > 0) { key_text[key_count + 1] = "missing"; key_kind[key_count + 1] = "hatch"; key_colour[key_count + 1] = 0x808080 }
+if (explain) { key_text[n_key] = "numbers: noise ceiling"; key_kind[n_key] = "words"; key_colour[n_key] = 0x404040 }
 if (draw_ceiling) { key_text[n_key] = "noise ceiling"; key_kind[n_key] = "dashes"; key_colour[n_key] = 0x000000 }
 legend_draw = 0
 load analysis . "legend.gp"
@@ -35,7 +38,7 @@ if (turned) { set xtics rotate by 35 right }
 cap = 0.045 / width # cm of half a bar's end
 hatch = 0.12 * (top - bottom)
 pick(kind, p) = strcol("kind") eq kind && int(column("panel_index")) == p
-bar(p, k) = pick("bar", p) && int(column("key_index")) == k
+cell(kind, p, k) = pick(kind, p) && int(column("key_index")) == k
 
 do for [format in "pdf png"] {
   eval terminal_of(format)
@@ -60,9 +63,10 @@ do for [format in "pdf png"] {
     }
     legend_draw = p == 1 ? 1 : 2
     load analysis . "legend.gp"
-    plot for [k = 1:key_count] data using (bar(p, k) ? column("x") : NaN):"r" with boxes fs solid shade[k] noborder lc rgb colour[k] notitle, \
-         data using (pick("missing", p) ? column("x") : NaN):(hatch) with boxes fs pattern 4 border lc rgb 0x808080 lw 0.5 notitle, \
-         data using (write_ceiling && pick("ceiling", p) ? column("x") : NaN):(top):(sprintf("ceiling %.2f", column("r"))) \
+    plot for [k = 1:key_count] data using (cell("bar", p, k) ? column("x") : NaN):"r" with boxes fs solid shade[k] noborder lc rgb colour[k] notitle, \
+         for [k = 1:key_count] data using (cell("missing", p, k) ? column("x") : NaN):(hatch) \
+           with boxes fs pattern 4 border lc rgb colour[k] lc rgb colour[k] lw 0.5 notitle, \
+         data using (write_ceiling && pick("ceiling", p) ? column("x") : NaN):(top):(sprintf(narrow ? "%.2f" : "ceiling %.2f", column("r"))) \
            with labels tc rgb 0x404040 notitle, \
          data using (draw_ceiling && pick("ceiling", p) ? column("x") - 0.44 : NaN):"r":(0.88):(0) with vectors nohead dt (6, 4) lw 0.9 \
            lc rgb 0x000000 notitle, \

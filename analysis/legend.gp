@@ -1,6 +1,6 @@
 # A legend in one or more lines above the panels, from the left. Loaded behind style.gp, once to measure and once in each
 # plot that is to hold it. The caller sets: width, left (cm), n_key, key_text[], key_kind[] (box, hatch, line, dashes,
-# circle), key_colour[], key_shade[]; legend_draw: 0 sets head (cm, height of the legend), 1 puts labels and objects, 2
+# circle, words), key_colour[], key_shade[]; legend_draw: 0 sets head (cm, height of the legend), 1 puts labels and objects, 2
 # takes them away.
 if (legend_draw == 0) {
   array key_x[n_key]
@@ -8,7 +8,7 @@ if (legend_draw == 0) {
   legend_x = left
   legend_line = 0
   do for [k = 1:n_key] {
-    legend_width = 0.62 + 0.113 * strlen(key_text[k])
+    legend_width = (key_kind[k] eq "words" ? 0.1 : 0.62) + 0.113 * strlen(key_text[k])
     if (k > 1 && legend_x + legend_width > width) { legend_x = left; legend_line = legend_line + 1 }
     key_x[k] = legend_x
     key_line[k] = legend_line
@@ -21,7 +21,7 @@ if (legend_draw == 1) {
     x1 = key_x[k] / width
     x2 = (key_x[k] + 0.42) / width
     y = 1 - (0.25 + 0.34 * key_line[k]) / height
-    set label 1000 + k key_text[k] at screen x2 + 0.12 / width, screen y left
+    set label 1000 + k key_text[k] at screen (key_kind[k] eq "words" ? x1 : x2 + 0.12 / width), screen y left
     if (key_kind[k] eq "box" || key_kind[k] eq "hatch") {
       if (key_kind[k] eq "box") {
         set object 1000 + k rectangle from screen x1, screen y - 0.09 / height to screen x2, screen y + 0.09 / height \

@@ -109,6 +109,15 @@ static bt_status set_defaults(bt_settings *settings)
     return BT_OK;
 }
 
+/* key?=value: in place of the table's default. */
+static bt_status set_default(bt_settings *settings, const char *key, const char *text)
+{
+    const entry found = find(settings, key);
+    if (!found.setting) return unknown_key(settings, key, "command line");
+    if (found.origin->text[0]) return bt_setting_check(found.setting, text, "command line");
+    return bt_setting_parse(found.setting, text, "command line", found.value);
+}
+
 static bt_status set_word(bt_settings *settings, const char *word)
 {
     bt_status status = BT_OK;
@@ -116,8 +125,10 @@ static bt_status set_word(bt_settings *settings, const char *word)
     if (!equals) return bt_settings_yaml(settings, word);
     char *const key = bt_strdup(word);
     if (!key) return BT_ERR_MEMORY;
-    key[equals - word] = '\0';
-    status = bt_settings_set(settings, key, equals + 1, "command line");
+    const bool is_default = equals > word && equals[-1] == '?';
+    key[equals - word - is_default] = '\0';
+    status = is_default ? set_default(settings, key, equals + 1)
+                        : bt_settings_set(settings, key, equals + 1, "command line");
     bt_free(key);
     return status;
 }

@@ -3,7 +3,8 @@
  * A stage declares a struct of options and a table; the table's default texts are parsed into the struct. A command
  * joins groups (its stage's, and the common one) into a bt_settings and parses "COMMAND [settings.yaml ...] [key=value
  * ...]"; later wins; keys are dotted paths; lists are a,b,c with optional brackets; in YAML, maps nest and sequences
- * are lists. */
+ * are lists. key?=value is another default, as presets have them: it does not count as given, and gives way to what is.
+ */
 #ifndef BT_BASE_SETTINGS_H
 #define BT_BASE_SETTINGS_H
 

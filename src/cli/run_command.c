@@ -206,7 +206,6 @@ static bt_status run(bt_door *door, void *context)
     r->at_work = BT_NO_TASK;
     door->dying = record_death;
     door->context = r;
-    hear_signals();
     BT_TRY(share_plan(r));
     BT_TRY(bt_agree(door->comm, pick(r)));
     const bt_run run = {.program = &bt_this_program,
@@ -226,6 +225,12 @@ cleanup:
     return status;
 }
 
+static int open_door(running *r)
+{
+    hear_signals();
+    return bt_door_open(run, r);
+}
+
 int bt_run_command(int n_word, char **words)
 {
     run_options options = {0};
@@ -233,7 +238,7 @@ int bt_run_command(int n_word, char **words)
     bt_plan_words read = {0};
     running r = {.options = &options, .words = &read};
     const bt_status status = bt_plan_words_read(run_table, N_RUN, &options, n_word, words, &settings, &read);
-    const int code = status == BT_OK ? bt_door_open(run, &r) : bt_exit_code(status);
+    const int code = status == BT_OK ? open_door(&r) : bt_exit_code(status);
     bt_names_clear(&read.overrides);
     bt_settings_clear(&settings);
     bt_door_tell_leaks();
@@ -289,7 +294,7 @@ int bt_rerun_command(int n_word, char **words)
             bt_fail(BT_ERR_USAGE, "command line: rerun --failed tries again what failed; `braintune run` begins what "
                                   "never began");
     if (status == BT_OK && options.profile) status = submit(&read, &options);
-    code = status == BT_OK ? bt_door_open(run, &r) : bt_exit_code(status);
+    code = status == BT_OK ? open_door(&r) : bt_exit_code(status);
     bt_names_clear(&read.overrides);
     bt_settings_clear(&settings);
     bt_door_tell_leaks();

@@ -33,11 +33,16 @@ static bool has_family(const char *model_type)
     return false;
 }
 
-static const char *const figures[] = {"alignment_by_roi", "alignment_by_layer"};
+static bool has_figure(const char *name)
+{
+    const char *known;
+    for (size_t i = 0; (known = bt_figure_name(i)); ++i)
+        if (!strcmp(known, name)) return true;
+    return false;
+}
 
 const bt_program bt_this_program = {.version = BRAINTUNE_VERSION,
                                     .stages = bt_stages,
                                     .n_stage = sizeof bt_stages / sizeof *bt_stages,
                                     .has_family = has_family,
-                                    .figures = figures,
-                                    .n_figure = sizeof figures / sizeof *figures};
+                                    .has_figure = has_figure};

@@ -12,30 +12,29 @@ void bt_figure_clear(bt_figure *figure)
     bt_text_clear(&figure->tests);
 }
 
-bt_status bt_figure_text(bt_text *script, const char *text, bool breaks)
+bt_status bt_figure_text(bt_text *script, const char *text, char joint)
 {
     bt_status status = BT_OK;
     BT_TRY(bt_text_add(script, "\""));
     for (const char *at = text; *at; ++at) {
-        if (*at == '\n' || (breaks && *at == '_'))
+        const char c = *at == '_' ? joint : *at;
+        if (c == '\n')
             BT_TRY(bt_text_add(script, "\\n"));
-        else if (*at == '"' || *at == '\\')
-            BT_TRY(bt_text_add(script, "\\%c", *at));
         else
-            BT_TRY(bt_text_add_bytes(script, at, 1));
+            BT_TRY(bt_text_add(script, c == '"' || c == '\\' ? "\\%c" : "%c", c));
     }
     BT_TRY(bt_text_add(script, "\""));
 cleanup:
     return status;
 }
 
-bt_status bt_figure_texts(bt_text *script, const char *name, const bt_names *texts, bool breaks)
+bt_status bt_figure_texts(bt_text *script, const char *name, const bt_names *texts, char joint)
 {
     bt_status status = BT_OK;
     BT_TRY(bt_text_add(script, "%s_count = %zu; array %s[%zu] = [", name, texts->n, name, texts->n));
     for (size_t i = 0; i < texts->n; ++i) {
         if (i) BT_TRY(bt_text_add(script, ", "));
-        BT_TRY(bt_figure_text(script, texts->items[i], breaks));
+        BT_TRY(bt_figure_text(script, texts->items[i], joint));
     }
     BT_TRY(bt_text_add(script, "]; "));
 cleanup:
@@ -90,7 +89,7 @@ bt_status bt_legend_script(const bt_legend *legend, bt_text *script)
         BT_TRY(bt_names_add(&names, name.data));
         BT_TRY(bt_text_add(script, "colour[%zu] = %u; shade[%zu] = %g; ", i + 1, series->colour, i + 1, series->shade));
     }
-    BT_TRY(bt_figure_texts(script, "key", &names, false));
+    BT_TRY(bt_figure_texts(script, "key", &names, '_'));
 cleanup:
     bt_names_clear(&names);
     bt_text_clear(&name);

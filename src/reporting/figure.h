@@ -30,10 +30,10 @@ bt_status bt_figure_by_layer(const bt_figure_source *source, bt_figure *out) BT_
 bt_status bt_figure_losses(const bt_figure_source *source, bt_figure *out) BT_MUST_CHECK;
 void bt_figure_clear(bt_figure *figure);
 
-/* NAME = "text" with gnuplot's escapes; `breaks`: '_' becomes a line break. */
-bt_status bt_figure_text(bt_text *script, const char *text, bool breaks) BT_MUST_CHECK;
+/* "text" with gnuplot's escapes; each '_' becomes `joint`: '_' itself, a blank, a line break. */
+bt_status bt_figure_text(bt_text *script, const char *text, char joint) BT_MUST_CHECK;
 /* array NAME[n] = [...] of the texts; NAME_count = n. */
-bt_status bt_figure_texts(bt_text *script, const char *name, const bt_names *texts, bool breaks) BT_MUST_CHECK;
+bt_status bt_figure_texts(bt_text *script, const char *name, const bt_names *texts, char joint) BT_MUST_CHECK;
 
 /* The legend: what series of all models are called, each once. */
 typedef struct {

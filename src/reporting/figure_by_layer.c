@@ -163,8 +163,6 @@ static bt_status add_script(const drawing *draw, bt_text *script)
             title.length = 0;
             BT_TRY(bt_text_add(&title, "%s%s%s", draw->models.n > 1 ? draw->models.items[model] : "",
                                draw->models.n > 1 ? ", " : "", all->rois.items[roi]));
-            for (char *at = title.data; *at; ++at)
-                if (*at == '_') *at = ' ';
             BT_TRY(bt_names_add(&panels, title.data));
         }
     BT_TRY(bt_text_add(script,
@@ -173,8 +171,8 @@ static bt_status add_script(const drawing *draw, bt_text *script)
                        panels.n, all->rois.n, draw->models.n, all->subjects.n, all->layers.items[0],
                        all->layers.items[all->n_number - 1], all->query.metric));
     BT_TRY(bt_text_add(script, "array first[%zu]; array last[%zu]; %s", panels.n, panels.n, draw->ranges.data));
-    BT_TRY(bt_figure_texts(script, "panel", &panels, false));
-    BT_TRY(bt_figure_texts(script, "subject", &all->subjects, false));
+    BT_TRY(bt_figure_texts(script, "panel", &panels, ' '));
+    BT_TRY(bt_figure_texts(script, "subject", &all->subjects, '_'));
     BT_TRY(bt_legend_script(&draw->legend, script));
 cleanup:
     bt_names_clear(&panels);
@@ -188,11 +186,14 @@ static bt_status add_caption(const drawing *draw, bt_text *caption)
     const bt_selection *const all = draw->all;
     BT_TRY(bt_text_add(caption, "Alignment by layer: "));
     BT_TRY(bt_caption_measure(all, caption));
-    BT_TRY(
-        bt_text_add(caption,
-                    " One panel per ROI%s. Layer 0 is the encoder's input embedding, then one per block. Thick lines: "
-                    "mean over subjects%s.",
-                    draw->models.n > 1 ? " and model" : "", is_small(all) ? "; thin lines: single subjects" : ""));
+    for (size_t i = 0; i < draw->models.n; ++i)
+        BT_TRY(bt_text_add(caption, "%s%s", i ? ", " : " Models: ", draw->models.items[i]));
+    for (size_t i = 0; i < draw->legend.n; ++i)
+        BT_TRY(bt_text_add(caption, "%s%s", i ? ", " : "; lines: ", draw->legend.items[i]->what));
+    BT_TRY(bt_text_add(caption, ". One panel per ROI%s. Layer 0 is the encoder's input embedding, then one per block.",
+                       draw->models.n > 1 ? " and model" : ""));
+    BT_TRY(bt_text_add(caption, " Thick lines: mean over subjects%s.",
+                       is_small(all) ? "; thin lines: single subjects" : ""));
     if (draw->over_subjects)
         BT_TRY(bt_text_add(caption, " Bands: 95 %% intervals over subjects (Student's t)."));
     else if (draw->over_runs)

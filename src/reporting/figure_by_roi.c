@@ -129,6 +129,7 @@ static bt_status add_points(drawing *draw, const mark *bar)
         point.subject = all->subjects.items[i];
         point.x = bar->x + beside(draw, i);
         point.cell = bt_selection_cell(all, bar->series, i, bar->roi, bar->layer);
+        point.cell.low = point.cell.high = NAN; /* over voxels; not drawn */
         if (!point.cell.n_subject) continue;
         if (point.cell.n_seed > 1) BT_TRY(add_seeds(draw, bar, i, point.x));
         BT_TRY(add_mark(draw, &point));
@@ -216,7 +217,7 @@ static bt_status add_pairs(drawing *draw, size_t panel, size_t roi, size_t subje
         mark line = start_mark("pair", panel, roi, a);
         line.subject = all->subjects.items[subject];
         line.layer = all->series[a].layer;
-        line.cell = bt_selection_cell(all, a, subject, roi, line.layer);
+        line.cell.value = bt_selection_cell(all, a, subject, roi, line.layer).value;
         line.x = draw->place[a] + beside(draw, subject);
         line.x_to = draw->place[b] + beside(draw, subject);
         line.r_to = bt_selection_cell(all, b, subject, roi, all->series[b].layer).value;
@@ -298,9 +299,9 @@ static bt_status add_script(const drawing *draw, bt_text *script)
                        "n_panel = %zu; n_column = %zu; n_roi = %zu; bar_width = %.9g; wide = %d; turned = %d; "
                        "label_lines = %zu; metric = \"%s\"; n_missing = %zu; ",
                        n_panel, n_column, n_roi, draw->width, wide, turned,
-                       turned ? (label.longest + 3) / 4 : label.lines, draw->all->query.metric, draw->n_hatched));
-    BT_TRY(bt_figure_texts(script, "roi", &draw->all->rois, !turned));
-    BT_TRY(bt_figure_texts(script, "panel", &draw->models, false));
+                       turned ? (label.longest + 4) / 5 : label.lines, draw->all->query.metric, draw->n_hatched));
+    BT_TRY(bt_figure_texts(script, "roi", &draw->all->rois, turned ? ' ' : '\n'));
+    BT_TRY(bt_figure_texts(script, "panel", &draw->models, '_'));
     BT_TRY(bt_legend_script(&draw->legend, script));
 cleanup:
     return status;

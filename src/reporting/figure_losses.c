@@ -200,8 +200,8 @@ static bt_status add_script(const drawing *draw, bt_text *script)
         BT_TRY(bt_names_add(&panels, title.data));
         BT_TRY(bt_names_add(&axes, loss_words(loss_of(runs, i))));
     }
-    BT_TRY(bt_figure_texts(script, "panel", &panels, false));
-    BT_TRY(bt_figure_texts(script, "axis", &axes, false));
+    BT_TRY(bt_figure_texts(script, "panel", &panels, '_'));
+    BT_TRY(bt_figure_texts(script, "axis", &axes, '_'));
 cleanup:
     bt_names_clear(&panels);
     bt_names_clear(&axes);

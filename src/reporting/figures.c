@@ -44,6 +44,11 @@ static const struct {
     {"alignment_by_roi", bt_figure_by_roi}, {"alignment_by_layer", bt_figure_by_layer}, {"losses", bt_figure_losses}};
 enum { N_FIGURE = sizeof figures / sizeof *figures };
 
+const char *bt_figure_name(size_t index)
+{
+    return index < N_FIGURE ? figures[index].name : NULL;
+}
+
 /* FOLDER/NAME.EXTENSION; a new string. */
 static char *file_name(const char *folder, const char *name, const char *extension)
 {
@@ -85,11 +90,11 @@ static bt_status draw(const char *folder, const char *name, const bt_figure *fig
     analysis = bt_path_parent(script);
     if (!analysis) BT_TRY(BT_ERR_MEMORY);
     BT_TRY(bt_text_add(&statements, "analysis = "));
-    BT_TRY(bt_figure_text(&statements, analysis, false));
+    BT_TRY(bt_figure_text(&statements, analysis, '_'));
     BT_TRY(bt_text_add(&statements, " . '/'; data = "));
-    BT_TRY(bt_figure_text(&statements, data, false));
+    BT_TRY(bt_figure_text(&statements, data, '_'));
     BT_TRY(bt_text_add(&statements, "; stem = "));
-    BT_TRY(bt_figure_text(&statements, stem, false));
+    BT_TRY(bt_figure_text(&statements, stem, '_'));
     BT_TRY(bt_text_add(&statements, "; %s", figure->script.data));
     BT_TRY(bt_gnuplot_run(script, statements.data, scratch));
     BT_TRY(publish(scratch, folder, name, "pdf"));

@@ -9,4 +9,6 @@
  */
 extern const bt_stage bt_figures_stage;
 
+const char *bt_figure_name(size_t index); /* what draw= may name; NULL behind the last */
+
 #endif

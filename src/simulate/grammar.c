@@ -1,6 +1,7 @@
 #include "simulate/grammar.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Templates, word by word: N noun, V verb, A adjective of the topic, P somebody, else a function word. */
@@ -87,6 +88,38 @@ bt_sentence bt_grammar_next(bt_grammar *grammar, double now)
         sentence.category[sentence.n] = of;
     }
     return sentence;
+}
+
+static bool is_place(const char *word)
+{
+    return word[0] && !word[1] && strchr("NVAP", word[0]);
+}
+
+static bt_status add_words(const char *const *words, size_t n, bt_names *out)
+{
+    bt_status status = BT_OK;
+    for (size_t i = 0; i < n; ++i)
+        if (!bt_names_have(out, words[i])) BT_TRY(bt_names_add(out, words[i]));
+cleanup:
+    return status;
+}
+
+bt_status bt_grammar_words(const bt_grammar_options *options, bt_names *words)
+{
+    bt_status status = BT_OK;
+    const bt_word_classes classes = bt_vocabulary_classes(options->n_word);
+    for (size_t t = 0; t < COUNT(templates); ++t)
+        for (size_t i = 0; i < BT_SENTENCE_WORDS && templates[t][i]; ++i)
+            if (!is_place(templates[t][i])) BT_TRY(add_words(&templates[t][i], 1, words));
+    BT_TRY(add_words(people, COUNT(people), words));
+    for (size_t c = 0; c < options->n_category; ++c) {
+        const bt_category *const category = &bt_vocabulary[c];
+        BT_TRY(add_words(category->nouns, classes.nouns, words));
+        BT_TRY(add_words(category->verbs, classes.verbs, words));
+        BT_TRY(add_words(category->adjectives, classes.adjectives, words));
+    }
+cleanup:
+    return status;
 }
 
 bt_status bt_sentence_text(const bt_sentence *sentence, bt_text *out)

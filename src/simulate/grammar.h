@@ -34,6 +34,9 @@ bt_grammar bt_grammar_start(bt_grammar_options options, uint64_t seed, uint64_t 
 /* The sentence that begins `now` seconds into the story; `now` must not fall. */
 bt_sentence bt_grammar_next(bt_grammar *grammar, double now);
 
+/* Every word that these options allow, each once: function words, then the categories' in turn. */
+bt_status bt_grammar_words(const bt_grammar_options *options, bt_names *words) BT_MUST_CHECK;
+
 /* "then we tasted the bread." */
 bt_status bt_sentence_text(const bt_sentence *sentence, bt_text *out) BT_MUST_CHECK;
 

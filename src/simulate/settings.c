@@ -22,8 +22,11 @@
 
 const bt_setting bt_simulate_settings[] = {
     WHOLE("seed", seed, "1", 0, 9e15, NULL, "the same seed and settings give the same data set"),
-    WHOLE("stories.count", n_encode, "8", 1, 1000, "stories", "stories for encoding, heard once"),
+    WHOLE("stories.count", n_encode, "8", 1, 1000, "stories", "stories for tuning and encoding, heard once"),
+    WHOLE("stories.validate_count", n_validate, "1", 0, 1000, "stories", "stories for validation, heard once"),
     WHOLE("stories.test_count", n_test, "1", 1, 100, "stories", "stories for testing, heard stories.repeats times"),
+    WHOLE("stories.pretrain_count", n_pretrain, "0", 0, 1000, "stories",
+          "stories for simulated pre-training: sound and transcript, and targets/; nobody hears them"),
     WHOLE("stories.repeats", n_repeat, "5", 2, 1000, NULL, "presentations of each test story"),
     NUMBER("stories.seconds", seconds, "150", 10, 36000, "s", "speech of a story; its last sentence may pass it"),
     NUMBER("stories.silence", silence, "10", 0, 600, "s", "silence behind the last sentence, as real ones have it"),
@@ -57,6 +60,8 @@ const bt_setting bt_simulate_settings[] = {
     SNR("snr.mixed", BT_ROI_MIXED, "0.2,1"),
     NUMBER("mixed.share", mixed_share, "0.5", 0, 1, NULL, "of a mixed voxel's signal variance: the language part"),
     NUMBER("noise.autocorrelation", autocorrelation, "0.4", 0, 0.99, NULL, "of the noise from one TR to the next"),
+    NUMBER("targets.seconds", target_seconds, "2", 0.05, 3600, "s",
+           "sound in which a row of targets/ counts phones or words, up to the end of its volume"),
     {"model.write", BT_SET_BOOL, AT(with_model), BT_SCIENCE, "true", NULL, 0, 0, NULL,
      "add model/: a small wav2vec2 with random weights"},
     WHOLE("model.seed", model_seed, "1", 0, 9e15, NULL, "the same seed and sizes give the same weights"),
@@ -65,6 +70,10 @@ const bt_setting bt_simulate_settings[] = {
     WHOLE("model.heads", heads, "4", 1, 64, NULL, "attention heads; they divide model.hidden"),
     WHOLE("model.intermediate", intermediate, "128", 8, 16384, NULL, "width inside its feed-forward layers"),
     WHOLE("model.channels", channels, "32", 4, 1024, NULL, "channels of its convolutions over the sound"),
+    {"model.kernels", BT_SET_INTS, AT(kernels), BT_SCIENCE, "10,3,3,3,3,2,2", NULL, 1, 1024, "samples",
+     "widths of its convolutions over the sound, one after the other"},
+    {"model.strides", BT_SET_INTS, AT(strides), BT_SCIENCE, "5,2,2,2,2,2,2", NULL, 1, 1024, "samples",
+     "their steps; the product is the length of a frame"},
     WHOLE("model.position_kernel", position_kernel, "16", 2, 256, "frames", "width of its positional convolution"),
     WHOLE("model.position_groups", position_groups, "4", 1, 64, NULL,
           "groups of its positional convolution; they divide model.hidden"),
@@ -118,6 +127,11 @@ static bt_status check_model(const bt_simulate_options *options)
     BT_CHECK(options->hidden % options->position_groups == 0, BT_ERR_USAGE,
              "model.position_groups=%lld does not divide model.hidden=%lld; choose one that does",
              (long long)options->position_groups, (long long)options->hidden);
+    BT_CHECK(options->kernels.n == options->strides.n && options->kernels.n > 0 &&
+                 options->kernels.n <= BT_RANDOM_CONVOLUTIONS,
+             BT_ERR_USAGE,
+             "model.kernels has %zu numbers, model.strides %zu; expected as many of one as of the other, 1 to %d",
+             options->kernels.n, options->strides.n, (int)BT_RANDOM_CONVOLUTIONS);
 cleanup:
     return status;
 }
@@ -173,6 +187,12 @@ bt_driver_options bt_simulate_drivers(const bt_simulate_options *options)
                                .delays = options->delays};
 }
 
+bt_target_options bt_simulate_targets(const bt_simulate_options *options)
+{
+    return (bt_target_options){
+        .tr = options->tr, .sound_start = options->sound_start, .seconds = options->target_seconds};
+}
+
 bt_voxel_options bt_simulate_voxels(const bt_simulate_options *options)
 {
     bt_voxel_options voxels = {.mixed_share = options->mixed_share,
@@ -188,14 +208,20 @@ bt_voxel_options bt_simulate_voxels(const bt_simulate_options *options)
 
 bt_model_random bt_simulate_model(const bt_simulate_options *options, const char *name)
 {
-    return (bt_model_random){.n_hidden = (size_t)options->hidden,
-                             .n_block = (size_t)options->blocks,
-                             .n_head = (size_t)options->heads,
-                             .n_intermediate = (size_t)options->intermediate,
-                             .conv_channels = (size_t)options->channels,
-                             .position_kernel = (size_t)options->position_kernel,
-                             .position_groups = (size_t)options->position_groups,
-                             .initializer_range = options->initializer_range,
-                             .seed = (uint64_t)options->model_seed,
-                             .name = name};
+    bt_model_random random = {.n_hidden = (size_t)options->hidden,
+                              .n_block = (size_t)options->blocks,
+                              .n_head = (size_t)options->heads,
+                              .n_intermediate = (size_t)options->intermediate,
+                              .conv_channels = (size_t)options->channels,
+                              .n_conv = options->kernels.n,
+                              .position_kernel = (size_t)options->position_kernel,
+                              .position_groups = (size_t)options->position_groups,
+                              .initializer_range = options->initializer_range,
+                              .seed = (uint64_t)options->model_seed,
+                              .name = name};
+    for (size_t i = 0; i < options->kernels.n; ++i) {
+        random.conv_kernels[i] = (size_t)options->kernels.v[i];
+        random.conv_strides[i] = (size_t)options->strides.v[i];
+    }
+    return random;
 }

@@ -42,10 +42,13 @@ static bt_status write_summary(const bt_world *world)
     char *const path = bt_path_join(world->root, "truth/summary.txt");
     BT_CHECK(path, BT_ERR_MEMORY, "no memory for a path");
     for (size_t s = 0; s < world->n_story; ++s) seconds += world->seconds[s];
-    BT_TRY(bt_text_add(out,
-                       "stories %lld + %lld test, %.0f s of sound, %zu stored rows; subjects %zu, voxels %zu each\n",
-                       (long long)world->options->n_encode, (long long)world->options->n_test, seconds,
-                       world->first_row[world->n_story], world->n_subject, world->n_voxel));
+    BT_TRY(
+        bt_text_add(out,
+                    "stories %lld + %lld test + %lld validation + %lld for pre-training, %.0f s of sound, %zu stored "
+                    "rows; subjects %zu, voxels %zu each\n",
+                    (long long)world->options->n_encode, (long long)world->options->n_test,
+                    (long long)world->options->n_validate, (long long)world->options->n_pretrain, seconds,
+                    world->first_row[world->n_heard], world->n_subject, world->n_voxel));
     BT_TRY(add_ceilings(world, out));
     BT_TRY(bt_write_text(path, out));
 cleanup:
@@ -79,10 +82,10 @@ static bt_status estimate(const bt_stage_call *call, const bt_simulate_options *
 {
     double n_voxel = 0;
     for (size_t r = 0; r < BT_ROIS; ++r) n_voxel += (double)options->n_voxel[r];
-    const double n_story = (double)(options->n_encode + options->n_test);
+    const double n_story = (double)(options->n_encode + options->n_test + options->n_validate + options->n_pretrain);
     const double sound = (options->seconds + options->silence) * (double)options->rate;
     const double matrix = expected_rows(options) * n_voxel;
-    const double heard = (double)(options->n_encode + options->n_test * (options->n_repeat + 1));
+    const double heard = (double)(options->n_encode + options->n_validate + options->n_test * (options->n_repeat + 1));
     const double n_driver = (double)(options->n_band + options->n_category);
     const double speaking = 1e9; /* flops of a second of speech, measured on flite's cmu_us_slt */
     const bt_estimate work = {

@@ -4,8 +4,11 @@
  *
  *   stimuli/STORY.wav                                       derivative/respdict.json
  *   derivative/TextGrids/STORY.TextGrid                     derivative/rois/SUBJECT.npy, names.json
- *   derivative/preprocessed_data/SUBJECT/STORY.hf5          stories.yaml: which stories encode, which test
+ *   derivative/preprocessed_data/SUBJECT/STORY.hf5          stories.yaml: which stories tune, encode, validate, test
  *   model/: a small wav2vec2 with random weights            truth/
+ *   targets/phones.h5, words.h5: /STORY/rows (n_row, n_label) float32 of the stories for pre-training, which nobody
+ *   hears, and of those for validation: how many of each phone or word (attribute "labels") the last targets.seconds of
+ *   sound before the end of a row's volume hold
  *
  * truth/settings.yaml makes the same data set again. truth/words/STORY.csv: start, end, word, category of every word.
  * truth/drivers.h5: /STORY/drivers (n_row, n_driver), of variance 1 over all stories' rows, and /STORY/times (n_row) of

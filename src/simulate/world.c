@@ -21,15 +21,22 @@ bt_status bt_world_create(const bt_simulate_options *options, const bt_comm *com
 {
     bt_status status = BT_OK;
     const size_t n_encode = (size_t)options->n_encode, n_test = (size_t)options->n_test;
+    const size_t n_validate = (size_t)options->n_validate, n_pretrain = (size_t)options->n_pretrain;
+    const bt_grammar_options grammar = bt_simulate_story(options).grammar;
     *out = (bt_world){.options = options,
                       .comm = comm,
-                      .n_story = n_encode + n_test,
+                      .n_story = n_encode + n_test + n_validate + n_pretrain,
+                      .n_heard = n_encode + n_test + n_validate,
                       .n_subject = (size_t)options->n_subject,
                       .n_driver = (size_t)(options->n_band + options->n_category)};
     for (size_t r = 0; r < BT_ROIS; ++r) out->n_voxel += (size_t)options->n_voxel[r];
     BT_TRY(name_all(&out->stories, "story", n_encode));
     BT_TRY(name_all(&out->stories, "test", n_test));
+    BT_TRY(name_all(&out->stories, "validate", n_validate));
+    BT_TRY(name_all(&out->stories, "pretrain", n_pretrain));
     BT_TRY(name_all(&out->subjects, "SIM", out->n_subject));
+    out->first_target = n_pretrain ? n_encode + n_test : out->n_story;
+    BT_TRY(bt_labels_create(&grammar, &out->labels));
     BT_ALLOC(out->scanner_trs, out->n_story);
     BT_ALLOC(out->seconds, out->n_story);
     BT_ALLOC(out->first_row, out->n_story + 1);
@@ -45,11 +52,13 @@ void bt_world_clear(bt_world *world)
 {
     bt_names_clear(&world->stories);
     bt_names_clear(&world->subjects);
+    bt_labels_clear(&world->labels);
     bt_free(world->scanner_trs);
     bt_free(world->seconds);
     bt_free(world->first_row);
     bt_free(world->drivers);
     bt_free(world->covariance);
+    bt_free(world->targets);
     bt_free(world->cc_max);
     bt_free(world->realised);
     *world = (bt_world){.options = NULL};
@@ -57,7 +66,18 @@ void bt_world_clear(bt_world *world)
 
 bool bt_world_is_test(const bt_world *world, size_t story)
 {
-    return story >= (size_t)world->options->n_encode;
+    const size_t first = (size_t)world->options->n_encode;
+    return story >= first && story < first + (size_t)world->options->n_test;
+}
+
+bool bt_world_is_heard(const bt_world *world, size_t story)
+{
+    return story < world->n_heard;
+}
+
+bool bt_world_has_targets(const bt_world *world, size_t story)
+{
+    return story >= world->first_target;
 }
 
 size_t bt_world_rows(const bt_world *world, size_t story)
@@ -68,4 +88,10 @@ size_t bt_world_rows(const bt_world *world, size_t story)
 const double *bt_world_drivers(const bt_world *world, size_t story)
 {
     return world->drivers + world->first_row[story] * world->n_driver;
+}
+
+const double *bt_world_targets(const bt_world *world, size_t story)
+{
+    const size_t row = world->first_row[story] - world->first_row[world->first_target];
+    return world->targets + row * bt_labels_count(&world->labels);
 }

@@ -30,16 +30,14 @@ cleanup:
     return status;
 }
 
-static bt_status add_story_list(const bt_world *world, const char *key, bool test, bt_text *text)
+/* "  ROLE: [a, b]" of n stories from `first` on; nothing where there is none. */
+static bt_status add_role(const bt_world *world, const char *role, size_t first, int64_t n, bt_text *text)
 {
     bt_status status = BT_OK;
-    const char *comma = "";
-    BT_TRY(bt_text_add(text, "  %s: [", key));
-    for (size_t s = 0; s < world->n_story; ++s) {
-        if (bt_world_is_test(world, s) != test) continue;
-        BT_TRY(bt_text_add(text, "%s%s", comma, world->stories.items[s]));
-        comma = ", ";
-    }
+    if (n == 0) return BT_OK;
+    BT_TRY(bt_text_add(text, "  %s: [", role));
+    for (size_t s = first; s < first + (size_t)n; ++s)
+        BT_TRY(bt_text_add(text, "%s%s", s > first ? ", " : "", world->stories.items[s]));
     BT_TRY(bt_text_add(text, "]\n"));
 cleanup:
     return status;
@@ -48,9 +46,15 @@ cleanup:
 static bt_status write_roles(const bt_world *world, bt_text *text)
 {
     bt_status status = BT_OK;
+    const bt_simulate_options *const options = world->options;
+    const size_t test = (size_t)options->n_encode, validate = test + (size_t)options->n_test;
     BT_TRY(bt_text_add(text, "stories:\n"));
-    BT_TRY(add_story_list(world, "encode", false, text));
-    BT_TRY(add_story_list(world, "test", true, text));
+    BT_TRY(add_role(world, "tune", 0, options->n_encode, text));
+    BT_TRY(add_role(world, "encode", 0, options->n_encode, text));
+    BT_TRY(add_role(world, "validate", validate, options->n_validate, text));
+    BT_TRY(add_role(world, "test", test, options->n_test, text));
+    if (options->n_pretrain) BT_TRY(bt_text_add(text, "  # sound and transcript only: nobody heard these\n"));
+    BT_TRY(add_role(world, "pretrain", world->n_heard, options->n_pretrain, text));
     BT_TRY(write_as(world, "stories.yaml", text));
 cleanup:
     return status;
@@ -135,7 +139,7 @@ static bt_status write_drivers(const bt_world *world)
     BT_TRY(name_drivers(world, &names));
     BT_TRY(bt_h5_create(path, &file));
     BT_TRY(bt_h5_set_text(file, "/", "drivers", names.data));
-    for (size_t s = 0; s < world->n_story; ++s) BT_TRY(write_story_drivers(world, file, s));
+    for (size_t s = 0; s < world->n_heard; ++s) BT_TRY(write_story_drivers(world, file, s));
     BT_TRY(bt_h5_close(&file));
 cleanup:
     bt_h5_abandon(&file);
@@ -208,6 +212,7 @@ bt_status bt_world_describe(const bt_world *world, const bt_settings *settings)
     BT_TRY(bt_fault_point("simulate.truth"));
     BT_TRY(write_texts(world, settings));
     BT_TRY(write_drivers(world));
+    BT_TRY(bt_world_write_targets(world));
     for (size_t s = 0; s < world->n_subject; ++s) BT_TRY(write_subject(world, s));
     if (world->options->with_model) BT_TRY(write_model(world));
 cleanup:

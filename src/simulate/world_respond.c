@@ -116,14 +116,14 @@ static bt_status respond_mine(const bt_world *world, bt_range mine)
         bt_progress_start("simulate: responses", bt_comm_size(world->comm) > 1 ? "files of rank 0" : "files",
                           (int64_t)(mine.high - mine.low));
     for (size_t i = mine.low; i < mine.high; ++i) {
-        const size_t subject = i / world->n_story;
+        const size_t subject = i / world->n_heard;
         if (subject != drawn) {
             bt_voxels_clear(&voxels);
             BT_TRY(bt_voxels_draw(&options, world->covariance, (uint64_t)world->options->seed,
                                   world->subjects.items[subject], &voxels));
             drawn = subject;
         }
-        BT_TRY(respond_one(world, &voxels, subject, i % world->n_story));
+        BT_TRY(respond_one(world, &voxels, subject, i % world->n_heard));
         bt_progress_add(&progress, 1);
     }
     bt_progress_end(&progress);
@@ -137,7 +137,7 @@ bt_status bt_world_respond(bt_world *world)
     bt_status status = BT_OK;
     const size_t n_truth = world->n_subject * (size_t)world->options->n_test * world->n_voxel;
     const bt_range mine = bt_partition((size_t)bt_comm_rank(world->comm), (size_t)bt_comm_size(world->comm),
-                                       world->n_subject * world->n_story);
+                                       world->n_subject * world->n_heard);
     BT_TRY(bt_agree(world->comm, respond_mine(world, mine)));
     BT_TRY(bt_comm_sum_f64(world->comm, world->cc_max, n_truth));
     BT_TRY(bt_comm_sum_f64(world->comm, world->realised, n_truth));

@@ -71,9 +71,13 @@ bt_status bt_model_states(bt_model *model, const float *samples, const size_t *o
                           const size_t *layers, size_t n_layer, bt_pool pool, float *out) BT_MUST_CHECK;
 
 /* What a randomly initialised checkpoint looks like; see bt_model_tiny(). */
+enum { BT_RANDOM_CONVOLUTIONS = 16 };
+
 typedef struct {
     size_t n_hidden, n_block, n_head, n_intermediate;
-    size_t conv_channels; /* of all seven convolutions of the wav2vec2-base arrangement */
+    size_t conv_channels; /* of all convolutions over the sound */
+    size_t n_conv;        /* 0: the seven of wav2vec2-base, 320 samples a frame */
+    size_t conv_kernels[BT_RANDOM_CONVOLUTIONS], conv_strides[BT_RANDOM_CONVOLUTIONS]; /* (n_conv) */
     size_t position_kernel, position_groups;
     double initializer_range; /* standard deviation of the blocks' weights; transformers' own is 0.02 */
     uint64_t seed;

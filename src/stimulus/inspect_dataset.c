@@ -5,6 +5,7 @@
 #include "io/audio.h"
 #include "io/hdf5.h"
 #include "io/textgrid.h"
+#include "stimulus/stories.h"
 #include "stimulus/unfetched.h"
 #include "stimulus/words.h"
 
@@ -12,6 +13,7 @@
 
 typedef struct {
     const bt_dataset *dataset;
+    bt_names unheard; /* stories for pre-training: nobody has responses to them */
     bt_text *report;
     bt_text faults;
     size_t n_fault;
@@ -83,11 +85,13 @@ static bt_status inspect_stories(inspection *in)
         if (!stub) BT_TRY(note_fault(in, check_audio(in->dataset, story, &seconds)));
         BT_TRY(note_stub(in, "derivative/TextGrids", story, ".TextGrid", &stub));
         if (!stub) BT_TRY(note_fault(in, check_transcript(in->dataset, story)));
-        BT_TRY(note_fault(in, check_someone_heard(in->dataset, story)));
+        if (!bt_names_have(&in->unheard, story)) BT_TRY(note_fault(in, check_someone_heard(in->dataset, story)));
         BT_TRY(bt_dataset_scanner_trs(in->dataset, stories->items[i], &n));
         trs += n;
     }
     BT_TRY(bt_text_add(in->report, "  stories: %zu, %zu scanner TRs, %.0f s of audio\n", stories->n, trs, seconds));
+    if (in->unheard.n)
+        BT_TRY(bt_text_add(in->report, "    for pre-training, heard by nobody (role pretrain): %zu\n", in->unheard.n));
 cleanup:
     return status;
 }
@@ -224,6 +228,7 @@ static bt_status inspect_responses(inspection *in, subject_facts *facts)
         const char *const story = stories->items[i];
         const bool is_heard = bt_names_have(heard, story);
         bool stub = false;
+        if (!is_heard && bt_names_have(&in->unheard, story)) continue;
         BT_TRY(bt_names_add(is_heard ? &facts->heard : &facts->missing, story));
         if (!is_heard) continue;
         BT_TRY(note_stub(in, folder.data, story, ".hf5", &stub));
@@ -316,7 +321,7 @@ static bt_status inspect_subject(inspection *in, const char *subject)
     BT_TRY(inspect_responses(in, &facts));
     BT_TRY(inspect_maps(in, &facts, &ceiling, &rois));
     BT_TRY(bt_text_add(in->report, "  subject %s: %zu of %zu stories, ", subject, facts.heard.n,
-                       bt_dataset_stories(in->dataset)->n));
+                       facts.heard.n + facts.missing.n));
     BT_TRY(tell_voxels(in, &facts));
     BT_TRY(bt_text_add(in->report, "%s, %s, %s\n", facts.repeats.data ? facts.repeats.data : "", ceiling, rois));
     BT_TRY(tell_stories(in, &facts));
@@ -353,6 +358,7 @@ bt_status bt_dataset_inspect(const bt_dataset *dataset, bt_text *report, bool *w
     inspection in = {.dataset = dataset, .report = report};
     const bt_names *const subjects = bt_dataset_subjects(dataset);
     BT_TRY(bt_text_add(report, "%s: data set\n", bt_dataset_root(dataset)));
+    BT_TRY(note_fault(&in, bt_stories_unheard(dataset, &in.unheard)));
     BT_TRY(inspect_stories(&in));
     for (size_t i = 0; i < subjects->n; ++i) BT_TRY(inspect_subject(&in, subjects->items[i]));
     BT_TRY(tell_faults(&in));
@@ -360,6 +366,7 @@ bt_status bt_dataset_inspect(const bt_dataset *dataset, bt_text *report, bool *w
     bt_error_clear();
 cleanup:
     bt_unfetched_clear(&in.unfetched);
+    bt_names_clear(&in.unheard);
     bt_text_clear(&in.faults);
     return status;
 }

@@ -61,9 +61,9 @@ cleanup:
     return status;
 }
 
-/* Roles of SCIENCE annex B that a data set's stories.yaml may define. */
+/* Roles that a data set's stories.yaml may define. */
 typedef struct {
-    bt_names all, test, validate, tune, encode, lowlevel;
+    bt_names all, test, validate, tune, encode, lowlevel, pretrain;
 } roles;
 
 // clang-format off
@@ -72,7 +72,8 @@ typedef struct {
 
 static const bt_setting ROLES[] = {ROLE("stories.all", all),           ROLE("stories.test", test),
                                    ROLE("stories.validate", validate), ROLE("stories.tune", tune),
-                                   ROLE("stories.encode", encode),     ROLE("stories.lowlevel", lowlevel)};
+                                   ROLE("stories.encode", encode),     ROLE("stories.lowlevel", lowlevel),
+                                   ROLE("stories.pretrain", pretrain)};
 enum { N_ROLE = sizeof ROLES / sizeof *ROLES };
 
 static bt_status add_once(bt_names *stories, const char *story)
@@ -145,21 +146,42 @@ static bt_status add_item(const bt_dataset *dataset, const roles *values, const 
     return neither(dataset, values, item);
 }
 
+/* What ROOT/stories.yaml says, if it is there; `settings` owns the values. */
+static bt_status read_roles(const bt_dataset *dataset, bt_settings *settings, roles *values)
+{
+    bt_status status = BT_OK;
+    char *const path = bt_path_join(bt_dataset_root(dataset), "stories.yaml");
+    if (!path) return BT_ERR_MEMORY;
+    bt_settings_add(settings, ROLES, N_ROLE, values);
+    BT_TRY(bt_settings_parse(settings, 0, NULL));
+    if (bt_path_exists(path)) BT_TRY(bt_settings_yaml(settings, path));
+cleanup:
+    bt_free(path);
+    return status;
+}
+
 bt_status bt_stories_resolve(const bt_dataset *dataset, const bt_names *list, bt_names *stories)
 {
     bt_status status = BT_OK;
     roles values = {0};
     bt_settings settings = {0};
     if (list->n == 0) return bt_names_copy(bt_dataset_stories(dataset), stories);
-    char *const path = bt_path_join(bt_dataset_root(dataset), "stories.yaml");
-    if (!path) return BT_ERR_MEMORY;
-    bt_settings_add(&settings, ROLES, N_ROLE, &values);
-    BT_TRY(bt_settings_parse(&settings, 0, NULL));
-    if (bt_path_exists(path)) BT_TRY(bt_settings_yaml(&settings, path));
+    BT_TRY(read_roles(dataset, &settings, &values));
     for (size_t i = 0; i < list->n; ++i) BT_TRY(add_item(dataset, &values, list->items[i], stories));
     bt_names_sort(stories);
 cleanup:
     bt_settings_clear(&settings);
-    bt_free(path);
+    return status;
+}
+
+bt_status bt_stories_unheard(const bt_dataset *dataset, bt_names *stories)
+{
+    bt_status status = BT_OK;
+    roles values = {0};
+    bt_settings settings = {0};
+    BT_TRY(read_roles(dataset, &settings, &values));
+    BT_TRY(bt_names_copy(&values.pretrain, stories));
+cleanup:
+    bt_settings_clear(&settings);
     return status;
 }

@@ -46,4 +46,7 @@ char *bt_story_report_path(const bt_timing *timing, const char *story);
  * BT_ERR_INPUT: a name that is neither (with the nearest), a role that names an unknown story. */
 bt_status bt_stories_resolve(const bt_dataset *dataset, const bt_names *list, bt_names *stories) BT_MUST_CHECK;
 
+/* The stories of the role pretrain: sound and transcript only, which nobody heard; none where it is not defined. */
+bt_status bt_stories_unheard(const bt_dataset *dataset, bt_names *stories) BT_MUST_CHECK;
+
 #endif

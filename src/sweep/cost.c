@@ -79,15 +79,21 @@ static double items(const char *list)
     return n;
 }
 
+static void take_size(const bt_draft *draft, const char *key, size_t *value)
+{
+    const double asked = number(draft, key);
+    if (asked >= 1) *value = (size_t)asked;
+}
+
 bt_model_size bt_model_size_simulated(const bt_draft *simulate)
 {
     bt_model_size size = base_size;
-    size.n_hidden = (size_t)number(simulate, "model.hidden");
-    size.n_block = (size_t)number(simulate, "model.blocks");
-    size.n_intermediate = (size_t)number(simulate, "model.intermediate");
-    size.position_kernel = (size_t)number(simulate, "model.position_kernel");
-    size.position_groups = (size_t)number(simulate, "model.position_groups");
-    for (size_t i = 0; i < size.n_convolution; ++i) size.channels[i] = (size_t)number(simulate, "model.channels");
+    take_size(simulate, "model.hidden", &size.n_hidden);
+    take_size(simulate, "model.blocks", &size.n_block);
+    take_size(simulate, "model.intermediate", &size.n_intermediate);
+    take_size(simulate, "model.position_kernel", &size.position_kernel);
+    take_size(simulate, "model.position_groups", &size.position_groups);
+    for (size_t i = 0; i < size.n_convolution; ++i) take_size(simulate, "model.channels", &size.channels[i]);
     return size;
 }
 
@@ -137,7 +143,8 @@ bt_status bt_cost_simulate(bt_draft *draft, double *n_voxel)
     const double heard =
         number(draft, "stories.count") + number(draft, "stories.test_count") * (number(draft, "stories.repeats") + 1);
     const double seconds = number(draft, "stories.seconds"), sound = seconds * number(draft, "audio.rate");
-    const double matrix = seconds / number(draft, "timing.tr") * *n_voxel, subjects = number(draft, "subjects.count");
+    const double matrix = seconds / fmax(0.1, number(draft, "timing.tr")) * *n_voxel,
+                 subjects = number(draft, "subjects.count");
     draft->cost = (bt_cost){.flops = stories * seconds * SPEAKING + subjects * heard * matrix * 40,
                             .written_bytes = stories * 2 * sound + subjects * heard * matrix * DOUBLE,
                             .memory_bytes = 4 * sound + 3 * DOUBLE * matrix};

@@ -37,6 +37,12 @@ static bool takes_list(const bt_setting *setting)
     return setting->type == BT_SET_INTS || setting->type == BT_SET_REALS || setting->type == BT_SET_TEXTS;
 }
 
+static bt_status put_text(const putting *p, const char *key, const char *text, bt_place place)
+{
+    const bool is_default = p->part == BT_ENTRY_PRESET || p->part == BT_ENTRY_DEFAULTS;
+    return is_default ? bt_draft_default(p->draft, key, text, place) : bt_draft_put(p->draft, key, text, place);
+}
+
 static bt_status put_stories(const putting *p, const char *key, const bt_node *value)
 {
     bt_status status = BT_OK;
@@ -44,8 +50,8 @@ static bt_status put_stories(const putting *p, const char *key, const bt_node *v
     bt_text text = {0};
     bool left_out = false;
     BT_TRY(bt_data_stories(p->entry->data, value, key, p->entry->subject, &stories, &left_out));
-    for (size_t i = 0; i < stories.n; ++i) BT_TRY(bt_text_add(&text, "%s%s", i ? "," : "", stories.items[i]));
-    BT_TRY(bt_draft_put(p->draft, key, text.data, value->place));
+    BT_TRY(bt_names_join(&stories, &text));
+    BT_TRY(put_text(p, key, text.data, value->place));
 cleanup:
     bt_names_clear(&stories);
     bt_text_clear(&text);
@@ -72,7 +78,7 @@ static bt_status put_path(const putting *p, const char *key, const char *text, b
     char *path = NULL;
     if (!*text) return BT_OK;
     BT_TAKE(path, bt_place_path(&p->entry->experiment->region, place, text));
-    BT_TRY(bt_draft_put(p->draft, key, path, place));
+    BT_TRY(put_text(p, key, path, place));
     status = bt_draft_file(p->draft, key, path);
     if (status == BT_ERR_INPUT)
         (void)bt_fail_prefix(status, "%s: %s.%s", bt_place_text(&p->entry->experiment->region, place),
@@ -98,7 +104,7 @@ static bt_status put_value(const putting *p, const bt_setting *setting, const bt
     if ((setting->flags & BT_PATHS) && setting->type == BT_SET_TEXT)
         BT_TRY(put_path(p, key, text.data, value->place));
     else
-        BT_TRY(bt_draft_put(p->draft, key, text.data, value->place));
+        BT_TRY(put_text(p, key, text.data, value->place));
 cleanup:
     bt_text_clear(&joined);
     bt_text_clear(&text);
@@ -118,7 +124,8 @@ static bt_status put_leaf(const putting *p, const char *key, const bt_member *me
     const bool preset = bt_experiment_is_preset(p->entry->experiment, member->place);
     const char *const stage = p->draft->stage->name;
     const bt_setting *const setting = bt_stage_setting(p->draft->stage, key);
-    if (p->part != BT_ENTRY_ALL && preset != (p->part == BT_ENTRY_PRESET)) return BT_OK;
+    const bool some = p->part == BT_ENTRY_PRESET || p->part == BT_ENTRY_OWN;
+    if (some && preset != (p->part == BT_ENTRY_PRESET)) return BT_OK;
     const char *const why = bt_not_built(stage, key, value->kind == BT_NODE_TEXT ? value->text : NULL);
     if (why) return preset ? BT_OK : add_gap(p->entry, key, why, member->place);
     if (setting) return put_value(p, setting, value);

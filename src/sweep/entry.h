@@ -22,9 +22,10 @@ typedef struct {
     const char *subject;        /* for {subject} and allow_missing; NULL */
 } bt_entry;
 
-typedef enum { BT_ENTRY_PRESET, BT_ENTRY_OWN, BT_ENTRY_ALL } bt_entry_part;
+typedef enum { BT_ENTRY_PRESET, BT_ENTRY_OWN, BT_ENTRY_ALL, BT_ENTRY_DEFAULTS } bt_entry_part;
 
-/* Puts the settings below the map `settings` into the draft: those that come from a preset, those that do not, or all.
+/* Puts the settings below the map `settings` into the draft: those that come from a preset, as defaults; those that do
+ * not; all; or all as defaults.
  * Values of stories.* become stories, paths become absolute inputs. What is not built yet becomes a gap of the plan. A
  * preset's key that the stage does not have is passed over; any other is BT_ERR_USAGE with the nearest. */
 bt_status bt_entry_put(const bt_entry *entry, const bt_node *settings, bt_entry_part part,

@@ -13,7 +13,7 @@ static bt_status put_if_known(bt_draft *draft, const char *key, const bt_node *v
 {
     if (!value || !bt_draft_knows(draft, key)) return BT_OK;
     if (value->kind != BT_NODE_TEXT) return bt_place_fail(value->place, "dataset: expected one value for %s", key);
-    return bt_draft_put(draft, key, value->text, value->place);
+    return bt_draft_default(draft, key, value->text, value->place);
 }
 
 /* timing: {tr: 2.0045} */
@@ -37,7 +37,7 @@ static bt_status put_timing(bt_expansion *x, const bt_node *timing, bt_draft *dr
         }
         char *path = NULL;
         BT_TAKE(path, bt_place_path(x->region, member->value->place, member->value->text));
-        BT_TRY(bt_draft_put(draft, key, path, member->value->place));
+        BT_TRY(bt_draft_default(draft, key, path, member->value->place));
         BT_TRY(bt_draft_file(draft, key, path));
     }
 cleanup:
@@ -101,7 +101,7 @@ static bt_status put_default_roles(const bt_entry *entry, bt_draft *draft)
                             bt_node_get(entry->experiment->root, "dataset")->place, &role));
         const bt_member member = {.key = setting->key, .place = role->place, .value = role};
         const bt_node map = {.kind = BT_NODE_MAP, .place = role->place, .n = 1, .members = &member};
-        BT_TRY(bt_entry_put(entry, &map, BT_ENTRY_ALL, draft));
+        BT_TRY(bt_entry_put(entry, &map, BT_ENTRY_DEFAULTS, draft));
     }
 cleanup:
     return status;
@@ -214,81 +214,11 @@ cleanup:
     return status;
 }
 
-/* One table of all encodings. */
-static bt_status expand_collect(bt_expansion *x, const bt_indices *encodings, size_t *task)
-{
-    bt_status status = BT_OK;
-    const bt_node *const section = bt_node_get(x->experiment->root, "collect");
-    bt_entry entry = {.program = x->program, .experiment = x->experiment, .plan = x->plan, .section = "collect"};
-    bt_draft draft = {.stage = bt_program_stage(x->program, "collect"), .section = "collect", .label = "table"};
-    for (size_t i = 0; i < encodings->n; ++i) BT_TRY(bt_draft_need(&draft, x->plan, NULL, encodings->v[i], ""));
-    BT_TRY(bt_expand_settings(x, &entry, section, &draft));
-    BT_TRY(bt_draft_put(&draft, "experiment", x->plan->experiment, x->experiment->root->place));
-    draft.cost = (bt_cost){
-        .read_bytes = 1e6 * (double)encodings->n, .written_bytes = 1e6 * (double)encodings->n, .memory_bytes = 256e6};
-    BT_TRY(bt_plan_add(x->plan, &draft, x->plan->results, task));
-cleanup:
-    bt_draft_clear(&draft);
-    return status;
-}
-
-static bool is_drawn(const bt_program *program, const char *name)
-{
-    for (size_t i = 0; i < program->n_figure; ++i)
-        if (!strcmp(program->figures[i], name)) return true;
-    return false;
-}
-
-/* What of the figures is not built: those of other names, and what selects rows. */
-static bt_status check_figures(bt_expansion *x, const bt_node *list, size_t *n_drawn)
-{
-    bt_status status = BT_OK;
-    if (list->kind != BT_NODE_LIST) return bt_place_fail(list->place, "figures: expected a list of {draw: NAME, ...}");
-    for (size_t i = 0; i < list->n; ++i) {
-        const bt_node *const figure = list->items[i], *const draw = bt_node_get(figure, "draw");
-        if (!draw || draw->kind != BT_NODE_TEXT)
-            return bt_place_fail(figure->place, "figures: expected {draw: NAME, ...}");
-        if (!is_drawn(x->program, draw->text)) {
-            const char *why = NULL;
-            BT_TAKE(why, bt_region_print(x->region, "figure %s", draw->text));
-            BT_TRY(bt_expansion_gap(x, "figures", "figures", draw->text, why, draw->place));
-            continue;
-        }
-        ++*n_drawn;
-        for (size_t k = 0; k < figure->n; ++k)
-            if (figure->members[k].value != draw)
-                BT_TRY(bt_expansion_gap(x, "", "figures", figure->members[k].key, "selection of rows by a figure",
-                                        figure->members[k].place));
-    }
-cleanup:
-    return status;
-}
-
-static bt_status expand_figures(bt_expansion *x, size_t collect)
-{
-    bt_status status = BT_OK;
-    const bt_node *const list = bt_node_get(x->experiment->root, "figures");
-    bt_draft draft = {.stage = bt_program_stage(x->program, "figures"), .section = "figures", .label = "figures"};
-    size_t n = 0, task = 0;
-    char *out = NULL;
-    if (!list) return BT_OK;
-    BT_TRY(check_figures(x, list, &n));
-    if (!n || collect == BT_NO_TASK) goto cleanup;
-    BT_TRY(bt_draft_need(&draft, x->plan, "results", collect, ""));
-    BT_TAKE(out, bt_region_print(&x->plan->region, "%s/figures", x->plan->results));
-    draft.cost = (bt_cost){.read_bytes = 1e6, .written_bytes = 1e6, .memory_bytes = 256e6};
-    BT_TRY(bt_plan_add(x->plan, &draft, out, &task));
-cleanup:
-    bt_draft_clear(&draft);
-    return status;
-}
-
 bt_status bt_expand(const bt_program *program, bt_experiment *experiment, double rate, bt_plan *out)
 {
     bt_status status = BT_OK;
     bt_expansion x = {.program = program, .experiment = experiment, .region = &experiment->region, .plan = out};
     bt_indices encodings = {0};
-    size_t collect = BT_NO_TASK;
     *out = (bt_plan){.rate = rate};
     x.data.task = BT_NO_TASK;
     BT_TRY(read_head(program, experiment, out));
@@ -300,8 +230,7 @@ bt_status bt_expand(const bt_program *program, bt_experiment *experiment, double
     BT_TRY(expand_ceiling(&x));
     BT_TRY(bt_expand_encode(&x, &encodings));
     BT_TRY(bt_expand_missing(&x));
-    if (encodings.n) BT_TRY(expand_collect(&x, &encodings, &collect));
-    BT_TRY(expand_figures(&x, collect));
+    BT_TRY(bt_expand_results(&x, &encodings));
     BT_TRY(bt_expand_resources(&x));
     for (size_t i = 0; i < out->n_task; ++i)
         if (!(out->tasks[i].seconds > 0)) out->tasks[i].seconds = bt_cost_seconds(&out->tasks[i], rate);

@@ -115,7 +115,7 @@ static bt_status put_sounds(const encoding *e, bt_draft *draft)
 {
     bt_status status = BT_OK;
     bt_text text = {0};
-    for (size_t i = 0; i < e->sounds->n; ++i) BT_TRY(bt_text_add(&text, "%s%s", i ? "," : "", e->sounds->items[i]));
+    BT_TRY(bt_names_join(e->sounds, &text));
     BT_TRY(bt_draft_put(draft, "stories", text.data, e->entry->place));
 cleanup:
     bt_text_clear(&text);
@@ -131,7 +131,8 @@ static bt_status add_features(const encoding *e, const bt_variant *variant, size
     bt_expansion *const x = e->x;
     const bt_node *own = bt_node_get(e->entry, "features");
     bt_entry entry = entry_of(e, NULL);
-    bt_draft draft = {.stage = bt_program_stage(x->program, "features"), .label = variant->label, .set = variant->set};
+    bt_draft draft = {
+        .stage = bt_program_stage(x->program, "features"), .label = variant->label, .about = variant->about};
     const bt_data_parts parts = {.sounds = e->sounds};
     BT_TAKE(draft.section,
             own ? bt_region_print(x->region, "%s.features", e->section) : bt_region_text(x->region, "features"));
@@ -205,7 +206,8 @@ cleanup:
 
 /* What is encoded: a model's features, or low-level ones. */
 typedef struct {
-    const char *label, *set;
+    const char *label;
+    bt_about about;
     size_t features; /* the task */
     const char *spaces;
     double n_feature, n_layer;
@@ -217,7 +219,8 @@ static bt_status add_encoding(const encoding *e, const source *from, const char 
     bt_expansion *const x = e->x;
     double rows = 0, test_rows = 0;
     size_t task = 0;
-    bt_draft draft = {.stage = bt_program_stage(x->program, "encode"), .section = e->section, .set = from->set};
+    bt_draft draft = {.stage = bt_program_stage(x->program, "encode"), .section = e->section, .about = from->about};
+    draft.about.subject = subject;
     BT_TAKE(draft.label,
             bt_region_print(x->region, "%s on %s%s%s", from->label, subject, *e->choice ? " " : "", e->choice));
     BT_TRY(encode_settings(e, subject, &draft));
@@ -263,7 +266,7 @@ static bt_status encode_variant(const encoding *e, size_t index, bt_indices *tas
     bt_expansion *const x = e->x;
     const bt_variant variant = x->variants[index];
     source from = {.label = variant.label,
-                   .set = variant.set,
+                   .about = variant.about,
                    .n_feature = (double)variant.size.n_hidden,
                    .n_layer = (double)variant.size.n_block + 1,
                    .features = BT_NO_TASK};
@@ -276,7 +279,8 @@ static bt_status encode_variant(const encoding *e, size_t index, bt_indices *tas
             const char *label = NULL;
             BT_TAKE(label, bt_region_print(x->region, "%s on %s%s%s", variant.label, subject, *e->choice ? " " : "",
                                            e->choice));
-            BT_TRY(bt_expansion_gap(x, "encode", e->section, label, variant.why, variant.place));
+            from.about.subject = subject;
+            BT_TRY(bt_expansion_gap_about(x, "encode", e->section, label, variant.why, variant.place, &from.about));
             continue;
         }
         if (from.features == BT_NO_TASK) BT_TRY(add_features(e, &variant, &from.features));
@@ -289,7 +293,7 @@ cleanup:
 static bt_status encode_lowlevel(const encoding *e, const bt_node *asked, bt_indices *tasks)
 {
     bt_status status = BT_OK;
-    source from = {.label = "low-level", .set = "low-level", .n_layer = 1};
+    source from = {.label = "low-level", .about = {.set = "low-level", .model = "lowlevel"}, .n_layer = 1};
     BT_TRY(add_lowlevel(e, asked, &from.spaces, &from.features));
     from.n_feature = 1;
     for (const char *at = from.spaces; (at = strchr(at, '+')); ++at) ++from.n_feature;

@@ -91,7 +91,7 @@ static bt_status put_checkpoint(bt_expansion *x, bt_task *task, double minutes)
     const bt_stage *const stage = bt_program_stage(x->program, task->stage);
     if (!(minutes > 0) || !bt_stage_setting(stage, "checkpoint.minutes")) return BT_OK;
     for (size_t i = 0; i < task->n_word; ++i)
-        if (bt_starts_with(task->words[i], "checkpoint.minutes=")) return BT_OK;
+        if (bt_starts_with(task->words[i], "checkpoint.minutes")) return BT_OK;
     BT_TAKE(task->words[task->n_word], bt_region_print(&x->plan->region, "checkpoint.minutes=%g", minutes));
     ++task->n_word;
 cleanup:

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const own_keys[] = {"models", "per", "subjects", "seeds", "target", "preset", NULL};
@@ -105,18 +106,10 @@ static const char *find_gap(const tuning *t, const making *m, bt_place *place)
     return bt_program_stage(t->x->program, "tune") ? NULL : "stage tune";
 }
 
-static bt_status join(const bt_names *names, bt_text *out)
-{
-    bt_status status = BT_OK;
-    for (size_t i = 0; i < names->n; ++i) BT_TRY(bt_text_add(out, "%s%s", i ? "," : "", names->items[i]));
-cleanup:
-    return status;
-}
-
 static bt_status put_subjects(const tuning *t, const making *m, bt_draft *draft)
 {
     bt_text all = {0};
-    bt_status status = m->subject ? bt_text_add(&all, "%s", m->subject) : join(&t->subjects, &all);
+    bt_status status = m->subject ? bt_text_add(&all, "%s", m->subject) : bt_names_join(&t->subjects, &all);
     if (status == BT_OK) status = bt_draft_put(draft, "subjects", all.data, t->entry->place);
     bt_text_clear(&all);
     return status;
@@ -164,13 +157,37 @@ cleanup:
     return status;
 }
 
+static double largest(const char *list)
+{
+    double most = 0;
+    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') most = fmax(most, strtod(at, NULL));
+    return most;
+}
+
+/* Defaults of a preset that mean nothing to this objective would count as part of what was asked for. */
+static void drop_idle(const tuning *t, bt_draft *draft)
+{
+    static const char *const of_responses[] = {"voxels", "heads", "stories.test", "stories.missing"};
+    const char *const objective = bt_draft_get(draft, "objective"), *const rank = bt_draft_get(draft, "lora.rank");
+    const bool random = !strcmp(objective, "random"), file = !strcmp(objective, "file");
+    for (size_t i = 0; i < sizeof of_responses / sizeof *of_responses && !t->with_subjects; ++i)
+        bt_draft_drop_defaults(draft, of_responses[i]);
+    if (!random) bt_draft_drop_defaults(draft, "random");
+    if (!file) bt_draft_drop_defaults(draft, "target");
+    if (!*rank || !strcmp(rank, "0")) bt_draft_drop_defaults(draft, "lora");
+    if (largest(bt_draft_get(draft, "snapshots")) > largest(bt_draft_get(draft, "epochs")))
+        bt_draft_drop_defaults(draft, "snapshots");
+}
+
 static bt_status add_task(const tuning *t, const making *m, bt_variant *variant)
 {
     bt_status status = BT_OK;
     double rows = 0;
     bt_expansion *const x = t->x;
-    bt_draft draft = {
-        .stage = bt_program_stage(x->program, "tune"), .section = t->section, .label = variant->label, .set = t->name};
+    bt_draft draft = {.stage = bt_program_stage(x->program, "tune"),
+                      .section = t->section,
+                      .label = variant->label,
+                      .about = variant->about};
     const bt_entry entry = {.program = x->program,
                             .experiment = x->experiment,
                             .plan = x->plan,
@@ -183,6 +200,7 @@ static bt_status add_task(const tuning *t, const making *m, bt_variant *variant)
     BT_TRY(bt_draft_put(&draft, "seed", m->seed, t->entry->place));
     if (t->with_subjects) BT_TRY(put_subjects(t, m, &draft));
     BT_TRY(put_target(t, &draft));
+    drop_idle(t, &draft);
     BT_TRY(need_data(t, m, &draft, &rows));
     const double n_subject = !t->with_subjects ? 0 : m->subject ? 1 : (double)t->subjects.n;
     bt_cost_tune(&draft, &variant->size, rows * fmax(1, n_subject), x->data.n_voxel);
@@ -205,6 +223,26 @@ cleanup:
     return status;
 }
 
+/* As braintune.json and the tables will have it. */
+static bt_status describe(const tuning *t, const making *m, bt_about *about)
+{
+    bt_status status = BT_OK;
+    const bt_node *const objective = bt_node_get(t->entry, "objective"), *const target =
+                                                                             bt_node_get(t->entry, "target");
+    const bt_node *const called = bt_node_at(t->entry, "label.objective"), *const name =
+                                                                               bt_node_at(t->entry, "label.name");
+    about->set = t->name;
+    about->objective = "brain";
+    if (objective && objective->kind == BT_NODE_TEXT) about->objective = objective->text;
+    if (called && called->kind == BT_NODE_TEXT) about->objective = called->text;
+    if (name && name->kind == BT_NODE_TEXT) about->model = name->text;
+    if (target && target->kind == BT_NODE_TEXT) about->target = target->text;
+    if (m->subject) BT_TAKE(about->tuned_subject, bt_region_text(t->x->region, m->subject));
+    BT_TAKE(about->seed, bt_region_text(t->x->region, m->seed));
+cleanup:
+    return status;
+}
+
 static bt_status make(const tuning *t, const making *m)
 {
     bt_status status = BT_OK;
@@ -213,13 +251,15 @@ static bt_status make(const tuning *t, const making *m)
     variant.set = t->name;
     variant.subject = "";
     if (m->subject) BT_TAKE(variant.subject, bt_region_text(t->x->region, m->subject));
+    BT_TRY(describe(t, m, &variant.about));
     variant.path = NULL;
     variant.tail = "";
     variant.task = BT_NO_TASK;
     BT_TRY(name_variant(t, m, &variant));
     variant.why = find_gap(t, m, &variant.place);
     if (variant.why)
-        BT_TRY(bt_expansion_gap(t->x, "tune", t->section, variant.label, variant.why, variant.place));
+        BT_TRY(bt_expansion_gap_about(t->x, "tune", t->section, variant.label, variant.why, variant.place,
+                                      &variant.about));
     else
         BT_TRY(add_task(t, m, &variant));
     BT_TRY(bt_models_add(t->x, &variant, &index));

@@ -92,35 +92,38 @@ cleanup:
     return status;
 }
 
-static bt_status apply_only(bt_region *region, const bt_node *only, const bt_node **root, bt_names *left_out)
+/* After entries are copied, so that what they were copied from may go. */
+static bt_status apply_only(bt_region *region, const bt_node **root, bt_names *left_out)
 {
     bt_status status = BT_OK;
     bt_names kept = {0};
+    const bt_node *const only = bt_node_get(*root, "only");
     if (!only) return BT_OK;
     BT_TRY(bt_node_names(only, "only", &kept));
     BT_TRY(check_only(*root, only, &kept));
     BT_TRY(keep_bases(region, *root, &kept));
     for (size_t i = 0; bt_section_optional(i); ++i)
         BT_TRY(drop_entries(region, bt_section_optional(i), &kept, root, left_out));
+    BT_TRY(bt_tree_put(region, *root, "only", NULL, root));
 cleanup:
     bt_names_clear(&kept);
     return status;
 }
 
-static bt_status apply_layer(bt_region *region, const bt_node *file, const bt_node **root, bt_names *left_out)
+/* Before entries are copied, so that copies follow. */
+static bt_status apply_layer(bt_region *region, const bt_node *file, const bt_node **root)
 {
-    static const char *const own[] = {"extends", "set", "only"};
     bt_status status = BT_OK;
-    for (size_t i = 0; i < sizeof own / sizeof *own; ++i) BT_TRY(bt_tree_put(region, *root, own[i], NULL, root));
+    BT_TRY(bt_tree_put(region, *root, "extends", NULL, root));
+    BT_TRY(bt_tree_put(region, *root, "set", NULL, root));
     BT_TRY(check_sections(*root));
     BT_TRY(apply_set(region, bt_node_get(file, "set"), root));
-    BT_TRY(apply_only(region, bt_node_get(file, "only"), root, left_out));
 cleanup:
     return status;
 }
 
 static bt_status read_layers(bt_region *region, const char *path, const chain *above, bt_place from, bt_names *files,
-                             bt_names *left_out, const bt_node **out)
+                             bool is_experiment, const bt_node **out)
 {
     bt_status status = BT_OK;
     char real[PATH_MAX];
@@ -136,20 +139,20 @@ static bt_status read_layers(bt_region *region, const char *path, const chain *a
         BT_TRY(bt_tree_fill(region, extends, &extends));
         if (extends->kind != BT_NODE_TEXT) BT_TRY(bt_place_fail(extends->place, "extends: expected one file"));
         BT_TAKE(base, bt_place_path(region, extends->place, extends->text));
-        status = read_layers(region, base, &here, extends->place, files, left_out, &below);
+        status = read_layers(region, base, &here, extends->place, files, is_experiment, &below);
         if (status == BT_ERR_USAGE && !bt_path_exists(base))
             status = bt_place_fail(extends->place, "extends: %s is not there", base);
         BT_TRY(status);
     }
     BT_TRY(bt_tree_join(region, below, file, out));
-    if (left_out) BT_TRY(apply_layer(region, file, out, left_out));
+    if (is_experiment) BT_TRY(apply_layer(region, file, out));
 cleanup:
     return status;
 }
 
 bt_status bt_experiment_layers(bt_region *region, const char *path, bt_names *files, const bt_node **out)
 {
-    bt_status status = read_layers(region, path, NULL, (bt_place){.file = path}, files, NULL, out);
+    bt_status status = read_layers(region, path, NULL, (bt_place){.file = path}, files, false, out);
     if (status == BT_OK) status = bt_tree_put(region, *out, "extends", NULL, out);
     return status;
 }
@@ -333,6 +336,26 @@ cleanup:
     return status;
 }
 
+/* Each of the list `figures`. */
+static bt_status preset_figures(bt_experiment *out)
+{
+    bt_status status = BT_OK;
+    bt_node *list = NULL;
+    const bt_node *preset = NULL;
+    const bt_node *const written = bt_node_get(out->root, "figures");
+    if (!written || written->kind != BT_NODE_LIST) return BT_OK;
+    BT_TRY(read_preset(out, NULL, &preset));
+    const bt_node *const below = bt_node_get(preset, "figures");
+    BT_TAKE(list, bt_region_take(&out->region, 1, sizeof *list));
+    *list = *written;
+    BT_TAKE(list->items, bt_region_take(&out->region, written->n, sizeof *list->items));
+    for (size_t i = 0; i < written->n; ++i)
+        BT_TRY(bt_tree_join(&out->region, below, written->items[i], &list->items[i]));
+    BT_TRY(bt_tree_put(&out->region, out->root, "figures", list, &out->root));
+cleanup:
+    return status;
+}
+
 static bt_status apply_presets(bt_experiment *out)
 {
     bt_status status = BT_OK;
@@ -341,6 +364,7 @@ static bt_status apply_presets(bt_experiment *out)
     BT_TRY(rename_keys(out, "features", "features"));
     BT_TRY(put_below(out, NULL, "features", "features"));
     BT_TRY(put_below(out, NULL, "collect", "collect"));
+    BT_TRY(preset_figures(out));
     if (bt_node_get(out->root, "ceiling")) BT_TRY(put_below(out, NULL, "ceiling", "ceiling"));
 cleanup:
     return status;
@@ -351,9 +375,10 @@ bt_status bt_experiment_read(const char *path, size_t n_word, char *const *words
     bt_status status = BT_OK;
     *out = (bt_experiment){0};
     BT_TAKE(out->file, bt_region_text(&out->region, path));
-    BT_TRY(read_layers(&out->region, path, NULL, (bt_place){.file = path}, NULL, &out->left_out, &out->root));
+    BT_TRY(read_layers(&out->region, path, NULL, (bt_place){.file = path}, NULL, true, &out->root));
     for (size_t i = 0; i < n_word; ++i) BT_TRY(apply_word(&out->region, words[i], &out->root));
     BT_TRY(apply_like(&out->region, &out->root));
+    BT_TRY(apply_only(&out->region, &out->root, &out->left_out));
     BT_TRY(apply_presets(out));
     BT_TRY(bt_tree_fill(&out->region, out->root, &out->root));
 cleanup:

@@ -2,9 +2,9 @@
  * presets, ${VAR}, and key=value of the command line. What is left are sections that expand.h enumerates.
  *
  *     extends: ../paper.yaml               this file's keys on top of that one's, map by map
- *     set: {tune.brain.models: [wav2vec2]} dotted paths, after extends
- *     only: [tune.brain, encode.alignment] of the entries of tune, encode, lowlevel, probe and prefer
+ *     set: {tune.brain.models: [wav2vec2]} dotted paths, after extends, before like
  *     like: alignment                      an entry on top of another one's, of its section or another (encode.a)
+ *     only: [tune.brain, encode.alignment] of the entries of tune, encode, lowlevel, probe and prefer, after like
  */
 #ifndef BT_SWEEP_EXPERIMENT_H
 #define BT_SWEEP_EXPERIMENT_H

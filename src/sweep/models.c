@@ -38,12 +38,19 @@ cleanup:
     return status;
 }
 
+bt_status bt_expansion_gap_about(bt_expansion *x, const char *stage, const char *section, const char *label,
+                                 const char *why, bt_place place, const bt_about *about)
+{
+    bt_gap gap = {.stage = stage, .section = section, .label = label, .why = why, .about = *about};
+    gap.where = bt_place_text(x->region, place);
+    return gap.where ? bt_plan_add_gap(x->plan, &gap) : BT_ERR_MEMORY;
+}
+
 bt_status bt_expansion_gap(bt_expansion *x, const char *stage, const char *section, const char *label, const char *why,
                            bt_place place)
 {
-    bt_gap gap = {.stage = stage, .section = section, .label = label, .why = why};
-    gap.where = bt_place_text(x->region, place);
-    return gap.where ? bt_plan_add_gap(x->plan, &gap) : BT_ERR_MEMORY;
+    const bt_about nothing = {0};
+    return bt_expansion_gap_about(x, stage, section, label, why, place, &nothing);
 }
 
 /* --- models in folders -----------------------------------------------------------------------------------------------
@@ -93,6 +100,7 @@ static bt_status open_simulated(bt_expansion *x, const bt_node *inside, bt_varia
     if (status == BT_OK) variant->size = bt_model_size_simulated(&draft);
     variant->task = x->data.task;
     variant->tail = inside->text;
+    variant->about.objective = "untrained";
     bt_draft_clear(&draft);
     return status;
 }
@@ -114,6 +122,8 @@ static bt_status open_tuned(bt_expansion *x, const bt_node *tuned, bt_variant *v
     variant->tail = from->tail;
     variant->why = from->why;
     variant->size = from->size;
+    variant->about.model = from->about.model;
+    variant->about.objective = from->about.objective;
 cleanup:
     return status;
 }
@@ -149,6 +159,7 @@ static bt_status open_base(bt_expansion *x, const bt_member *member, bt_variant 
     if (path) {
         if (path->kind != BT_NODE_TEXT) return bt_place_fail(path->place, "models.%s: expected a folder", member->key);
         BT_TAKE(variant->path, bt_place_path(x->region, path->place, path->text));
+        variant->about.model = bt_path_base(variant->path);
         BT_TRY(look_into(x, variant));
     }
 cleanup:
@@ -170,7 +181,8 @@ bt_status bt_models_base(bt_expansion *x, const char *name, bt_place place, size
                        .label = member->key,
                        .task = BT_NO_TASK,
                        .tail = "",
-                       .place = member->place};
+                       .place = member->place,
+                       .about = {.set = "pretrained", .model = member->key, .objective = "pretrained"}};
     BT_TRY(open_base(x, member, &base));
     BT_TRY(bt_models_add(x, &base, variant));
 cleanup:
@@ -238,7 +250,7 @@ static bt_status add_untrained(bt_expansion *x, const char *model, bt_place plac
     size_t base = 0, index = 0;
     BT_TRY(bt_models_base(x, model, place, &base));
     bt_variant untrained = x->variants[base];
-    untrained.set = "untrained";
+    untrained.set = untrained.about.set = untrained.about.objective = "untrained";
     untrained.place = place;
     untrained.why = UNTRAINED;
     BT_TAKE(untrained.label, bt_region_print(x->region, "untrained.%s", model));

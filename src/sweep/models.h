@@ -24,6 +24,7 @@ typedef struct {
     const char *tail;    /* path inside the task's folder */
     const char *why;     /* not built: why, and where it says so; NULL */
     bt_place place;
+    bt_about about; /* its set, model, objective, target, tuned_subject, seed, as tables will have them */
     bt_model_size size;
 } bt_variant;
 
@@ -70,6 +71,9 @@ bt_status bt_models_select(bt_expansion *x, const bt_node *list, const bt_node *
 /* The task that there would be, as a gap. */
 bt_status bt_expansion_gap(bt_expansion *x, const char *stage, const char *section, const char *label, const char *why,
                            bt_place place) BT_MUST_CHECK;
+/* The same, of something that a table would be about. */
+bt_status bt_expansion_gap_about(bt_expansion *x, const char *stage, const char *section, const char *label,
+                                 const char *why, bt_place place, const bt_about *about) BT_MUST_CHECK;
 
 /* Of expand_tune.c: an entry's tasks and variants. */
 bt_status bt_expand_tune(bt_expansion *x, const char *name, const bt_node *entry, bt_indices *out) BT_MUST_CHECK;

@@ -25,6 +25,7 @@ void bt_draft_clear(bt_draft *draft)
 {
     bt_names_clear(&draft->keys);
     bt_names_clear(&draft->values);
+    bt_names_clear(&draft->marks);
     bt_names_clear(&draft->inputs);
     bt_text_clear(&draft->identities);
     bt_free(draft->needs);
@@ -49,29 +50,66 @@ const char *bt_draft_get(const bt_draft *draft, const char *key)
     return at < draft->keys.n ? draft->values.items[at] : "";
 }
 
-bt_status bt_draft_put(bt_draft *draft, const char *key, const char *value, bt_place place)
+static bt_status replace_text(char **text, const char *with)
+{
+    char *const copy = bt_strdup(with);
+    if (!copy) return BT_ERR_MEMORY;
+    bt_free(*text);
+    *text = copy;
+    return BT_OK;
+}
+
+static bt_status put(bt_draft *draft, const char *key, const char *value, const char *mark, bt_place place)
 {
     bt_status status = BT_OK;
     bt_region region = {0};
     const bt_setting *const setting = bt_stage_setting(draft->stage, key);
     const char *origin = NULL;
-    char *copy = NULL;
     BT_CHECK(setting, BT_ERR_INTERNAL, "%s has no setting %s", draft->stage->name, key);
     BT_TAKE(origin, bt_place_text(&region, place));
     BT_TRY(bt_setting_check(setting, value, origin));
     const size_t at = find_key(draft, key);
     if (at == draft->keys.n) {
         BT_TRY(bt_names_add(&draft->values, value));
+        BT_TRY(bt_names_add(&draft->marks, mark));
         BT_TRY(bt_names_add(&draft->keys, key));
-    } else {
-        copy = bt_strdup(value);
-        if (!copy) BT_TRY(BT_ERR_MEMORY);
-        bt_free(draft->values.items[at]);
-        draft->values.items[at] = copy;
+    } else if (!*mark || *draft->marks.items[at]) {
+        BT_TRY(replace_text(&draft->values.items[at], value));
+        BT_TRY(replace_text(&draft->marks.items[at], mark));
     }
 cleanup:
     bt_region_clear(&region);
     return status;
+}
+
+bt_status bt_draft_put(bt_draft *draft, const char *key, const char *value, bt_place place)
+{
+    return put(draft, key, value, "", place);
+}
+
+bt_status bt_draft_default(bt_draft *draft, const char *key, const char *value, bt_place place)
+{
+    return put(draft, key, value, "?", place);
+}
+
+void bt_draft_drop_defaults(bt_draft *draft, const char *key)
+{
+    const size_t length = strlen(key);
+    size_t kept = 0;
+    for (size_t i = 0; i < draft->keys.n; ++i) {
+        const char *const here = draft->keys.items[i];
+        const bool below = !strncmp(here, key, length) && (here[length] == '\0' || here[length] == '.');
+        bt_names *const lists[] = {&draft->keys, &draft->values, &draft->marks};
+        const bool drop = below && *draft->marks.items[i];
+        for (size_t l = 0; l < 3; ++l) {
+            if (drop)
+                bt_free(lists[l]->items[i]);
+            else
+                lists[l]->items[kept] = lists[l]->items[i];
+        }
+        kept += !drop;
+    }
+    draft->keys.n = draft->values.n = draft->marks.n = kept;
 }
 
 bt_status bt_draft_need(bt_draft *draft, const bt_plan *plan, const char *key, size_t task, const char *tail)
@@ -106,7 +144,8 @@ static bt_status draft_words(const bt_draft *draft, bt_region *region, const cha
     bt_status status = BT_OK;
     BT_TAKE(*words, bt_region_take(region, draft->keys.n + 1, sizeof **words));
     for (size_t i = 0; i < draft->keys.n; ++i)
-        BT_TAKE((*words)[i], bt_region_print(region, "%s=%s", draft->keys.items[i], draft->values.items[i]));
+        BT_TAKE((*words)[i], bt_region_print(region, "%s%s=%s", draft->keys.items[i], draft->marks.items[i],
+                                             draft->values.items[i]));
 cleanup:
     return status;
 }
@@ -190,6 +229,37 @@ cleanup:
     return status;
 }
 
+static bt_status copy_about(bt_region *region, const bt_about *from, bt_about *to)
+{
+    bt_status status = BT_OK;
+    const char *const texts[] = {from->set,           from->model,   from->objective, from->target,
+                                 from->tuned_subject, from->subject, from->seed};
+    const char **const copies[] = {&to->set,           &to->model,   &to->objective, &to->target,
+                                   &to->tuned_subject, &to->subject, &to->seed};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i)
+        BT_TAKE(*copies[i], bt_region_text(region, texts[i] ? texts[i] : ""));
+cleanup:
+    return status;
+}
+
+/* Another entry asks for what is there already. */
+static bt_status add_also(bt_plan *plan, const bt_draft *draft, bt_task *task)
+{
+    bt_status status = BT_OK;
+    const char *const set = draft->about.set ? draft->about.set : "", *text = NULL;
+    const char **longer = NULL;
+    if (!strcmp(task->section, draft->section) && !strcmp(task->about.set, set)) return BT_OK;
+    BT_TAKE(text, bt_region_print(&plan->region, "%s\t%s", draft->section, set));
+    for (size_t i = 0; i < task->n_also; ++i)
+        if (!strcmp(task->also[i], text)) return BT_OK;
+    BT_TAKE(longer, bt_region_take(&plan->region, task->n_also + 1, sizeof *longer));
+    for (size_t i = 0; i < task->n_also; ++i) longer[i] = task->also[i];
+    longer[task->n_also++] = text;
+    task->also = longer;
+cleanup:
+    return status;
+}
+
 static bt_status fill_task(bt_plan *plan, const bt_draft *draft, const char **words, const char *out, bt_task *task)
 {
     bt_status status = BT_OK;
@@ -202,7 +272,7 @@ static bt_status fill_task(bt_plan *plan, const bt_draft *draft, const char **wo
     task->anew = draft->stage->suffix == NULL;
     BT_TAKE(task->section, bt_region_text(&plan->region, draft->section));
     BT_TAKE(task->label, bt_region_text(&plan->region, draft->label));
-    BT_TAKE(task->set, bt_region_text(&plan->region, draft->set ? draft->set : ""));
+    BT_TRY(copy_about(&plan->region, &draft->about, &task->about));
     BT_TAKE(task->needs, bt_region_take(&plan->region, draft->n_need, sizeof *task->needs));
     if (draft->n_need) memcpy(task->needs, draft->needs, draft->n_need * sizeof *task->needs);
     if (out)
@@ -230,6 +300,7 @@ bt_status bt_plan_add(bt_plan *plan, const bt_draft *draft, const char *out, siz
         plan->slots[slot] = plan->n_task;
     }
     *task = plan->slots[slot] - 1;
+    BT_TRY(add_also(plan, draft, &plan->tasks[*task]));
 cleanup:
     return status;
 }
@@ -247,6 +318,7 @@ bt_status bt_plan_add_gap(bt_plan *plan, const bt_gap *gap)
     BT_TAKE(added.label, bt_region_text(&plan->region, gap->label));
     BT_TAKE(added.why, bt_region_text(&plan->region, gap->why));
     BT_TAKE(added.where, bt_region_text(&plan->region, gap->where));
+    BT_TRY(copy_about(&plan->region, &gap->about, &added.about));
     BT_GROW(plan->gaps, plan->n_gap, plan->gap_capacity);
     plan->gaps[plan->n_gap++] = added;
 cleanup:

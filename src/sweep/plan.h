@@ -21,13 +21,21 @@ typedef struct {
     double flops, read_bytes, written_bytes, memory_bytes;
 } bt_cost;
 
+/* What a result is about, as tables have it; "" where it does not apply. */
+typedef struct {
+    const char *set; /* of models, as the experiment names it: "pretrained", "brain" */
+    const char *model, *objective, *target, *tuned_subject, *subject, *seed;
+} bt_about;
+
 typedef struct {
     const char *stage;   /* "encode" */
     const char *section; /* where the experiment asks for it first: "encode.alignment" */
     const char *label;   /* "brain.wav2vec2 UTS03" */
-    const char *set;     /* of the model that it is about: "pretrained", "brain"; "" */
+    bt_about about;
+    size_t n_also;
+    const char **also; /* (n_also) "SECTION\tSET" of other entries that ask for the same */
     size_t n_word;
-    const char **words; /* (n_word) key=value, without out= and store= */
+    const char **words; /* (n_word) key=value and key?=value, without out= and store= */
     size_t n_need;
     size_t *needs;               /* (n_need) indices of tasks before this one */
     char digest[BT_DIGEST_SIZE]; /* of the call: equal work has one name */
@@ -45,6 +53,7 @@ typedef struct {
     const char *stage; /* of the task that there would be; "" for a setting */
     const char *section, *label, *why;
     const char *where; /* file:line:column */
+    bt_about about;
 } bt_gap;
 
 typedef struct {
@@ -66,10 +75,12 @@ void bt_plan_clear(bt_plan *plan); /* takes a zeroed one */
 /* A task in the making. Zero-initialise but for `stage`. */
 typedef struct {
     const bt_stage *stage;
-    const char *section, *label, *set; /* borrowed; set may be NULL */
-    bt_names keys, values;             /* settings, in the order in which they were first put */
-    bt_names inputs;                   /* "NAME digest" of tasks */
-    bt_text identities;                /* of files that are there */
+    const char *section, *label; /* borrowed */
+    bt_about about;              /* borrowed; NULL counts as "" */
+    bt_names keys, values;       /* settings, in the order in which they were first put */
+    bt_names marks;              /* "?" for a default, "" for a setting that was given */
+    bt_names inputs;             /* "NAME digest" of tasks */
+    bt_text identities;          /* of files that are there */
     size_t n_need, need_capacity;
     size_t *needs;
     bt_cost cost;
@@ -78,6 +89,10 @@ typedef struct {
 void bt_draft_clear(bt_draft *draft);
 /* A setting of the stage's table, checked; replaces an earlier value. BT_ERR_USAGE with `place`. */
 bt_status bt_draft_put(bt_draft *draft, const char *key, const char *value, bt_place place) BT_MUST_CHECK;
+/* A default in place of the table's: it gives way to what is put. */
+bt_status bt_draft_default(bt_draft *draft, const char *key, const char *value, bt_place place) BT_MUST_CHECK;
+/* Takes away the defaults of `key` and of what lies below it. */
+void bt_draft_drop_defaults(bt_draft *draft, const char *key);
 const char *bt_draft_get(const bt_draft *draft, const char *key); /* "" when not put */
 bool bt_draft_knows(const bt_draft *draft, const char *key);
 /* An input that another task makes; `tail` is a path inside its folder, or "". key NULL: it is needed, no setting names

@@ -20,6 +20,34 @@ cleanup:
     return status;
 }
 
+static bt_status add_about(bt_text *out, const bt_about *about)
+{
+    bt_status status = BT_OK;
+    BT_TRY(add_text(out, ",\n   \"about\": {", "set", about->set));
+    BT_TRY(add_text(out, ", ", "model", about->model));
+    BT_TRY(add_text(out, ", ", "objective", about->objective));
+    BT_TRY(add_text(out, ", ", "target", about->target));
+    BT_TRY(add_text(out, ", ", "tuned_subject", about->tuned_subject));
+    BT_TRY(add_text(out, ", ", "subject", about->subject));
+    BT_TRY(add_text(out, ", ", "seed", about->seed));
+    BT_TRY(bt_text_add(out, "}"));
+cleanup:
+    return status;
+}
+
+static bt_status add_texts(bt_text *out, const char *key, const char *const *texts, size_t n)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_text_add(out, ",\n   \"%s\": [", key));
+    for (size_t i = 0; i < n; ++i) {
+        BT_TRY(bt_text_add(out, "%s", i ? ", " : ""));
+        BT_TRY(bt_json_quote(out, texts[i]));
+    }
+    BT_TRY(bt_text_add(out, "]"));
+cleanup:
+    return status;
+}
+
 static bt_status add_task(bt_text *out, size_t number, const bt_task *task)
 {
     bt_status status = BT_OK;
@@ -27,15 +55,13 @@ static bt_status add_task(bt_text *out, size_t number, const bt_task *task)
     BT_TRY(add_text(out, ", ", "stage", task->stage));
     BT_TRY(add_text(out, ", ", "section", task->section));
     BT_TRY(add_text(out, ", ", "label", task->label));
-    BT_TRY(add_text(out, ", ", "set", task->set));
+    BT_TRY(add_about(out, &task->about));
+    BT_TRY(add_texts(out, "also", task->also, task->n_also));
     BT_TRY(add_text(out, ", ", "digest", task->digest));
     BT_TRY(add_text(out, ",\n   ", "out", task->out));
-    BT_TRY(bt_text_add(out, ", \"anew\": %s,\n   \"words\": [", task->anew ? "true" : "false"));
-    for (size_t i = 0; i < task->n_word; ++i) {
-        BT_TRY(bt_text_add(out, "%s", i ? ", " : ""));
-        BT_TRY(bt_json_quote(out, task->words[i]));
-    }
-    BT_TRY(bt_text_add(out, "],\n   \"needs\": ["));
+    BT_TRY(bt_text_add(out, ", \"anew\": %s", task->anew ? "true" : "false"));
+    BT_TRY(add_texts(out, "words", task->words, task->n_word));
+    BT_TRY(bt_text_add(out, ",\n   \"needs\": ["));
     for (size_t i = 0; i < task->n_need; ++i) BT_TRY(bt_text_add(out, "%s%zu", i ? ", " : "", task->needs[i] + 1));
     BT_TRY(bt_text_add(out, "], \"level\": %zu, \"ranks\": %" PRId64 ", \"threads\": %" PRId64, task->level,
                        task->ranks, task->threads));
@@ -55,6 +81,7 @@ static bt_status add_gap(bt_text *out, const bt_gap *gap)
     BT_TRY(add_text(out, ", ", "label", gap->label));
     BT_TRY(add_text(out, ", ", "not_built", gap->why));
     BT_TRY(add_text(out, ", ", "where", gap->where));
+    BT_TRY(add_about(out, &gap->about));
     BT_TRY(bt_text_add(out, "}"));
 cleanup:
     return status;
@@ -119,16 +146,30 @@ cleanup:
     return status;
 }
 
-static bt_status get_words(const bt_json *json, bt_region *region, bt_task *task)
+static bt_status get_texts(const bt_json *json, const char *key, bt_region *region, const char ***out, size_t *n)
 {
     bt_status status = BT_OK;
-    bt_names words = {0};
-    BT_TRY(bt_json_texts(json, "words", &words));
-    BT_TAKE(task->words, bt_region_take(region, words.n + 1, sizeof *task->words));
-    for (size_t i = 0; i < words.n; ++i) BT_TAKE(task->words[i], bt_region_text(region, words.items[i]));
-    task->n_word = words.n;
+    bt_names texts = {0};
+    BT_TRY(bt_json_texts(json, key, &texts));
+    BT_TAKE(*out, bt_region_take(region, texts.n, sizeof **out));
+    for (size_t i = 0; i < texts.n; ++i) BT_TAKE((*out)[i], bt_region_text(region, texts.items[i]));
+    *n = texts.n;
 cleanup:
-    bt_names_clear(&words);
+    bt_names_clear(&texts);
+    return status;
+}
+
+static bt_status get_about(const bt_json *json, bt_region *region, bt_about *out)
+{
+    bt_status status = BT_OK;
+    BT_TRY(get_text(json, "about.set", region, &out->set));
+    BT_TRY(get_text(json, "about.model", region, &out->model));
+    BT_TRY(get_text(json, "about.objective", region, &out->objective));
+    BT_TRY(get_text(json, "about.target", region, &out->target));
+    BT_TRY(get_text(json, "about.tuned_subject", region, &out->tuned_subject));
+    BT_TRY(get_text(json, "about.subject", region, &out->subject));
+    BT_TRY(get_text(json, "about.seed", region, &out->seed));
+cleanup:
     return status;
 }
 
@@ -177,11 +218,12 @@ static bt_status get_task(const bt_json *json, bt_region *region, size_t index, 
     BT_TRY(get_text(json, "stage", region, &task->stage));
     BT_TRY(get_text(json, "section", region, &task->section));
     BT_TRY(get_text(json, "label", region, &task->label));
-    BT_TRY(get_text(json, "set", region, &task->set));
+    BT_TRY(get_about(json, region, &task->about));
+    BT_TRY(get_texts(json, "also", region, &task->also, &task->n_also));
     BT_TRY(get_text(json, "out", region, &task->out));
     BT_TRY(get_text(json, "digest", region, &digest));
     (void)snprintf(task->digest, sizeof task->digest, "%s", digest);
-    BT_TRY(get_words(json, region, task));
+    BT_TRY(get_texts(json, "words", region, &task->words, &task->n_word));
     BT_TRY(get_needs(json, region, index, task));
     BT_TRY(get_numbers(json, task));
 cleanup:
@@ -220,6 +262,7 @@ static bt_status get_gaps(const bt_json *json, bt_plan *out)
         BT_TRY(get_text(item, "label", &out->region, &gap->label));
         BT_TRY(get_text(item, "not_built", &out->region, &gap->why));
         BT_TRY(get_text(item, "where", &out->region, &gap->where));
+        BT_TRY(get_about(item, &out->region, &gap->about));
         bt_json_close(&item);
     }
 cleanup:

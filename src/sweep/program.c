@@ -30,7 +30,6 @@ static const struct {
     {"dataset", "ceiling.from", "path",
      "ceilings of any path; stages read ROOT/derivative/ceilings/SUBJECT.npy, or take the test repeats"},
     {"resources", "stage_in", NULL, "staging of inputs to local disks"},
-    {"experiment", "statistics", NULL, "tests.csv"},
     {"experiment", "report", NULL, "the report"},
 };
 

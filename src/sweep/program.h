@@ -12,8 +12,7 @@ typedef struct {
     const bt_stage *const *stages; /* (n_stage) */
     size_t n_stage;
     bool (*has_family)(const char *model_type); /* "model_type" of a config.json */
-    const char *const *figures;                 /* (n_figure): what `draw:` may name */
-    size_t n_figure;
+    bool (*has_figure)(const char *name);       /* what `draw:` may name */
 } bt_program;
 
 const bt_stage *bt_program_stage(const bt_program *program, const char *name); /* NULL: not built */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "store/lease.h"
 #include "store/publish.h"
+#include "sweep/list.h"
 #include "sweep/state.h"
 
 #include <stdio.h>
@@ -157,30 +158,13 @@ cleanup:
 /* --- one task --------------------------------------------------------------------------------------------------------
  */
 
-/* Inputs that are there, for a stage that takes what there is: "artefacts=a,b,c". */
-static bt_status add_artefacts(const bt_run *run, size_t index, bt_names *words)
-{
-    bt_status status = BT_OK;
-    const bt_task *const task = &run->plan->tasks[index];
-    bt_text list = {0};
-    if (!bt_stage_setting(bt_program_stage(run->program, task->stage), "artefacts")) return BT_OK;
-    for (size_t i = 0; i < task->n_need; ++i) {
-        const char *const path = run->plan->tasks[task->needs[i]].out;
-        if (bt_path_exists(path)) BT_TRY(bt_text_add(&list, "%s%s", list.length ? "," : "artefacts=", path));
-    }
-    if (list.length) BT_TRY(bt_names_add(words, list.data));
-cleanup:
-    bt_text_clear(&list);
-    return status;
-}
-
 static bt_status make_words(const bt_run *run, size_t index, bt_names *words)
 {
     bt_status status = BT_OK;
     const bt_task *const task = &run->plan->tasks[index];
     bt_text text = {0};
     for (size_t i = 0; i < task->n_word; ++i) BT_TRY(bt_names_add(words, task->words[i]));
-    BT_TRY(add_artefacts(run, index, words));
+    BT_TRY(bt_list_add_word(run->program, run->plan, index, words));
     BT_TRY(bt_text_add(&text, "store=%s", run->plan->store));
     BT_TRY(bt_names_add(words, text.data));
     bt_text_clear(&text);
@@ -242,6 +226,7 @@ static bt_status run_task(rounds *r, size_t index)
     if (r->root) {
         tell(r, index);
         status = bt_state_begin(run->plan, index, bt_comm_size(run->comm));
+        if (status == BT_OK) status = bt_list_write(run->program, run->plan, index);
     }
     BT_TRY(bt_agree(run->comm, status));
     if (run->at_work) run->at_work(run->context, index);

@@ -116,6 +116,7 @@ const bt_stage bt_tune_stage = {
         "mpirun -n 8 braintune tune model=wav2vec2-base dataset=ds003020 subjects=UTS03 objective=brain out=tuned",
     .table = bt_tune_settings,
     .n_setting = BT_TUNE_SETTINGS,
+    .suffix = "",
     .options_size = sizeof(bt_tune_options),
     .run = run,
 };

@@ -5,6 +5,11 @@
 # Names: requeue_exit (codes after which Slurm requeues by itself; none = nothing), max_array_size, grace (s that a
 # preempted job keeps), nodes (slurmds on this machine), cpus (per node, whatever the machine has).
 
+# Where node I lives; a test with several hosts says otherwise.
+cluster_host() { hostname -s; }           # I
+cluster_address() { echo 127.0.0.1; }     # I
+cluster_on() { shift && "$@"; }           # I COMMAND...: node 0 also has the controller
+
 # Free ports below the range that outgoing connections are given.
 cluster_port()
 {
@@ -30,7 +35,7 @@ cluster_configure() # FOLDER; reads the options of cluster_start
         cat <<END
 ClusterName=test
 MailProg=/bin/true
-SlurmctldHost=$host(127.0.0.1)
+SlurmctldHost=$(cluster_host 0)($(cluster_address 0))
 SlurmctldPort=$(cluster_port)
 SlurmUser=root
 SlurmdUser=root
@@ -68,7 +73,7 @@ END
         for ((i = 0; i < nodes; i++)); do
             node=node$i
             mkdir -p "$folder"/{spool,tmp}/"$node"
-            echo "NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$(cluster_port)" \
+            echo "NodeName=$node NodeHostname=$(cluster_host "$i") NodeAddr=$(cluster_address "$i") Port=$(cluster_port)" \
                 "Sockets=1 CoresPerSocket=$cpus ThreadsPerCore=1 RealMemory=$memory"
         done
         echo "PartitionName=batch Nodes=ALL Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=$grace MaxTime=60 State=UP"
@@ -120,10 +125,10 @@ cluster_try() # FOLDER
     cluster_configure "$folder" || return 1
     munged --key-file="$folder/munge/key" --socket="$folder/munge/socket" --pid-file="$folder/pid/munged" \
         --log-file="$folder/log/munged" --seed-file="$folder/munge/seed" || return 1
-    slurmctld -f "$SLURM_CONF" || return 1
-    for ((i = 0; i < nodes; i++)); do slurmd -f "$SLURM_CONF" -N "node$i" || return 1; done
+    cluster_on 0 slurmctld -f "$SLURM_CONF" || return 1
+    for ((i = 0; i < nodes; i++)); do cluster_on "$i" slurmd -f "$SLURM_CONF" -N "node$i" || return 1; done
     for _ in $(seq 100); do
-        [ "$(sinfo -h -p batch -t idle -o %D 2>/dev/null)" = "$nodes" ] && return 0
+        [ "$(cluster_on 0 timeout 5 sinfo -h -p batch -t idle -o %D 2>/dev/null)" = "$nodes" ] && return 0
         sleep 0.1
     done
     return 1

@@ -15,6 +15,7 @@
 
 static const size_t base_kernels[] = {10, 3, 3, 3, 3, 2, 2}, base_strides[] = {5, 2, 2, 2, 2, 2, 2};
 enum { BASE_LAYERS = sizeof base_kernels / sizeof *base_kernels };
+_Static_assert((int)BT_RANDOM_CONVOLUTIONS <= (int)BT_FRONT_END_LAYERS, "as many as a front end can have");
 
 bt_model_random bt_model_tiny(void)
 {
@@ -44,11 +45,11 @@ static bt_waveform_config config_of(const bt_model_random *random)
                                                        .heads = random->n_head,
                                                        .intermediate = random->n_intermediate,
                                                        .epsilon = 1e-5}}};
-    config.front_end.n_layer = BASE_LAYERS;
-    for (size_t i = 0; i < BASE_LAYERS; ++i) {
+    config.front_end.n_layer = random->n_conv ? random->n_conv : BASE_LAYERS;
+    for (size_t i = 0; i < config.front_end.n_layer; ++i) {
         config.front_end.channels[i] = random->conv_channels;
-        config.front_end.kernels[i] = base_kernels[i];
-        config.front_end.strides[i] = base_strides[i];
+        config.front_end.kernels[i] = random->n_conv ? random->conv_kernels[i] : base_kernels[i];
+        config.front_end.strides[i] = random->n_conv ? random->conv_strides[i] : base_strides[i];
     }
     return config;
 }
@@ -209,6 +210,12 @@ static bt_status check(const bt_model_random *random)
                             random->position_groups};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
         if (sizes[i] == 0) return bt_fail(BT_ERR_USAGE, "a random model: every size must be at least 1");
+    if (random->n_conv > BT_RANDOM_CONVOLUTIONS)
+        return bt_fail(BT_ERR_USAGE, "a random model: %zu convolutions, at most %d are possible", random->n_conv,
+                       (int)BT_RANDOM_CONVOLUTIONS);
+    for (size_t i = 0; i < random->n_conv; ++i)
+        if (random->conv_kernels[i] == 0 || random->conv_strides[i] == 0)
+            return bt_fail(BT_ERR_USAGE, "a random model: kernels and strides must be at least 1");
     if (random->seed > INT64_MAX)
         return bt_fail(BT_ERR_USAGE, "a random model: seed %llu is beyond %lld", (unsigned long long)random->seed,
                        (long long)INT64_MAX);

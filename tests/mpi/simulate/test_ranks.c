@@ -20,7 +20,8 @@ static int failures;
     } while (0)
 
 static const char small[] =
-    "stories.count=2 stories.seconds=50 stories.repeats=2 subjects.count=2 voxels.null=2 voxels.language=2 "
+    "stories.count=2 stories.seconds=50 stories.repeats=2 stories.pretrain_count=1 subjects.count=2 voxels.null=2 "
+    "voxels.language=2 "
     "voxels.mixed=1 voxels.primary_auditory=2 voices=kal16 auditory.bands=3 model.hidden=8 model.blocks=1 "
     "model.heads=2 model.channels=4 model.intermediate=8 model.position_kernel=4";
 

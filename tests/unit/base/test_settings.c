@@ -57,6 +57,39 @@ static void defaults_are_the_table(void **state)
     bt_settings_clear(&f.settings);
 }
 
+/* key?=value stands in for the table's default: not given, and no match for what is, wherever it stands. */
+static void other_defaults(void **state)
+{
+    (void)state;
+    fixture f;
+    expect_ok(parse(&f, "cv.seed?=7", NULL));
+    assert_int_equal(f.values.seed, 7);
+    assert_false(bt_settings_given(&f.settings, "cv.seed"));
+    bt_settings_clear(&f.settings);
+    expect_ok(parse(&f, "cv.seed=3", "cv.seed?=7"));
+    assert_int_equal(f.values.seed, 3);
+    bt_settings_clear(&f.settings);
+    expect_ok(parse(&f, "cv.seed?=7", "cv.seed=3"));
+    assert_int_equal(f.values.seed, 3);
+    assert_true(bt_settings_given(&f.settings, "cv.seed"));
+    bt_settings_clear(&f.settings);
+    expect_failure(parse(&f, "cv.seed?=x", NULL), BT_ERR_USAGE, "cv.seed=x: expected a whole number");
+    bt_settings_clear(&f.settings);
+    expect_failure(parse(&f, "cv.seed=3", "cv.seed?=x"), BT_ERR_USAGE, "cv.seed=x: expected a whole number");
+    bt_settings_clear(&f.settings);
+    expect_failure(parse(&f, "cv.sed?=1", NULL), BT_ERR_USAGE, "did you mean cv.seed?");
+    bt_settings_clear(&f.settings);
+}
+
+static void one_value_can_be_checked(void **state)
+{
+    (void)state;
+    expect_ok(bt_setting_check(&table[7], "[1, 2]", "here"));
+    expect_ok(bt_setting_check(&table[8], "", "here"));
+    expect_failure(bt_setting_check(&table[7], "1,99", "x.yaml:3:4"), BT_ERR_USAGE, "x.yaml:3:4: delays=99: must lie");
+    expect_failure(bt_setting_check(&table[6], "max", "here"), BT_ERR_USAGE, "expected one of last|mean");
+}
+
 static void later_wins(void **state)
 {
     (void)state;
@@ -202,6 +235,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(defaults_are_the_table, test_no_leak),
+        cmocka_unit_test_teardown(other_defaults, test_no_leak),
+        cmocka_unit_test_teardown(one_value_can_be_checked, test_no_leak),
         cmocka_unit_test_teardown(later_wins, test_no_leak),
         cmocka_unit_test_teardown(later_sources_win_over_earlier_ones, test_no_leak),
         cmocka_unit_test_teardown(lists_may_have_brackets, test_no_leak),

@@ -116,15 +116,15 @@ static inline const char *make_scores(const char *name, const made *what, float 
     return path;
 }
 
-/* SCRATCH/NAME/{recipe.json, tuning.h5}: 3 epochs of 2 steps; the validation loss is 1 - 0.1 epoch + `shift`. */
-static inline const char *make_tuning(const char *name, const made *what, double shift)
+/* SCRATCH/NAME/{recipe.json, tuning.h5}: n <= 3 epochs of 2 steps; the validation loss is 1 - 0.1 epoch + `shift`. */
+static inline const char *make_tuning(const char *name, const made *what, double shift, size_t n)
 {
     const char *const folder = test_path(test_scratch(), name);
     const int32_t epoch[3] = {1, 2, 3};
     const double train[3] = {1, 0.8, 0.7}, r[3] = {0.1, 0.2, 0.3}, change[3] = {0.01, 0.02, 0.04};
     const double validate[3] = {0.9 + shift, 0.8 + shift, 0.7 + shift};
     const double norm[6] = {1, 3, 2, 2, 5, 7}, rate[6] = {1, 2, 3, 4, 5, 6};
-    const size_t n = 3, n_step = 6;
+    const size_t n_step = 2 * n;
     char recipe[512], file_name[128];
     bt_h5 *file = NULL;
     make_recipe(what, "tune", recipe, sizeof recipe);
@@ -133,7 +133,7 @@ static inline const char *make_tuning(const char *name, const made *what, double
     (void)test_write_text(file_name, recipe);
     expect_ok(bt_h5_create(test_path(folder, "tuning.h5"), &file));
     set_made_attributes(file, what, "tune", recipe);
-    expect_ok(bt_h5_set_int(file, "/", "best_epoch", 3));
+    expect_ok(bt_h5_set_int(file, "/", "best_epoch", (int64_t)n));
     expect_ok(bt_h5_write(file, "/epoch", BT_I32, 1, &n, epoch));
     expect_ok(bt_h5_write(file, "/loss/train", BT_F64, 1, &n, train));
     expect_ok(bt_h5_write(file, "/loss/validate", BT_F64, 1, &n, validate));

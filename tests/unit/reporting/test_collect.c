@@ -231,7 +231,7 @@ static void tunings_become_rows(void **state)
     (void)state;
     bt_table table;
     double value = 0;
-    const char *const folder = make_tuning("tuned", &tuned, 0.05);
+    const char *const folder = make_tuning("tuned", &tuned, 0.05, 3);
     expect_ok(collect_to("tunings", folder));
     expect_ok(bt_table_read(test_path(test_scratch(), "tunings/table.csv"), &table));
     assert_int_equal(count_rows(&table, "mse", "train", "2", &value), 1);
@@ -263,7 +263,7 @@ static void tunings_become_rows(void **state)
     /* again: taken over; by its file, or in a folder of such folders: the same table */
     expect_ok(collect_to("tunings", test_path(folder, "tuning.h5")));
     assert_non_null(strstr(result.data, "1 artefact (0 read anew)"));
-    (void)make_tuning("store/tune/0123", &tuned, 0.05);
+    (void)make_tuning("store/tune/0123", &tuned, 0.05, 3);
     expect_ok(collect_to("again", test_path(test_scratch(), "store")));
     char *const one = table_of("tunings"), *const other = table_of("again");
     assert_string_equal(one, other);
@@ -277,7 +277,7 @@ static void broken_tunings_are_named(void **state)
     bt_h5 *file = NULL;
     const size_t n = 2;
     const double two[2] = {1, 2};
-    const char *const folder = make_tuning("short", &tuned, 0);
+    const char *const folder = make_tuning("short", &tuned, 0, 3);
     char recipe[512];
     make_recipe(&tuned, "tune", recipe, sizeof recipe);
     expect_ok(bt_h5_create(test_path(folder, "tuning.h5"), &file));

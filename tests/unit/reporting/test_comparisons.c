@@ -197,6 +197,22 @@ static void holm_is_over_rois_and_models(void **state)
     }
 }
 
+/* What is not significant could have been: that is said by the number of pairs alone. */
+static void hope_is_not_outcome(void **state)
+{
+    (void)state;
+    bt_text text = {0};
+    result all = {0};
+    for (size_t s = 0; s < 8; ++s) {
+        add(&text, "pretrained", s, NULL, "language", 0.2);
+        add(&text, "brain", s, "0", "language", 0.2 + 0.01 * (double)(s + 1) * (s % 2 ? 1 : -1));
+    }
+    start(&text, &all);
+    const bt_test *const test = find(&all, "brain", "pretrained", BT_TEST_WILCOXON, BT_ALL);
+    assert_true(test->p_holm > 0.05 && !bt_test_is_hopeless(test));
+    stop(&all, &text);
+}
+
 static void tables_of_tests_are_tidy(void **state)
 {
     (void)state;
@@ -332,6 +348,7 @@ int main(void)
         cmocka_unit_test(other_subjects_models_stay_apart),
         cmocka_unit_test(bases_may_have_seeds),
         cmocka_unit_test(holm_is_over_rois_and_models),
+        cmocka_unit_test(hope_is_not_outcome),
         cmocka_unit_test(tables_of_tests_are_tidy),
         cmocka_unit_test(series_are_told_apart),
         cmocka_unit_test(queries_choose_rows),

@@ -5,14 +5,20 @@
 #include "io/audio.h"
 #include "io/hdf5.h"
 #include "io/json.h"
+#include "io/textgrid.h"
+#include "simulate/files.h"
 #include "simulate/settings.h"
 #include "simulate/simulate.h"
 #include "simulate/voxels.h"
 #include "stimulus/dataset.h"
 #include "stimulus/timing.h"
+#include "stimulus/words.h"
+
+#include <strings.h>
 
 static const char small[] =
-    "stories.count=2 stories.seconds=50 stories.repeats=3 subjects.count=2 voxels.null=3 voxels.language=4 "
+    "stories.count=2 stories.seconds=50 stories.repeats=3 stories.pretrain_count=1 subjects.count=2 voxels.null=3 "
+    "voxels.language=4 "
     "voxels.primary_auditory=5 voxels.mixed=2 voices=kal16,slt vocabulary.categories=3 model.hidden=16 model.blocks=1 "
     "model.heads=2 model.channels=8 model.intermediate=8 model.position_kernel=4";
 enum { VOXELS = 14, REPEATS = 3 };
@@ -40,7 +46,7 @@ static const char *made(void)
     (void)snprintf(path, sizeof path, "%s", test_path(test_scratch(), "made"));
     bt_text result = {0};
     expect_ok(simulate(path, "", &result));
-    assert_non_null(strstr(result.data, "stories 2 + 1 test"));
+    assert_non_null(strstr(result.data, "stories 2 + 1 test + 1 validation + 1 for pre-training"));
     assert_non_null(strstr(result.data, path));
     bt_text_clear(&result);
     return path;
@@ -74,7 +80,7 @@ static void rows_audio_and_respdict_agree(void **state)
     bt_dataset *dataset = NULL;
     expect_ok(bt_dataset_open(made(), &dataset));
     const bt_names *const stories = bt_dataset_stories(dataset), *const subjects = bt_dataset_subjects(dataset);
-    assert_int_equal(stories->n, 3);
+    assert_int_equal(stories->n, 5);
     assert_int_equal(subjects->n, 2);
     for (size_t s = 0; s < stories->n; ++s) {
         size_t trs = 0;
@@ -88,7 +94,9 @@ static void rows_audio_and_respdict_agree(void **state)
         assert_true(last < length && last > length - 2 * 2.0045); /* the audio covers every row */
         for (size_t i = 0; i < subjects->n; ++i) {
             char *const path = bt_dataset_responses_path(dataset, subjects->items[i], stories->items[s]);
-            check_responses(path, !strcmp(stories->items[s], "test01"), trs - 20);
+            const bool heard = strcmp(stories->items[s], "pretrain01") != 0;
+            assert_int_equal(bt_dataset_has_responses(dataset, subjects->items[i], stories->items[s]), heard);
+            if (heard) check_responses(path, !strcmp(stories->items[s], "test01"), trs - 20);
             bt_free(path);
         }
         bt_free(audio);
@@ -146,7 +154,9 @@ static void roles_and_labels_are_there(void **state)
     char *text = NULL;
     size_t size = 0;
     expect_ok(bt_path_read(test_path(made(), "stories.yaml"), &text, &size));
-    assert_string_equal(text, "stories:\n  encode: [story01, story02]\n  test: [test01]\n");
+    assert_string_equal(text, "stories:\n  tune: [story01, story02]\n  encode: [story01, story02]\n"
+                              "  validate: [validate01]\n  test: [test01]\n"
+                              "  # sound and transcript only: nobody heard these\n  pretrain: [pretrain01]\n");
     bt_free(text);
     expect_ok(bt_json_read(test_path(made(), "derivative/rois/names.json"), &names));
     expect_ok(bt_json_int(names, "language", &label));
@@ -159,6 +169,62 @@ static void roles_and_labels_are_there(void **state)
     bt_json_close(&model);
     assert_true(bt_path_exists(test_path(made(), "derivative/rois/SIM01.npy")));
     assert_true(bt_path_exists(test_path(made(), "truth/words/story01.csv")));
+}
+
+/* How often `label` is said in [low, high) s of a story, by its TextGrid. */
+static double said(const char *story, const char *label, double low, double high)
+{
+    bt_textgrid grid = {0};
+    const bt_tier *words = NULL;
+    double sum = 0;
+    char *const path = bt_path_of(made(), "derivative/TextGrids", story, ".TextGrid");
+    expect_ok(bt_textgrid_read(path, &grid));
+    expect_ok(bt_word_tier(&grid, path, &words));
+    for (size_t i = 0; i < words->n; ++i) {
+        const bt_mark *const mark = &words->marks[i];
+        const double inside = fmin(mark->end, high) - fmax(mark->start, low);
+        if (!strcasecmp(mark->label, label) && inside > 0) sum += inside / (mark->end - mark->start);
+    }
+    bt_textgrid_clear(&grid);
+    bt_free(path);
+    return sum;
+}
+
+/* Every row of the column "the" of targets/words.h5 against the transcript; stories that subjects tune on have none. */
+static void targets_agree_with_transcripts(void **state)
+{
+    (void)state;
+    bt_h5 *file = NULL;
+    char *labels = NULL;
+    size_t the = 0;
+    double total = 0;
+    char *const targets = bt_path_join(made(), "targets/words.h5"), *const phones =
+                                                                        bt_path_join(made(), "targets/phones.h5");
+    expect_ok(bt_h5_open(targets, NULL, &file));
+    expect_ok(bt_h5_get_text(file, "/", "labels", &labels));
+    for (const char *label = labels; label && strncmp(label, "the,", 4); ++the) label = strchr(label, ',') + 1;
+    static const char *const stories[] = {"pretrain01", "validate01"};
+    for (size_t s = 0; s < 2; ++s) {
+        bt_h5_shape shape;
+        float *rows = NULL;
+        char *const path = bt_path_of("", stories[s], "rows", "");
+        expect_ok(bt_h5_read_all(file, path, BT_F32, &shape, (void **)&rows));
+        for (size_t i = 0; i < shape.shape[0]; ++i) {
+            const double end = (double)(i + 11) * 2.0045 - 10.0235;
+            const double expected = said(stories[s], "the", end - 2, end);
+            expect_near(rows[i * shape.shape[1] + the], expected, 1e-5);
+            total += expected;
+        }
+        bt_free(rows);
+        bt_free(path);
+    }
+    assert_true(total > 5);
+    assert_false(bt_h5_has(file, "/story01") || bt_h5_has(file, "/test01"));
+    bt_free(labels);
+    expect_ok(bt_h5_close(&file));
+    assert_true(bt_path_exists(phones));
+    bt_free(targets);
+    bt_free(phones);
 }
 
 static void expect_same_file(const char *a, const char *b)
@@ -237,6 +303,7 @@ static void bad_settings_are_refused(void **state)
         {"noise.autocorrelation=1", "noise.autocorrelation"},
         {"model.heads=3", "model.heads=3 does not divide model.hidden=16"},
         {"model.position_groups=5", "model.position_groups=5"},
+        {"model.kernels=10,3", "model.kernels has 2 numbers, model.strides 7"},
         {"vocabulary.words_per_category=2", "vocabulary.words_per_category"},
         {"voxel.null=3", "voxels.null"},
         {"timing.tr=0", "timing.tr"},
@@ -283,6 +350,7 @@ int main(void)
         cmocka_unit_test_teardown(rows_audio_and_respdict_agree, test_no_leak),
         cmocka_unit_test_teardown(truth_explains_the_responses, test_no_leak),
         cmocka_unit_test_teardown(roles_and_labels_are_there, test_no_leak),
+        cmocka_unit_test_teardown(targets_agree_with_transcripts, test_no_leak),
         cmocka_unit_test_teardown(same_settings_same_bytes, test_no_leak),
         cmocka_unit_test_teardown(dry_run_writes_nothing, test_no_leak),
         cmocka_unit_test_teardown(bad_settings_are_refused, test_no_leak),

@@ -358,11 +358,39 @@ static void random_checkpoint(void **state)
     expect_failure(bt_model_write_random(folder, &random), BT_ERR_USAGE, "3 heads");
 }
 
+/* Kernels 20, 8 and steps 10, 4: frame i sees samples 40 i .. 40 i + 89. */
+static void random_checkpoint_of_other_convolutions(void **state)
+{
+    bt_model_random random = bt_model_tiny();
+    char folder[256];
+    (void)snprintf(folder, sizeof folder, "%s/two", test_scratch());
+    random.n_block = 1;
+    random.n_conv = 2;
+    random.conv_kernels[0] = 20, random.conv_kernels[1] = 8;
+    random.conv_strides[0] = 10, random.conv_strides[1] = 4;
+    expect_ok(bt_path_make(folder));
+    expect_ok(bt_model_write_random(folder, &random));
+    bt_model *model = opened(*state, folder);
+    assert_int_equal(bt_model_describe(model).minimum_samples, 90);
+    assert_int_equal(bt_model_frames(model, 90 + 3 * 40 - 1), 3);
+    assert_int_equal(bt_model_frames(model, 90 + 3 * 40), 4);
+    bt_model_close(&model);
+    random.conv_strides[1] = 0;
+    expect_failure(bt_model_write_random(folder, &random), BT_ERR_USAGE, "strides must be at least 1");
+    random.n_conv = BT_RANDOM_CONVOLUTIONS + 1;
+    expect_failure(bt_model_write_random(folder, &random), BT_ERR_USAGE, "17 convolutions, at most 16");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parity),        cmocka_unit_test(parity_whole),
-                                       cmocka_unit_test(facts),         cmocka_unit_test(batch_equals_single),
-                                       cmocka_unit_test(equal_windows), cmocka_unit_test(some_layers),
-                                       cmocka_unit_test(normalisation), cmocka_unit_test(random_checkpoint)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parity),
+                                       cmocka_unit_test(parity_whole),
+                                       cmocka_unit_test(facts),
+                                       cmocka_unit_test(batch_equals_single),
+                                       cmocka_unit_test(equal_windows),
+                                       cmocka_unit_test(some_layers),
+                                       cmocka_unit_test(normalisation),
+                                       cmocka_unit_test(random_checkpoint),
+                                       cmocka_unit_test(random_checkpoint_of_other_convolutions)};
     return cmocka_run_group_tests_name("speech.wav2vec2", tests, setup, teardown);
 }

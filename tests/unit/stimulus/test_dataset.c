@@ -232,6 +232,20 @@ static void test_inspect_story_of_no_subject(void **state)
     EXPECT_SAID(root, false, "no subject has apple.hf5", "not whole, 1 fault:");
 }
 
+/* ... unless it is there for pre-training. */
+static void test_inspect_story_for_pretraining(void **state)
+{
+    (void)state;
+    const char *const root = made_up_dataset("pretraining");
+    assert_int_equal(unlink(made_up_path(root, "derivative/preprocessed_data/S1/apple.hf5")), 0);
+    assert_int_equal(unlink(made_up_path(root, "derivative/preprocessed_data/S2/apple.hf5")), 0);
+    (void)made_up_text(root, "stories.yaml", "stories:\n  pretrain: [apple]\n");
+    EXPECT_SAID(root, true, "stories: 2", "heard by nobody (role pretrain): 1", "subject S2: 1 of 1 stories",
+                "whole: every story");
+    (void)made_up_text(root, "stories.yaml", "stories:\n  pretain: [apple]\n");
+    EXPECT_SAID(root, false, "did you mean stories.pretrain?", "no subject has apple.hf5", "not whole, 2 faults:");
+}
+
 static void test_inspect_missing_files(void **state)
 {
     (void)state;
@@ -327,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_inspect_whole),
         cmocka_unit_test(test_inspect_story_of_some_subjects),
         cmocka_unit_test(test_inspect_story_of_no_subject),
+        cmocka_unit_test(test_inspect_story_for_pretraining),
         cmocka_unit_test(test_inspect_missing_files),
         cmocka_unit_test(test_inspect_annex_stubs),
         cmocka_unit_test(test_inspect_fresh_clone),

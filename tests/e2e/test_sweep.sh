@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# A small experiment from its YAML: plan, run on two ranks with a task that fails, status, rerun; two runs at once; kill -9
+# and resume to equal bytes; what plan refuses; presets against the program's own defaults.
+source "$(dirname "$0")/support.sh"
+RANDOM=20261126
+make_data() {
+    on_ranks 2 "$BRAINTUNE" simulate "${world_settings[@]}" out="$scratch/data" >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail simulate; }
+}
+make_data
+cp -r "$scratch/data/model" "$scratch/other"
+sed -i 's/"name": *"[^"]*"/"name": "other"/' "$scratch/other/braintune.json"
+
+write_experiment() { # FILE STORE
+    cat >"$1" <<END
+experiment: sweep
+store: $2/store
+results: $2/results
+dataset:
+  root: \${SWEEP_DATA}
+  stories: {encode: [story01, story02, story03, story04], test: [test01], tune: "encode - [story04]", validate: [story04]}
+  ceiling: {keep_above: 0}
+models: {base: $scratch/data/model, other: $scratch/other}
+features: {context: 1, stride: 1}
+tune:
+  brain: {models: [base], objective: brain, per: subject, window: {seconds: 2}, epochs: 2, batch: 16, checkpoint.steps: 2}
+encode:
+  alignment: {models: [base, other, brain]}
+  control: {lowlevel: [envelope, word_rate]}
+figures: [{draw: alignment_by_roi}, {draw: losses}, {draw: fig9-made-up}]
+END
+}
+export SWEEP_DATA=$scratch/data
+yaml=$scratch/sweep.yaml
+write_experiment "$yaml" "$scratch/one"
+
+# --- plan ---
+"$BRAINTUNE" plan "$yaml" >"$scratch/plan" || fail plan
+plan=$(head -n 1 "$scratch/plan")
+[ -s "$plan" ] || fail "plan prints no path"
+grep -qE '^encode +4 +0 +4 +0$' "$scratch/plan" || { cat "$scratch/plan"; fail "4 encodings"; }
+grep -q 'sweep.yaml:15:.*figures: 1 figures task: figure fig9-made-up' "$scratch/plan" || { cat "$scratch/plan"; fail "a gap without its line"; }
+n_task=$(grep -c '"task":' "$plan")
+[ "$n_task" -eq 12 ] || fail "$n_task tasks"
+[ "$("$BRAINTUNE" plan "$yaml" | head -n 1)" = "$plan" ] || fail "the same experiment, another plan"
+"$BRAINTUNE" plan "$yaml" --show | grep -q 'select: signed_root_r2' || fail "--show lacks the preset"
+"$BRAINTUNE" plan "$yaml" --dry-run | grep -q '^encode  *4 .*' || fail "--dry-run"
+[ "$("$BRAINTUNE" plan "$plan" --slots=1 | wc -l)" -eq "$n_task" ] || fail "slots of one task each"
+"$BRAINTUNE" plan "$plan" --slots=1e6 | awk -F'\t' 'NF != 7 || $2 != 1 || $4 < 1e8 { exit 1 }' || fail "slots of 7 columns"
+
+refuse 2 "sweep.yaml: 12 tasks are more than the limit of 5; limit=12 allows them" "" "$BRAINTUNE" plan "$yaml" limit=5
+refuse 2 'sweep.yaml:5:9: ${SWEEP_DATA}: this variable is not set' "" env -u SWEEP_DATA "$BRAINTUNE" plan "$yaml"
+refuse 2 "command line: there is no tune.brian; did you mean tune.brain?" "" "$BRAINTUNE" plan "$yaml" tune.brian.epochs=1
+refuse 2 "no story is left\|is neither a role" "" "$BRAINTUNE" plan "$yaml" dataset.stories.tune=stroy01
+refuse 2 "a plan is fixed" "" "$BRAINTUNE" plan "$plan" seeds=1
+refuse 2 "unknown option --stat; did you mean --task?\|unknown option --stat" "" "$BRAINTUNE" run "$yaml" --stat
+refuse 2 "task 99: expected numbers from 1 to 12" "" "$BRAINTUNE" run "$plan" --task 99
+refuse 2 "the plan has no task of it" "" "$BRAINTUNE" run "$plan" --stage probe
+refuse 3 "no plan; expected what" "" "$BRAINTUNE" status "$scratch/data/derivative/respdict.json"
+refuse 2 "rerun --failed" "" "$BRAINTUNE" rerun "$yaml"
+refuse 2 "expected preset" "" "$BRAINTUNE" preset shwo clean
+refuse 3 "models.other:.*no such folder" "" "$BRAINTUNE" plan "$yaml" models.other=/nowhere
+printf 'experiment: x\ntune: &t\n  a: *t\n' >"$scratch/loop.yaml"
+refuse 2 "loop.yaml:2:7: an anchor that holds an alias of itself" "" "$BRAINTUNE" plan "$scratch/loop.yaml"
+
+# --- run, with the second model that is opened failing on rank 1 ---
+code=0
+BRAINTUNE_FAULT=features.model:fail:1:2 on_ranks 2 "$BRAINTUNE" run "$yaml" >"$scratch/out" 2>"$scratch/log" || code=$?
+[ "$code" -eq 3 ] || { cat "$scratch/log"; fail "exit $code of a run with a failing task"; }
+"$BRAINTUNE" status "$yaml" >"$scratch/status" || fail status
+grep -qE '^features +3 +2 +0 +1 +0 +0 +0$' "$scratch/status" || { cat "$scratch/status"; fail "one of three features failed"; }
+grep -qE '^encode +4 +3 +0 +0 +1 +0 +0$' "$scratch/status" || { cat "$scratch/status"; fail "one of four encodings is blocked"; }
+grep -A 1 '^failed: .*code 4' "$scratch/status" | grep -q 'rank 1' || { cat "$scratch/status"; fail "no last line of the failure"; }
+grep -q '^blocked: *1 task by task' "$scratch/status" || fail "no word of what is blocked by what"
+[ -s "$scratch/one/results/table.csv" ] || fail "the others' table is missing"
+[ "$("$BRAINTUNE" plan "$yaml" --slots=1e6 --failed | cut -f1 | tr '\n' ' ')" = "features encode " ] || fail "slots of what failed"
+[ -z "$("$BRAINTUNE" plan "$yaml" --slots=1e6 --missing)" ] || fail "nothing is missing but what failed"
+code=0
+"$BRAINTUNE" run "$yaml" >"$scratch/out" 2>"$scratch/log" || code=$?
+[ "$code" -eq 3 ] && ! grep -q 'task .* of ' "$scratch/log" || fail "a second run tries failures again, or forgets them"
+on_ranks 2 "$BRAINTUNE" rerun "$yaml" --failed >"$scratch/out" 2>"$scratch/log" || { cat "$scratch/log"; fail rerun; }
+[ "$(grep -c 'task .* of ' "$scratch/log")" -eq 2 ] || { cat "$scratch/log"; fail "rerun runs the failed and the blocked one"; }
+"$BRAINTUNE" run "$yaml" >"$scratch/out" 2>"$scratch/log" || fail "the rest"
+[ "$(grep -c 'task .* of ' "$scratch/log")" -eq 3 ] || { cat "$scratch/log"; fail "table and figures take the new scores"; }
+grep -q 'other' "$scratch/one/results/table.csv" || fail "the table lacks what rerun made"
+[ -z "$("$BRAINTUNE" plan "$yaml" --slots=1e6)" ] || fail "slots of a finished plan"
+BRAINTUNE_LEAKS=1 "$BRAINTUNE" run "$yaml" 2>&1 | grep leaked && fail "run leaks"
+
+same() { # A B: equal artefacts, of as many ranks
+    local stage
+    for stage in features encode lowlevel tune; do
+        diff -r -q -x '*.run.json' "$1/store/$stage" "$2/store/$stage" || fail "$2: other bytes of $stage"
+    done
+}
+
+# --- two runs at once ---
+write_experiment "$scratch/two.yaml" "$scratch/two"
+"$BRAINTUNE" run "$scratch/two.yaml" >"$scratch/out" 2>"$scratch/log1" &
+job=$!
+"$BRAINTUNE" run "$scratch/two.yaml" >"$scratch/out" 2>"$scratch/log2" || { cat "$scratch/log2"; fail "second of two runs"; }
+wait "$job" || { cat "$scratch/log1"; fail "first of two runs"; }
+twice=$(cat "$scratch/log1" "$scratch/log2" | grep 'task .* of ' | sort | uniq -d)
+[ -z "$twice" ] || fail "both runs did: $twice"
+[ "$(cat "$scratch/log1" "$scratch/log2" | grep -c 'task .* of ')" -eq "$n_task" ] || fail "not every task was done once"
+names() { (cd "$1/store" && find features encode lowlevel tune -maxdepth 1 | sort); }
+diff <(names "$scratch/one") <(names "$scratch/two") || fail "equal work has other names"
+
+# --- killed, again and again, until it ends ---
+write_experiment "$scratch/three.yaml" "$scratch/three"
+killed=0 met=0
+for try in 1 2 3 4 5; do
+    : >"$scratch/log"
+    "$BRAINTUNE" run "$scratch/three.yaml" >"$scratch/out" 2>"$scratch/log" &
+    job=$!
+    while kill -0 "$job" 2>/dev/null && ! grep -q 'task .* of ' "$scratch/log"; do sleep 0.01; done
+    sleep "0.0$((RANDOM % 10))"
+    kill -9 "$job" 2>/dev/null && killed=$((killed + 1)) || true
+    wait "$job" 2>/dev/null || true
+    "$BRAINTUNE" status "$scratch/three.yaml" >"$scratch/status" || fail "status after a kill"
+    grep -q '^killed: .*137' "$scratch/status" && met=$((met + 1))
+done
+[ "$killed" -ge 2 ] && [ "$met" -ge 1 ] || fail "the kills came too late: $killed, $met in a task"
+"$BRAINTUNE" run "$scratch/three.yaml" >"$scratch/out" 2>"$scratch/log" || { cat "$scratch/log"; fail "resume after kills"; }
+same "$scratch/two" "$scratch/three"
+left=$(find "$scratch/three/store/running" "$scratch/three/store/encode" -name '.*' ! -name running ! -name encode)
+[ -z "$left" ] || fail "left behind: $left"
+
+# --- told to end: 6, and nothing is lost ---
+write_experiment "$scratch/four.yaml" "$scratch/four"
+code=0
+: >"$scratch/log"
+"$BRAINTUNE" run "$scratch/four.yaml" >"$scratch/out" 2>"$scratch/log" &
+job=$!
+while kill -0 "$job" 2>/dev/null && ! grep -q 'task .* of ' "$scratch/log"; do sleep 0.01; done
+kill -USR1 "$job"
+wait "$job" || code=$?
+[ "$code" -eq 6 ] || fail "exit $code after SIGUSR1"
+
+# --- the preset clean is what the program does unless told ---
+"$BRAINTUNE" preset | tr '\n' ' ' | grep -q '^clean paper released-code $' || fail "preset lists"
+"$BRAINTUNE" preset diff paper clean | grep -q '^encode.cv.scheme *chunks *stories$' || fail "preset diff"
+compared=0
+while read -r key value; do
+    stage=${key%%.*} setting=${key#*.}
+    default=$("$BRAINTUNE" "$stage" --help | awk -v key="$setting" '$1 == key { getline; sub(/.*; default /, ""); if ($0 ~ /^ /) $0 = ""; print }')
+    [ "$value" = "$default" ] || fail "clean: $key is $value, the program's default $default"
+    compared=$((compared + 1))
+done < <("$BRAINTUNE" preset show clean | grep -v 'not built yet$')
+[ "$compared" -ge 60 ] || fail "only $compared settings of clean are the program's"
+echo "ok: $tried refusals, $killed kills ($met in a task), $compared defaults"
