@@ -298,8 +298,7 @@ static bt_status write_head(const bt_stage_call *call, const options *o, const b
 
     BT_TRY(write_model(extraction));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stories", stories.data));
-    BT_TRY(bt_write_settings(extraction->file, call->settings, idle,
-                             idle_settings(o, &extraction->facts, idle)));
+    BT_TRY(bt_write_settings(extraction->file, call->settings, idle, idle_settings(o, &extraction->facts, idle)));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "layers", layers.data));
 cleanup:
     bt_text_clear(&layers);

@@ -59,8 +59,8 @@ bt_status bt_states_check(const bt_extraction *extraction, const bt_sounds *soun
              extraction->facts.name, longest);
     for (size_t i = 0; i < sounds->n && whole; ++i)
         BT_CHECK(sounds->items[i].seconds <= longest + 1e-9, BT_ERR_INPUT,
-                 "%s: %g s of sound; model %s takes at most %g s: cut it, or give mode=windows",
-                 sounds->items[i].audio, sounds->items[i].seconds, extraction->facts.name, longest);
+                 "%s: %g s of sound; model %s takes at most %g s: cut it, or give mode=windows", sounds->items[i].audio,
+                 sounds->items[i].seconds, extraction->facts.name, longest);
     for (size_t i = 0; i < sounds->n; ++i)
         BT_TRY(whole ? check_sound(&sounds->items[i], shortest, "the model's shortest input")
                      : check_sound(&sounds->items[i], extraction->stride, "one window (window.stride)"));

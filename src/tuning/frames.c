@@ -28,8 +28,7 @@ struct bt_frames {
 
 double bt_frames_bytes(const bt_model *model, size_t n_row, size_t n_sample)
 {
-    return (double)n_row * (double)bt_model_rows(model, n_sample) * (double)bt_model_frame_width(model) *
-           sizeof(float);
+    return (double)n_row * (double)bt_model_rows(model, n_sample) * (double)bt_model_frame_width(model) * sizeof(float);
 }
 
 bt_status bt_frames_choose(int wanted, bt_normalise normalise, double bytes, double memory, const bt_comm *comm,
@@ -230,9 +229,9 @@ bt_status bt_frames_create(const bt_frames_options *options, const bt_comm *comm
     frames->n_frame = bt_model_rows(options->model, n_sample);
     frames->width = bt_model_frame_width(options->model);
     if (frames->n_real == 0)
-        status = bt_fail(BT_ERR_USAGE, "window.seconds: %zu samples are too few for a frame; model %s needs %zu",
-                         n_sample, bt_model_describe(options->model).name,
-                         bt_model_describe(options->model).minimum_samples);
+        status =
+            bt_fail(BT_ERR_USAGE, "window.seconds: %zu samples are too few for a frame; model %s needs %zu", n_sample,
+                    bt_model_describe(options->model).name, bt_model_describe(options->model).minimum_samples);
     BT_TRY(bt_agree(comm, status));
     bt_model_set_normalise(options->model, false);
     if (options->stored) BT_TRY(have_all(options, frames, comm));

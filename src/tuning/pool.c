@@ -69,8 +69,8 @@ bt_status bt_pooling_forward(bt_pooling *p, bt_matrix states, bt_sequences seque
         break;
     case BT_TUNE_POOL_LAST:
         for (size_t s = 0; s < n; ++s)
-            BT_TRY(bt_buffer_read(states.buffer, states.offset + last_row(sequences, s) * states.stride,
-                                  pooled + s * h, h));
+            BT_TRY(bt_buffer_read(states.buffer, states.offset + last_row(sequences, s) * states.stride, pooled + s * h,
+                                  h));
         break;
     }
 cleanup:

@@ -8,6 +8,7 @@ tensors
   sequence_N.layer_MM   (n_frame / step, n_hidden): every `step`-th frame; step 3 for the first sequence, else 1; of
                         Whisper the frames that hold sound
   sequence_N.after      Whisper: (n_layer, n_hidden), the frame behind the last that holds sound
+  sequence_N.short      Whisper: the last layer, when the blocks see only frames that hold sound
   sequence_N.mel        Whisper: every tenth of the log-mel frames, to some behind the sound
   jfk.layer_MM          with --jfk, not Whisper: every 50th frame of the whole recording
 and gradients.safetensors: for loss = mean over sequences and targets of (head(mean over frames of the last layer) -
@@ -176,6 +177,13 @@ class Backbone:
         model = self.model.encoder if self.whisper else self.model
         return [h[0] for h in model(inputs, output_hidden_states=True).hidden_states]
 
+    def short(self, inputs, n):
+        """Whisper's last layer, when its blocks see the first n frames only."""
+        h = self.states(inputs)[0][None, :n]
+        for block in self.blocks():
+            h = block(h, None, layer_head_mask=None)[0]
+        return self.model.encoder.layer_norm(h)[0]
+
     def blocks(self):
         return self.model.encoder.layers
 
@@ -295,6 +303,8 @@ def golden_states(backbone, sound, sequences):
         for layer, h in enumerate(layers):
             out[f"sequence_{i}.layer_{layer:02d}"] = h[:n:3 if i == 0 else 1].clone()
         if backbone.whisper:
+            with torch.no_grad():
+                out[f"sequence_{i}.short"] = backbone.short(backbone.input(x), n).float()
             out[f"sequence_{i}.after"] = torch.stack([h[n] for h in layers])
             out[f"sequence_{i}.mel"] = torch.from_numpy(backbone.mel(x.astype(np.float64)).T[:len(x) // 160 + 40:10].copy()).float()
     return out
