@@ -1,23 +1,9 @@
 /* Log-mel frames against transformers' WhisperFeatureExtractor (tests/parity/golden_models.py), and by hand. */
+#include "device_matrices.h"
 #include "golden_models.h"
 
 #include "io/audio.h"
 #include "speech/whisper/log_mel.h"
-
-static int setup(void **state)
-{
-    bt_device *device = NULL;
-    if (bt_device_create(BT_DEVICE_CPU, &device) != BT_OK) return 1;
-    *state = device;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bt_device *device = *state;
-    bt_device_destroy(&device);
-    return test_no_leak(state);
-}
 
 /* Every tenth frame of every golden sequence. */
 static void check_parity(bt_device *device, const char *name, size_t n_band, size_t n_whole)

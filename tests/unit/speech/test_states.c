@@ -1,25 +1,11 @@
 /* Hidden states of every family and arrangement against transformers (tests/parity/golden_models.py), and against
  * themselves: batches, layers, pooling. */
+#include "device_matrices.h"
 #include "golden_models.h"
 
 #include "io/audio.h"
 
 enum { MOST_LAYERS = 8 };
-
-static int setup(void **state)
-{
-    bt_device *device = NULL;
-    if (bt_device_create(BT_DEVICE_CPU, &device) != BT_OK) return 1;
-    *state = device;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bt_device *device = *state;
-    bt_device_destroy(&device);
-    return test_no_leak(state);
-}
 
 static float *sound_of(const char *path, size_t *n)
 {
@@ -46,7 +32,7 @@ static float *states_of(bt_model *model, const float *x, size_t n, const size_t 
 }
 
 /* Norm of the difference over the norm; rows of `truth` are every step-th of `result`. */
-static double distance(const float *result, const float *truth, size_t rows, size_t step, size_t columns)
+static double relative_gap(const float *result, const float *truth, size_t rows, size_t step, size_t columns)
 {
     double difference = 0, norm = 0;
     for (size_t i = 0; i < rows; ++i)
@@ -56,6 +42,14 @@ static double distance(const float *result, const float *truth, size_t rows, siz
             norm += b * b;
         }
     return sqrt(difference / norm);
+}
+
+static void link_file(const char *from, const char *to)
+{
+    char *const whole = realpath(from, NULL);
+    assert_non_null(whole);
+    assert_int_equal(symlink(whole, to), 0);
+    free(whole);
 }
 
 /* --- parity ----------------------------------------------------------------------------------------------------------
@@ -86,7 +80,7 @@ static void compare(bt_model *model, const bt_checkpoint *truth, const char *pre
         (void)snprintf(what, sizeof what, "layer_%02zu", i);
         float *const wanted = rows_called(truth, prefix, what, hidden, &rows);
         assert_int_equal(rows, (frames + step - 1) / step);
-        expect_near(distance(states + i * frames * hidden, wanted, rows, step, hidden), 0, 1e-5);
+        expect_near(relative_gap(states + i * frames * hidden, wanted, rows, step, hidden), 0, 1e-5);
         bt_free(wanted);
     }
     bt_free(states);
@@ -169,11 +163,11 @@ static void whisper_input(void **state)
         float *const cut = rows_called(truth, prefix, "short", hidden, &rows);
         assert_int_equal(rows, frames);
         for (size_t i = 0; i < n_layer; ++i)
-            expect_near(distance(full + i * hidden, all + ((i + 1) * frames - 1) * hidden, 1, 1, hidden), 0, 1e-5);
-        if (length / 160 % 2 == 0) expect_near(distance(past, after, n_layer, 1, hidden), 0, 1e-5);
-        expect_near(distance(alone, all, frames, 1, hidden), 0, 1e-6);
-        expect_near(distance(alone + (n_layer - 1) * frames * hidden, cut, frames, 1, hidden), 0, 1e-5);
-        assert_true(distance(all + (n_layer - 1) * frames * hidden, cut, frames, 1, hidden) > 1e-2);
+            expect_near(relative_gap(full + i * hidden, all + ((i + 1) * frames - 1) * hidden, 1, 1, hidden), 0, 1e-5);
+        if (length / 160 % 2 == 0) expect_near(relative_gap(past, after, n_layer, 1, hidden), 0, 1e-5);
+        expect_near(relative_gap(alone, all, frames, 1, hidden), 0, 1e-6);
+        expect_near(relative_gap(alone + (n_layer - 1) * frames * hidden, cut, frames, 1, hidden), 0, 1e-5);
+        assert_true(relative_gap(all + (n_layer - 1) * frames * hidden, cut, frames, 1, hidden) > 1e-2);
         bt_free(all);
         bt_free(full);
         bt_free(past);
@@ -274,12 +268,12 @@ static void check_batch(bt_device *device, const char *name)
             states_of(model, long_sound + offsets[s], offsets[s + 1] - offsets[s], layers, n_layer, BT_POOL_NONE);
         for (size_t i = 0; i < n_layer; ++i) {
             const float *const one = alone + i * frames * hidden;
-            expect_near(distance(batch + (i * total + row) * hidden, one, frames, 1, hidden), 0, 2e-6);
-            expect_near(distance(last + (i * N + s) * hidden, one + (frames - 1) * hidden, 1, 1, hidden), 0, 3e-6);
+            expect_near(relative_gap(batch + (i * total + row) * hidden, one, frames, 1, hidden), 0, 2e-6);
+            expect_near(relative_gap(last + (i * N + s) * hidden, one + (frames - 1) * hidden, 1, 1, hidden), 0, 3e-6);
             float average[64] = {0};
             for (size_t f = 0; f < frames; ++f)
                 for (size_t j = 0; j < hidden; ++j) average[j] += one[f * hidden + j] / (float)frames;
-            expect_near(distance(mean + (i * N + s) * hidden, average, 1, 1, hidden), 0, 1e-5);
+            expect_near(relative_gap(mean + (i * N + s) * hidden, average, 1, 1, hidden), 0, 1e-5);
         }
         row += frames;
         bt_free(alone);
@@ -360,13 +354,40 @@ static void normalisation(void **state)
         float *const a = states_of(model, sound, n, first, 1, BT_POOL_MEAN);
         for (size_t i = 0; i < n; ++i) sound[i] = 0.003f * sound[i] + 0.1f;
         float *const b = states_of(model, sound, n, first, 1, BT_POOL_MEAN);
-        const double change = distance(b, a, 1, 1, bt_model_describe(model).n_hidden);
+        const double change = relative_gap(b, a, 1, 1, bt_model_describe(model).n_hidden);
         assert_true(bt_model_describe(model).normalise ? change < 0.05 : change > 0.1);
         bt_free(a);
         bt_free(b);
         bt_free(sound);
         bt_model_close(&model);
     }
+}
+
+/* The same weights as an archive of torch.save in two shards. */
+static void pickled_checkpoint(void **state)
+{
+    static const char *const files[] = {"config.json", "preprocessor_config.json"};
+    static const char *const shards[] = {"pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin",
+                                         "pytorch_model-00002-of-00002.bin"};
+    bt_model *plain = golden_model(*state, "hubert"), *pickled = NULL;
+    size_t n, layers[MOST_LAYERS];
+    const char *const folder = test_path(test_scratch(), "pickled");
+    expect_ok(bt_path_make(folder));
+    for (size_t i = 0; i < 2; ++i)
+        link_file(test_path(test_file("golden/models/hubert"), files[i]), test_path(folder, files[i]));
+    for (size_t i = 0; i < 3; ++i)
+        link_file(test_path(test_file("golden/archives/sharded"), shards[i]), test_path(folder, shards[i]));
+    expect_ok(bt_model_open(folder, *state, &pickled));
+    float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
+    const size_t n_layer = all_layers(plain, layers);
+    float *const a = states_of(plain, sound, n, layers, n_layer, BT_POOL_MEAN);
+    float *const b = states_of(pickled, sound, n, layers, n_layer, BT_POOL_MEAN);
+    assert_memory_equal(a, b, n_layer * bt_model_describe(plain).n_hidden * sizeof *a);
+    bt_free(a);
+    bt_free(b);
+    bt_free(sound);
+    bt_model_close(&plain);
+    bt_model_close(&pickled);
 }
 
 /* --- random checkpoints
@@ -452,6 +473,7 @@ int main(void)
                                        cmocka_unit_test(equal_windows),
                                        cmocka_unit_test(some_layers),
                                        cmocka_unit_test(normalisation),
+                                       cmocka_unit_test(pickled_checkpoint),
                                        cmocka_unit_test(random_checkpoint),
                                        cmocka_unit_test(random_checkpoint_of_other_convolutions)};
     return cmocka_run_group_tests_name("speech.states", tests, setup, teardown);
