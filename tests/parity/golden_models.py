@@ -11,7 +11,7 @@ tensors
   sequence_N.short      Whisper: the last layer, when the blocks see only frames that hold sound
   sequence_N.mel        Whisper: every tenth of the log-mel frames, to some behind the sound
   jfk.layer_MM          with --jfk, not Whisper: every 50th frame of the whole recording
-and gradients.safetensors: for loss = mean over sequences and targets of (head(mean over frames of the last layer) -
+and, but for STATES_ONLY, gradients.safetensors: for loss = mean over sequences and targets of (head(mean over frames of the last layer) -
 target)^2, with the front end frozen (Whisper: convolutions and positions),
   head.weight, head.bias, target (n_sequence, N_TARGET), loss
   gradient.NAME         of the loss, NAME as torch.nn.utils.weight_norm spells it
@@ -71,18 +71,19 @@ CONFIGS = {
         num_conv_pos_embedding_groups=2, layer_norm_eps=1e-6, feat_extract_norm="layer", do_stable_layer_norm=True,
         feat_proj_layer_norm=True)),
     # inputs of two seconds
-    "whisper": ("WhisperModel", dict(
+    "whisper": ("WhisperForConditionalGeneration", dict(
         d_model=18, encoder_attention_heads=3, encoder_layers=3, encoder_ffn_dim=25, num_mel_bins=80,
         max_source_positions=100, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=8, vocab_size=10,
         max_target_positions=6)),
-    # 30 seconds and 128 mel bins, as large-v3; float16
-    "whisper30": ("WhisperForConditionalGeneration", dict(
+    # 30 seconds and 128 mel bins, as large-v3; float16; states only
+    "whisper30": ("WhisperModel", dict(
         d_model=12, encoder_attention_heads=2, encoder_layers=2, encoder_ffn_dim=20, num_mel_bins=128,
         max_source_positions=1500, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=8, vocab_size=10,
         max_target_positions=6)),
 }
 WHISPER_TOKENS = dict(pad_token_id=1, bos_token_id=1, eos_token_id=1, decoder_start_token_id=1, suppress_tokens=[],
                       begin_suppress_tokens=[1])
+STATES_ONLY = ("whisper30",)
 HALF = ("even", "hubert_large", "whisper30")
 
 
@@ -254,8 +255,7 @@ def front_end(backbone, head, inputs, target):
 LORA = {"odd": (3, 7.0, ["q_proj", "k_proj", "v_proj", "out_proj", "intermediate_dense", "output_dense"]),
         "even": (2, 4.0, ["k_proj"]), "wrapped": (4, 2.0, ["q_proj", "v_proj"]),
         "large": (2, 3.0, ["q_proj", "out_proj", "output_dense"]), "hubert": (1, 2.0, ["v_proj", "intermediate_dense"]),
-        "hubert_large": (2, 5.0, ["q_proj", "k_proj"]), "whisper": (3, 4.0, ["k_proj", "v_proj", "fc1", "fc2"]),
-        "whisper30": (2, 2.0, ["v_proj"])}
+        "hubert_large": (2, 5.0, ["q_proj", "k_proj"]), "whisper": (3, 4.0, ["k_proj", "v_proj", "fc1", "fc2"])}
 
 
 class Adapted(torch.nn.Module):
@@ -329,6 +329,8 @@ def main():
                 for layer, h in enumerate(backbone.states(backbone.input(whole))):
                     golden[f"jfk.layer_{layer:02d}"] = h[::50].float().clone()
         save_file({k: v.contiguous() for k, v in golden.items()}, folder / "states.safetensors")
+        if name in STATES_ONLY:
+            continue
         sounds = [sound[first:last] for first, last in SEQUENCES[name]]
         given = Backbone(name, folder)
         if not given.whisper:

@@ -231,12 +231,13 @@ static bt_status check(const bt_model_random *random)
 bt_status bt_model_write_random(const char *folder, const bt_model_random *random)
 {
     bt_status status = BT_OK;
-    const bt_waveform_config config = config_of(random);
+    bt_waveform_config config;
     bt_parameters table = {0};
     bt_waveform_rows rows;
     bt_encoder_rows *encoder = NULL;
     float *values = NULL;
     BT_TRY(check(random));
+    config = config_of(random);
     BT_ALLOC(encoder, 1);
     BT_TRY(bt_waveform_table(&config, &table, &rows));
     BT_TRY(bt_encoder_table(&config.encoder, &bt_waveform_blocks, &table, encoder));

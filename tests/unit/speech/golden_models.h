@@ -9,7 +9,7 @@
 
 static const char *const golden[] = {"odd",    "even",         "wrapped", "large",
                                      "hubert", "hubert_large", "whisper", "whisper30"};
-enum { N_GOLDEN = sizeof golden / sizeof *golden };
+enum { N_GOLDEN = sizeof golden / sizeof *golden, N_TRAINED = N_GOLDEN - 1 }; /* the last is for states only */
 
 /* One of each arrangement, of three blocks: post-norm, pre-norm, and without a trained part before the blocks. */
 static const char *const arrangements[] = {"odd", "large", "whisper"};

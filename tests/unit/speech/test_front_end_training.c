@@ -44,7 +44,7 @@ static size_t rows_of_front_end(const bt_parameters *table)
 
 static void gradient_parity(void **state)
 {
-    for (size_t g = 0; g < N_GOLDEN; ++g) {
+    for (size_t g = 0; g < N_TRAINED; ++g) {
         world w;
         size_t n;
         if (is_whisper(golden[g])) continue; /* always frozen */

@@ -38,7 +38,7 @@ static size_t compare(const world *w, const bt_parameters *table, const bt_gradi
 
 static void gradient_parity(void **state)
 {
-    for (size_t g = 0; g < N_GOLDEN; ++g) {
+    for (size_t g = 0; g < N_TRAINED; ++g) {
         world w;
         size_t n;
         world_open(&w, *state, golden[g], NULL);
@@ -58,7 +58,7 @@ static void gradient_parity(void **state)
 /* Ten steps of Adam with two rates and decay. */
 static void steps_parity(void **state)
 {
-    for (size_t g = 0; g < N_GOLDEN; ++g) {
+    for (size_t g = 0; g < N_TRAINED; ++g) {
         world w;
         size_t n;
         bt_adam backbone, head;

@@ -53,7 +53,7 @@ static const bt_model_identity plain = {.name = "copy", .origin = "brain-tuned",
 static void identity_map(void **state)
 {
     static const char *const targets[] = {"value", "up"};
-    for (size_t g = 0; g < N_GOLDEN * 2; ++g) {
+    for (size_t g = 0; g < N_TRAINED * 2; ++g) {
         world w;
         bt_model *model = NULL;
         size_t layer;
