@@ -85,7 +85,7 @@ stage_in()
     staging=$scratch/braintune-$SLURM_JOB_ID
     while IFS=$'\t' read -r root subject; do
         [ -d "$root/derivative/preprocessed_data/$subject" ] || continue # made by a task of this job
-        target=${target_of[$root]:-$staging/${#target_of[@]}}
+        target=${target_of[$root]:-$staging/${#target_of[@]}/$(basename "$root")} # results say the data set's name
         if ! "${each_node[@]}" bash -c "$(declare -f copy_subject); copy_subject \"\$@\"" stage "$root" "$subject" "$target" </dev/null; then
             log "the responses of $subject were not copied to $scratch: they are read where they are"
             return
@@ -150,7 +150,7 @@ run_tasks()
     local heard
     code=6
     [ -z "$told" ] || return
-    "${launch[@]}" "$program" run "$plan" --task "$tasks" &
+    "${launch[@]}" "$program" run "$plan" --task "$tasks" --inputs=leave &
     child=$!
     while :; do
         heard=$told
@@ -193,7 +193,7 @@ explain()
     case $1 in
     0) echo "done" ;;
     2) echo "settings were refused (2); the message is above" ;;
-    3) echo "at least one task failed or is blocked (3); the others are done. See: braintune status $original_plan" ;;
+    3) echo "at least one task failed, is blocked, or lacks inputs (3); the others are done. See: braintune status $original_plan" ;;
     4) echo "a file could not be read or written (4): space, quota, permissions?" ;;
     8) echo "out of memory (8): more ranks, or a larger resources.$stage.memory" ;;
     134 | 135 | 136 | 139) echo "a rank crashed (signal $(($1 - 128))): a defect of ours" ;;

@@ -20,8 +20,11 @@
 typedef struct {
     char *task, *stage, *profile;
     bool failed;
+    int inputs; /* INPUTS_... */
     int64_t limit;
 } run_options;
+
+enum { INPUTS_MAKE, INPUTS_LEAVE };
 
 #define AT(member) offsetof(run_options, member)
 
@@ -30,6 +33,8 @@ static const bt_setting run_table[] = {
      "only these tasks and what they need, 3,7,10-12; those that failed before are tried again"},
     {"stage", BT_SET_TEXT, AT(stage), BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "only the tasks of this stage and what they need"},
+    {"inputs", BT_SET_CHOICE, AT(inputs), 0, "make", "make|leave", 0, 0, NULL,
+     "what these tasks need and is not there: made first, or left alone with the tasks that need it"},
     BT_LIMIT_SETTING(run_options),
 };
 static const bt_setting rerun_table[] = {
@@ -191,6 +196,9 @@ static bt_status print_end(const running *r, const bt_run_outcome *outcome)
         "%zu task%s failed, %zu blocked by them; `braintune status %s` says why, `braintune rerun %s --failed` tries "
         "them again",
         outcome->n_failed, outcome->n_failed == 1 ? "" : "s", outcome->n_blocked, r->words->file, r->words->file);
+    BT_CHECK(!outcome->n_left, BT_ERR_INPUT,
+             "%zu task%s left alone: inputs are not there yet; `braintune status %s` says what became of them",
+             outcome->n_left, outcome->n_left == 1 ? " is" : "s are", r->words->file);
 cleanup:
     bt_reports_free(&r->plan, reports);
     bt_text_clear(&text);
@@ -212,6 +220,7 @@ static bt_status run(bt_door *door, void *context)
                         .plan = &r->plan,
                         .comm = door->comm,
                         .named = r->named,
+                        .leave = r->options->inputs == INPUTS_LEAVE,
                         .retry = r->options->task || r->rerun,
                         .call = call_stage,
                         .context = r,

@@ -7,6 +7,13 @@
 #include <math.h>
 #include <string.h>
 
+bool bt_ridge_takes_dual(size_t n_train, size_t n_feature)
+{
+    const double n = (double)n_train, p = (double)n_feature, least = n < p ? n : p, eigen = 9;
+    const double dual = n * n * p + eigen * n * n * n, primal = p * p * n + eigen * p * p * p + 2 * n * p * least;
+    return dual < primal;
+}
+
 void bt_factor_clear(bt_factor *factor)
 {
     bt_free(factor->singular);
@@ -77,7 +84,10 @@ static bt_status decompose(const bt_comm *comm, bt_device *device, const bt_ridg
     const size_t n = dual ? p->n_train : p->n_feature;
     double *gram = bt_calloc(n * n, sizeof *gram), *values = bt_calloc(n, sizeof *values);
     BT_TRY(bt_agree(comm, gram && values && vectors ? BT_OK : BT_ERR_MEMORY));
-    BT_TRY(bt_dense_gram(comm, device, p->train, p->n_train, p->n_feature, dual, gram));
+    if (dual && p->kernel)
+        memcpy(gram, p->kernel, n * n * sizeof *gram);
+    else
+        BT_TRY(bt_dense_gram(comm, device, p->train, p->n_train, p->n_feature, dual, gram));
     BT_TRY(bt_dense_eigen(comm, device, gram, n, values, vectors));
     BT_TRY(bt_agree(comm, keep(values, vectors, n, factor)));
 cleanup:
@@ -119,12 +129,16 @@ static bt_status finish_dual(bt_device *device, const bt_ridge_problem *p, const
 {
     bt_status status = BT_OK;
     double *kernel = NULL;
+    const double *cross = p->cross;
     const size_t r = factor->rank;
-    BT_ALLOC(kernel, p->n_apply * p->n_train);
     memcpy(factor->left, vectors, r * p->n_train * sizeof *vectors);
-    BT_TRY(multiply(device, (host_matrix){BT_PLAIN, p->apply, p->n_apply, p->n_feature},
-                    (host_matrix){BT_TRANSPOSED, p->train, p->n_train, p->n_feature}, kernel));
-    BT_TRY(multiply(device, (host_matrix){BT_PLAIN, kernel, p->n_apply, p->n_train},
+    if (!cross) {
+        BT_ALLOC(kernel, p->n_apply * p->n_train);
+        BT_TRY(multiply(device, (host_matrix){BT_PLAIN, p->apply, p->n_apply, p->n_feature},
+                        (host_matrix){BT_TRANSPOSED, p->train, p->n_train, p->n_feature}, kernel));
+        cross = kernel;
+    }
+    BT_TRY(multiply(device, (host_matrix){BT_PLAIN, cross, p->n_apply, p->n_train},
                     (host_matrix){BT_TRANSPOSED, vectors, r, p->n_train}, factor->apply));
     divide_columns(factor->apply, factor->singular, p->n_apply, r);
     if (p->weights) {
@@ -166,4 +180,18 @@ cleanup:
     bt_free(vectors);
     if (status != BT_OK) bt_factor_clear(out);
     return status;
+}
+
+double bt_factor_bytes(const bt_ridge_problem *problem)
+{
+    const bool dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
+    const double n = (double)problem->n_train, p = (double)problem->n_feature, m = (double)problem->n_apply;
+    const double order = dual ? n : p, r = n < p ? n : p, right = problem->weights ? r * p : 0;
+    const double eigen = 7 * order * order; /* vectors and Gram matrix, its copies, workspace of 2 */
+    const double factors = order * order + r * n + m * r + right;
+    const double train = dual && problem->cross ? 0 : n * p, apply = dual && problem->cross ? m * n : m * p;
+    const double largest = dual ? fmax(apply + train + m * n, m * n + order * order + m * r)
+                                : fmax(order * order + train + r * n, order * order + apply + m * r);
+    const double cross = dual && !problem->cross ? m * n : 0;
+    return 8 * fmax(eigen, factors + cross + largest + right);
 }

@@ -1,29 +1,12 @@
 #include "encoding/fit.h"
 
-#include "base/fault.h"
 #include "base/memory.h"
+#include "encoding/continuous.h"
+#include "encoding/fast_search.h"
 #include "encoding/ridge.h"
-#include "encoding/search.h"
 
 #include <math.h>
 #include <string.h>
-
-double bt_fit_bytes(size_t n_row, size_t n_test, size_t n_apply, size_t n_feature, size_t n_voxel, size_t block,
-                    const bt_encode_plan *plan, bool weights, bool predictions)
-{
-    const bt_ridge_problem ridge = {.n_train = n_row,
-                                    .n_apply = n_apply,
-                                    .n_feature = n_feature,
-                                    .precision = plan->precision,
-                                    .weights = weights,
-                                    .most_voxel = block};
-    const double rows = (double)(n_row + n_test), w = (double)block, v = (double)n_voxel;
-    const double designs = 8 * rows * (double)n_feature * 2;
-    const double blocks = w * (4 * 2 + 8) * rows;
-    const double results = v * (8 * (double)(plan->n_alpha + 6) + (weights ? 4 * (double)n_feature : 0) +
-                                (predictions ? 4 * (double)n_test : 0));
-    return bt_ridge_bytes(&ridge) + designs + blocks + results;
-}
 
 static bool is_better(double a, double b, bt_score_kind kind)
 {
@@ -41,170 +24,227 @@ size_t bt_choose(const double *score, size_t stride, const bt_encode_plan *plan)
     return best;
 }
 
-static bt_status make_room(const bt_fit_problem *problem, bt_fit *fit)
+/* ---- life ---- */
+
+bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out)
 {
     bt_status status = BT_OK;
-    const size_t n = fit->n_voxel;
-    BT_ALLOC(fit->cv_score, fit->n_alpha * n);
-    BT_ALLOC(fit->alpha, n);
-    BT_ALLOC(fit->r, n);
-    BT_ALLOC(fit->r2, n);
-    BT_ALLOC(fit->explained, n);
-    if (problem->weights) BT_ALLOC(fit->weights, problem->n_feature * n);
-    if (problem->predictions) BT_ALLOC(fit->predictions, problem->n_test * n);
+    const size_t n = bt_voxels_count(problem->voxels), n_alpha = problem->plan->n_alpha;
+    *out = (bt_fit){.problem = *problem, .n_voxel = n, .n_alpha = n_alpha, .n_job = problem->folds->n_split + 1};
+    BT_ALLOC(out->cv_score, n_alpha * n);
+    BT_ALLOC(out->nothing, n);
+    BT_ALLOC(out->alpha, n);
+    BT_ALLOC(out->r, n);
+    BT_ALLOC(out->r2, n);
+    BT_ALLOC(out->explained, n);
+    BT_ALLOC(out->searches, problem->folds->n_split);
+    BT_ALLOC(out->choice, problem->block);
+    BT_ALLOC(out->penalty, problem->block);
+    if (problem->plan->point) BT_ALLOC(out->curves, problem->folds->n_split * n_alpha * n);
+    BT_ALLOC(out->prediction, problem->n_test * problem->block);
+    BT_ALLOC(out->score, problem->block);
+    if (problem->weights) BT_ALLOC(out->weights, problem->n_feature * n);
+    if (problem->predictions) BT_ALLOC(out->predictions, problem->n_test * n);
 cleanup:
     return status;
 }
 
+void bt_fit_unload(bt_fit *fit)
+{
+    for (size_t k = 0; fit->searches && k + 1 < fit->n_job; ++k) bt_search_destroy(&fit->searches[k]);
+    bt_refit_destroy(&fit->refit);
+}
+
 void bt_fit_clear(bt_fit *fit)
 {
+    bt_fit_unload(fit);
     bt_free(fit->cv_score);
+    bt_free(fit->nothing);
     bt_free(fit->alpha);
     bt_free(fit->r);
     bt_free(fit->r2);
     bt_free(fit->explained);
     bt_free(fit->weights);
     bt_free(fit->predictions);
+    bt_free(fit->searches);
+    bt_free(fit->curves);
+    bt_free(fit->choice);
+    bt_free(fit->penalty);
+    bt_free(fit->prediction);
+    bt_free(fit->score);
     *fit = (bt_fit){0};
 }
 
-static void count(const bt_encode_plan *plan, size_t best, bool positive, int64_t counts[BT_COUNTS])
+bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
 {
-    bool lowest = true, highest = true;
-    for (size_t a = 0; a < plan->n_alpha; ++a) {
-        if (plan->penalty[a] < plan->penalty[best]) lowest = false;
-        if (plan->penalty[a] > plan->penalty[best]) highest = false;
+    bt_status status = BT_OK;
+    const size_t n_split = fit->n_job - 1;
+    const bt_search_problem problem = {.comm = fit->problem.comm,
+                                       .device = fit->problem.device,
+                                       .design = design,
+                                       .folds = fit->problem.folds,
+                                       .plan = fit->problem.plan,
+                                       .block = fit->problem.block};
+    for (size_t k = jobs.low; k < jobs.high && k < n_split; ++k) {
+        BT_TRY(bt_search_create(&problem, k, &fit->searches[k]));
+        if (k == 0) fit->method = bt_search_method_of(fit->searches[k]);
     }
+    if (jobs.high <= n_split) goto cleanup;
+    BT_TRY(bt_refit_create(&problem, fit->n_voxel, fit->problem.weights, &fit->refit));
+    fit->has_hats = bt_refit_has_hats(fit->refit);
+cleanup:
+    return status;
+}
+
+/* ---- a block of voxels ---- */
+
+static void count(bool positive, bool lowest, bool highest, int64_t counts[BT_COUNTS])
+{
     ++counts[BT_COUNT_KEPT];
     counts[BT_COUNT_POSITIVE] += positive;
     counts[BT_COUNT_LOW] += positive && lowest;
     counts[BT_COUNT_HIGH] += positive && highest;
 }
 
-/* Each voxel's alpha from its validation scores; penalty (n_voxel) for the refit. */
-static void choose_all(const bt_fit_problem *problem, const double *nothing, bt_fit *fit, double *penalty)
+/* The penalty at `best`, and whether it is an end of the grid. */
+static double penalty_of_grid(const bt_encode_plan *plan, size_t best, bool *lowest, bool *highest)
 {
-    const bt_encode_plan *const plan = problem->plan;
-    for (size_t v = 0; v < fit->n_voxel; ++v) {
-        const size_t best = bt_choose(fit->cv_score + v, fit->n_voxel, plan);
-        const bt_voxel_state state = bt_voxels_state(problem->voxels, v);
-        penalty[v] = plan->penalty[best];
-        fit->alpha[v] = plan->alpha[best];
-        if (state != BT_VOXEL_KEPT) {
-            ++fit->counts[state == BT_VOXEL_NAN ? BT_COUNT_NAN : BT_COUNT_CONSTANT];
-            continue;
-        }
-        const double score = fit->cv_score[best * fit->n_voxel + v];
-        const bool positive = plan->rule.kind == BT_SCORE_MSE ? score < nothing[v] : score > 0;
-        count(plan, best, positive, fit->counts);
+    *lowest = *highest = true;
+    for (size_t a = 0; a < plan->n_alpha; ++a) {
+        if (plan->penalty[a] < plan->penalty[best]) *lowest = false;
+        if (plan->penalty[a] > plan->penalty[best]) *highest = false;
+    }
+    return plan->penalty[best];
+}
+
+static double penalty_of_curve(const bt_fit *fit, size_t voxel, bool *lowest, bool *highest)
+{
+    const bt_encode_plan *const plan = fit->problem.plan;
+    const bt_continuous curve = {.kind = plan->rule.kind,
+                                 .n_split = fit->n_job - 1,
+                                 .n_point = fit->n_alpha,
+                                 .low = plan->penalty[0],
+                                 .high = plan->penalty[fit->n_alpha - 1],
+                                 .point = plan->point,
+                                 .score = fit->curves + voxel,
+                                 .stride = fit->n_voxel};
+    return bt_continuous_best(&curve, lowest, highest);
+}
+
+/* Voxel low + v: its alpha. */
+static void choose_one(bt_fit *fit, size_t low, size_t v)
+{
+    const bt_encode_plan *const plan = fit->problem.plan;
+    const size_t best = bt_choose(fit->cv_score + low + v, fit->n_voxel, plan);
+    const double score = fit->cv_score[best * fit->n_voxel + low + v];
+    const bt_voxel_state state = bt_voxels_state(fit->problem.voxels, low + v);
+    bool lowest = false, highest = false;
+    const bool positive = plan->rule.kind == BT_SCORE_MSE ? score < fit->nothing[low + v] : score > 0;
+    fit->choice[v] = best;
+    fit->penalty[v] = fit->curves ? penalty_of_curve(fit, low + v, &lowest, &highest)
+                                  : penalty_of_grid(plan, best, &lowest, &highest);
+    fit->alpha[low + v] = fit->curves ? bt_encode_plan_alpha(plan, fit->penalty[v]) : plan->alpha[best];
+    if (state != BT_VOXEL_KEPT)
+        ++fit->counts[state == BT_VOXEL_NAN ? BT_COUNT_NAN : BT_COUNT_CONSTANT];
+    else
+        count(positive, lowest, highest, fit->counts);
+}
+
+/* Means over splits, and each voxel's alpha. */
+static void choose(bt_fit *fit, size_t low, size_t n)
+{
+    const double n_split = (double)(fit->n_job - 1);
+    for (size_t a = 0; a < fit->n_alpha; ++a)
+        for (size_t v = low; v < low + n; ++v) fit->cv_score[a * fit->n_voxel + v] /= n_split;
+    for (size_t v = 0; v < n; ++v) {
+        fit->nothing[low + v] /= n_split;
+        choose_one(fit, low, v);
     }
 }
 
-typedef struct {
-    float *y, *y_test;
-    double *prediction, *score;
-} block_room;
-
-static bt_status make_block(const bt_fit_problem *problem, block_room *room)
+static void score_test(bt_fit *fit, const float *y_test, size_t low, size_t n)
 {
-    bt_status status = BT_OK;
-    BT_ALLOC(room->y, problem->n_row * problem->block);
-    BT_ALLOC(room->y_test, problem->n_test * problem->block);
-    BT_ALLOC(room->prediction, problem->n_test * problem->block);
-    BT_ALLOC(room->score, problem->block);
-cleanup:
-    return status;
-}
-
-static void clear_block(block_room *room)
-{
-    bt_free(room->y);
-    bt_free(room->y_test);
-    bt_free(room->prediction);
-    bt_free(room->score);
-}
-
-static void score_test(const bt_fit_problem *problem, const block_room *room, size_t low, size_t n, bt_fit *fit)
-{
-    const size_t rows = problem->n_test;
-    bt_score((bt_score_rule){BT_SCORE_CORRELATION, false}, room->y_test, room->prediction, rows, n, fit->r + low);
-    bt_score((bt_score_rule){BT_SCORE_R2, false}, room->y_test, room->prediction, rows, n, fit->r2 + low);
-    bt_score((bt_score_rule){BT_SCORE_SIGNED_ROOT, false}, room->y_test, room->prediction, rows, n, room->score);
-    for (size_t v = 0; v < n; ++v) fit->explained[low + v] = room->score[v] * fabs(room->score[v]);
+    const size_t rows = fit->problem.n_test;
+    bt_score((bt_score_rule){BT_SCORE_CORRELATION, false}, y_test, fit->prediction, rows, n, fit->r + low);
+    bt_score((bt_score_rule){BT_SCORE_R2, false}, y_test, fit->prediction, rows, n, fit->r2 + low);
+    bt_score((bt_score_rule){BT_SCORE_SIGNED_ROOT, false}, y_test, fit->prediction, rows, n, fit->score);
+    for (size_t v = 0; v < n; ++v) fit->explained[low + v] = fit->score[v] * fabs(fit->score[v]);
     for (size_t i = 0; fit->predictions && i < rows; ++i)
-        for (size_t v = 0; v < n; ++v)
-            fit->predictions[i * fit->n_voxel + low + v] = (float)room->prediction[i * n + v];
+        for (size_t v = 0; v < n; ++v) fit->predictions[i * fit->n_voxel + low + v] = (float)fit->prediction[i * n + v];
 }
 
-static bt_status refit_blocks(const bt_fit_problem *problem, bt_ridge *ridge, const double *penalty, bt_fit *fit)
+/* Scores of split k, added to the sums over splits, and kept where the best of a continuum is sought. */
+static bt_status search_split(bt_fit *fit, bt_block *block, size_t k, size_t low, size_t n, const float *y)
 {
     bt_status status = BT_OK;
-    block_room room = {0};
-    BT_TRY(make_block(problem, &room));
-    for (size_t low = 0; low < fit->n_voxel; low += problem->block) {
-        const size_t n = fit->n_voxel - low < problem->block ? fit->n_voxel - low : problem->block;
-        BT_TRY(bt_voxels_read(problem->voxels, low, n, room.y, room.y_test));
-        BT_TRY(bt_ridge_rotate(ridge, room.y, n));
-        BT_TRY(bt_ridge_predict_each(ridge, penalty + low, room.prediction));
-        score_test(problem, &room, low, n, fit);
-        if (fit->weights) BT_TRY(bt_ridge_weights(ridge, penalty + low, fit->weights + low, fit->n_voxel));
-        if (problem->progress) bt_progress_add(problem->progress, (int64_t)n);
-    }
+    double *const sums = fit->cv_score + low, *const nothing = fit->nothing + low;
+    if (!fit->curves) return bt_search_block(fit->searches[k], block, y, n, sums, fit->n_voxel, nothing);
+    double *const curve = fit->curves + k * fit->n_alpha * fit->n_voxel + low;
+    BT_TRY(bt_search_block(fit->searches[k], block, y, n, curve, fit->n_voxel, nothing));
+    for (size_t a = 0; a < fit->n_alpha; ++a)
+        for (size_t v = 0; v < n; ++v) sums[a * fit->n_voxel + v] += curve[a * fit->n_voxel + v];
 cleanup:
-    clear_block(&room);
     return status;
 }
 
-/* Collective. */
-static bt_status refit(const bt_fit_problem *problem, const double *penalty, bt_fit *fit)
+bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y, const float *y_test)
 {
     bt_status status = BT_OK;
-    bt_ridge *ridge = NULL;
-    const bt_ridge_problem all = {.train = problem->x,
-                                  .apply = problem->x_test,
-                                  .n_train = problem->n_row,
-                                  .n_apply = problem->n_test,
-                                  .n_feature = problem->n_feature,
-                                  .precision = problem->plan->precision,
-                                  .weights = problem->weights,
-                                  .most_voxel = problem->block};
-    BT_TRY(bt_agree(problem->comm, bt_fault_point("encode.refit")));
-    BT_TRY(bt_ridge_create(problem->comm, problem->device, &all, &ridge));
-    BT_TRY(bt_agree(problem->comm, refit_blocks(problem, ridge, penalty, fit)));
+    for (size_t k = 0; k + 1 < fit->n_job; ++k)
+        if (fit->searches[k]) BT_TRY(search_split(fit, block, k, low, n, y));
+    if (!fit->refit) goto cleanup;
+    choose(fit, low, n);
+    BT_TRY(bt_refit_predict(fit->refit, block, y, n, fit->choice, fit->penalty, fit->prediction));
+    score_test(fit, y_test, low, n);
+    if (fit->weights) BT_TRY(bt_refit_weights(fit->refit, fit->penalty, fit->weights + low, fit->n_voxel));
 cleanup:
-    bt_ridge_destroy(&ridge);
     return status;
 }
 
 /* NaN wherever a voxel could not be fitted. */
-static void blank_excluded(const bt_fit_problem *problem, bt_fit *fit)
+static void blank_excluded(bt_fit *fit)
 {
     const size_t n = fit->n_voxel;
     for (size_t v = 0; v < n; ++v) {
-        if (bt_voxels_state(problem->voxels, v) == BT_VOXEL_KEPT) continue;
+        if (bt_voxels_state(fit->problem.voxels, v) == BT_VOXEL_KEPT) continue;
         fit->alpha[v] = fit->r[v] = fit->r2[v] = fit->explained[v] = (double)NAN;
         for (size_t a = 0; a < fit->n_alpha; ++a) fit->cv_score[a * n + v] = (double)NAN;
-        for (size_t f = 0; fit->weights && f < problem->n_feature; ++f) fit->weights[f * n + v] = NAN;
-        for (size_t i = 0; fit->predictions && i < problem->n_test; ++i) fit->predictions[i * n + v] = NAN;
+        for (size_t f = 0; fit->weights && f < fit->problem.n_feature; ++f) fit->weights[f * n + v] = NAN;
+        for (size_t i = 0; fit->predictions && i < fit->problem.n_test; ++i) fit->predictions[i * n + v] = NAN;
     }
 }
 
-bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out)
+bt_status bt_fit_finish(bt_fit *fit)
 {
-    bt_status status = BT_OK;
-    double *nothing = NULL, *penalty = NULL;
-    *out = (bt_fit){.n_voxel = bt_voxels_count(problem->voxels), .n_alpha = problem->plan->n_alpha};
-    nothing = bt_calloc(out->n_voxel, sizeof *nothing);
-    penalty = bt_calloc(out->n_voxel, sizeof *penalty);
-    BT_TRY(bt_agree(problem->comm, nothing && penalty ? make_room(problem, out) : BT_ERR_MEMORY));
-    BT_TRY(bt_search(problem, out->cv_score, nothing));
-    choose_all(problem, nothing, out, penalty);
-    BT_TRY(refit(problem, penalty, out));
-    blank_excluded(problem, out);
-    BT_TRY(bt_comm_sum_i64(problem->comm, out->counts, BT_COUNTS));
-cleanup:
-    bt_free(nothing);
-    bt_free(penalty);
-    if (status != BT_OK) bt_fit_clear(out);
-    return status;
+    blank_excluded(fit);
+    return bt_comm_sum_i64(fit->problem.comm, fit->counts, BT_COUNTS);
+}
+
+/* ---- memory ---- */
+
+bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
+{
+    const double w = (double)s->block, v = (double)s->n_voxel, p = (double)s->n_feature, n = (double)s->n_row;
+    const double rows = (double)(s->n_row + s->n_test), curves = plan->point ? (double)(s->n_split * plan->n_alpha) : 0;
+    const bool dual = bt_ridge_takes_dual(s->n_row - s->most_held, s->n_feature);
+    const bt_search_sizes search = {.n_train = s->n_row - s->least_held,
+                                    .n_held = s->most_held,
+                                    .n_feature = s->n_feature,
+                                    .block = s->block,
+                                    .shares_kernel = dual};
+    const bt_refit_sizes refit = {.n_row = s->n_row,
+                                  .n_test = s->n_test,
+                                  .n_feature = s->n_feature,
+                                  .n_voxel = s->n_voxel,
+                                  .block = s->block,
+                                  .weights = s->weights,
+                                  .has_kernel = dual};
+    const double outputs = (s->weights ? 4 * p : 0) + (s->predictions ? 4 * (double)s->n_test : 0);
+    return (bt_fit_bytes){
+        .results = v * (8 * ((double)plan->n_alpha + 7 + curves) + outputs),
+        .design = 8 * (rows * p * (1 + 2 / (double)s->n_delay) + (dual ? n * n : 0)),
+        .making = fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
+        .job = fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
+        .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + 24 * (double)s->n_test),
+    };
 }

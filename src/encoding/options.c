@@ -1,9 +1,11 @@
 #include "encoding/options.h"
 
 #include "base/memory.h"
+#include "encoding/continuous.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define AT(member) offsetof(bt_encode_options, member)
@@ -48,8 +50,8 @@ const bt_setting bt_encode_settings[] = {
      "z-score features per story before delays; plain matrices: false unless given"},
     {"intercept", BT_SET_BOOL, AT(intercept), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "only false: as the Huth lab, himalaya, and scikit-learn with fit_intercept=False"},
-    {"alphas", BT_SET_REALS, AT(alphas), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
-     "the alphas to choose from, in this order; instead of alphas.logspace"},
+    {"alphas", BT_SET_TEXTS, AT(alphas), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "numbers to choose from, in this order, instead of alphas.logspace; continuous: any number between its ends"},
     {"alphas.logspace", BT_SET_REALS, AT(logspace), BT_SCIENCE, "1,4,15", NULL, 0, 0, NULL,
      "low,high,n: n alphas from 10^low to 10^high"},
     {"penalty", BT_SET_CHOICE, AT(penalty), BT_SCIENCE, "alpha_squared", "alpha_squared|alpha", 0, 0, NULL,
@@ -73,6 +75,8 @@ const bt_setting bt_encode_settings[] = {
      "of equal scores the larger penalty wins, or the first alpha in the order given"},
     {"precision", BT_SET_CHOICE, AT(precision), BT_SCIENCE, "single", "single|double", 0, 0, NULL,
      "of the products over voxels; Gram matrix and eigenproblem are always double"},
+    {"search", BT_SET_CHOICE, AT(search), BT_SCIENCE, "auto", "auto|fast|direct", 0, 0, NULL,
+     "all alphas by one product, or a product per alpha; equal to rounding, auto: whichever is cheaper"},
     {"weights", BT_SET_BOOL, AT(weights), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "write the weights (n_feature x n_delay, n_voxel) too"},
     {"predictions", BT_SET_BOOL, AT(predictions), BT_SCIENCE, "false", NULL, 0, 0, NULL,
@@ -138,41 +142,85 @@ bt_status bt_encode_options_check(const bt_encode_options *options)
     return options->dataset ? check_dataset(options) : check_matrices(options);
 }
 
-static bt_status fill_alphas(const bt_encode_options *options, bool listed, double *alpha)
+static bt_status list_alphas(const bt_encode_options *options, double *alpha)
 {
-    const double low = options->logspace.n ? options->logspace.v[0] : 0;
-    for (size_t i = 0; listed && i < options->alphas.n; ++i) {
-        alpha[i] = options->alphas.v[i];
-        if (!(alpha[i] > 0))
-            return bt_fail(BT_ERR_USAGE, "alphas: expected numbers above 0, found %g at place %zu", alpha[i], i);
+    for (size_t i = 0; i < options->alphas.n; ++i) {
+        char *end = NULL;
+        alpha[i] = strtod(options->alphas.items[i], &end);
+        if (end == options->alphas.items[i] || *end || !(alpha[i] > 0) || isinf(alpha[i]))
+            return bt_fail(BT_ERR_USAGE,
+                           "alphas: expected numbers above 0, found %s at place %zu; or continuous, alone",
+                           options->alphas.items[i], i);
     }
-    if (listed) return BT_OK;
-    const double high = options->logspace.v[1];
-    const size_t n = (size_t)options->logspace.v[2];
-    for (size_t i = 0; i < n; ++i) alpha[i] = pow(10, n == 1 ? low : low + (high - low) * (double)i / (double)(n - 1));
     return BT_OK;
+}
+
+static void space_alphas(const bt_encode_options *options, size_t n, double *alpha)
+{
+    const double low = options->logspace.v[0], high = options->logspace.v[1];
+    for (size_t i = 0; i < n; ++i) alpha[i] = pow(10, n == 1 ? low : low + (high - low) * (double)i / (double)(n - 1));
+}
+
+static double penalty_of(const bt_encode_options *options, double alpha)
+{
+    return options->penalty == BT_PENALTY_ALPHA ? alpha : alpha * alpha;
+}
+
+double bt_encode_plan_alpha(const bt_encode_plan *plan, double penalty)
+{
+    return plan->penalty_is_alpha ? penalty : sqrt(penalty);
+}
+
+/* Points between the ends of alphas.logspace. */
+static bt_status spread_alphas(const bt_encode_options *options, bt_encode_plan *plan)
+{
+    bt_status status = BT_OK;
+    const double ends[2] = {pow(10, options->logspace.v[0]), pow(10, options->logspace.v[1])};
+    const double low = penalty_of(options, ends[0]), high = penalty_of(options, ends[1]);
+    BT_CHECK(low <= high, BT_ERR_USAGE, "alphas=continuous: expected alphas.logspace=low,high,n with low below high");
+    plan->n_alpha = bt_continuous_count(low, high);
+    BT_ALLOC(plan->alpha, plan->n_alpha);
+    BT_ALLOC(plan->penalty, plan->n_alpha);
+    BT_ALLOC(plan->point, plan->n_alpha);
+    bt_continuous_points(low, high, plan->n_alpha, plan->point, plan->penalty);
+    for (size_t i = 0; i < plan->n_alpha; ++i) plan->alpha[i] = bt_encode_plan_alpha(plan, plan->penalty[i]);
+cleanup:
+    return status;
+}
+
+static bt_status check_logspace(const bt_reals *space)
+{
+    if (space->n == 3 && space->v[2] >= 1 && space->v[2] <= 1e5 && space->v[2] == floor(space->v[2]) &&
+        fabs(space->v[0]) <= 100 && fabs(space->v[1]) <= 100)
+        return BT_OK;
+    return bt_fail(BT_ERR_USAGE,
+                   "alphas.logspace: expected low,high,n with exponents within +-100 and n of 1 or more, found "
+                   "%zu numbers",
+                   space->n);
 }
 
 static bt_status plan_alphas(const bt_encode_options *options, const bt_settings *settings, bt_encode_plan *plan)
 {
     bt_status status = BT_OK;
-    const bt_reals *const space = &options->logspace;
+    const bool continuous = options->alphas.n == 1 && !strcmp(options->alphas.items[0], "continuous");
     const bool both = options->alphas.n && bt_settings_given(settings, "alphas.logspace");
     const bool listed = options->alphas.n && !bt_settings_later(settings, "alphas.logspace", "alphas");
-    BT_CHECK(!both || !listed || bt_settings_later(settings, "alphas", "alphas.logspace"), BT_ERR_USAGE,
+    plan->penalty_is_alpha = options->penalty == BT_PENALTY_ALPHA;
+    BT_CHECK(continuous || !both || !listed || bt_settings_later(settings, "alphas", "alphas.logspace"), BT_ERR_USAGE,
              "alphas, alphas.logspace: both are given; leave one out");
-    BT_CHECK(listed || (space->n == 3 && space->v[2] >= 1 && space->v[2] <= 1e5 && space->v[2] == floor(space->v[2]) &&
-                        fabs(space->v[0]) <= 100 && fabs(space->v[1]) <= 100),
-             BT_ERR_USAGE,
-             "alphas.logspace: expected low,high,n with exponents within +-100 and n of 1 or more, found "
-             "%zu numbers",
-             space->n);
-    plan->n_alpha = listed ? options->alphas.n : (size_t)space->v[2];
+    if (continuous || !listed) BT_TRY(check_logspace(&options->logspace));
+    if (continuous) {
+        BT_TRY(spread_alphas(options, plan));
+        goto cleanup;
+    }
+    plan->n_alpha = listed ? options->alphas.n : (size_t)options->logspace.v[2];
     BT_ALLOC(plan->alpha, plan->n_alpha);
     BT_ALLOC(plan->penalty, plan->n_alpha);
-    BT_TRY(fill_alphas(options, listed, plan->alpha));
-    for (size_t i = 0; i < plan->n_alpha; ++i)
-        plan->penalty[i] = options->penalty == BT_PENALTY_ALPHA ? plan->alpha[i] : plan->alpha[i] * plan->alpha[i];
+    if (listed)
+        BT_TRY(list_alphas(options, plan->alpha));
+    else
+        space_alphas(options, plan->n_alpha, plan->alpha);
+    for (size_t i = 0; i < plan->n_alpha; ++i) plan->penalty[i] = penalty_of(options, plan->alpha[i]);
 cleanup:
     return status;
 }
@@ -200,6 +248,7 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
                             .test_drop_first = options->test_cut == BT_CUT_BEFORE_DELAY,
                             .rule = {(bt_score_kind)options->select, options->select_variance == 1},
                             .ties = (bt_ties)options->ties,
+                            .search = (bt_search_kind)options->search,
                             .precision = options->precision == 1 ? BT_F64 : BT_F32,
                             .cv = plan_cv(options, settings, has_stories)};
     out->design.zscore = plain && !bt_settings_given(settings, "zscore") ? false : options->zscore;
@@ -218,6 +267,7 @@ void bt_encode_plan_clear(bt_encode_plan *plan)
 {
     bt_free(plan->alpha);
     bt_free(plan->penalty);
+    bt_free(plan->point);
     *plan = (bt_encode_plan){0};
 }
 
@@ -243,7 +293,7 @@ bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *s
     const bt_reals alphas = {.n = plan->n_alpha, .v = plan->alpha};
     BT_TRY(bt_reals_text(&alphas, &text));
     BT_TRY(bt_recipe_setting(recipe, "alphas", text.data));
-    BT_TRY(bt_recipe_setting(recipe, "alphas.logspace", ""));
+    BT_TRY(bt_recipe_setting(recipe, "alphas.logspace", plan->point ? "continuous" : ""));
 cleanup:
     bt_text_clear(&text);
     return status;

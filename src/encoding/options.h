@@ -18,6 +18,7 @@ typedef enum { BT_TARGET_MEAN, BT_TARGET_DATA } bt_test_target;
 typedef enum { BT_CUT_AFTER_DELAY, BT_CUT_BEFORE_DELAY } bt_test_cut;
 typedef enum { BT_DELAYS_STORY, BT_DELAYS_STACKED } bt_delay_scope;
 typedef enum { BT_PENALTY_ALPHA_SQUARED, BT_PENALTY_ALPHA } bt_penalty;
+typedef enum { BT_SEARCH_AUTO, BT_SEARCH_FAST, BT_SEARCH_DIRECT } bt_search_kind;
 typedef enum { BT_TIES_LARGER, BT_TIES_FIRST } bt_ties;
 typedef enum { BT_CEILING_AUTO, BT_CEILING_REPEATS, BT_CEILING_FILE, BT_CEILING_NONE } bt_ceiling_source;
 
@@ -32,20 +33,21 @@ typedef struct {
     bt_ints delays;
     int delay_scope;
     bool zscore, intercept;
-    bt_reals alphas, logspace;
+    bt_names alphas; /* numbers, or "continuous" */
+    bt_reals logspace;
     int penalty;
     int cv_scheme;
     int64_t cv_repeats, cv_chunk, cv_folds_wanted, cv_seed;
     double cv_held_out;
     char *cv_folds;
-    int select, select_variance, ties, precision;
+    int select, select_variance, ties, precision, search;
     bool weights, predictions;
     int ceiling_from, total_power;
     double ceiling_threshold;
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 40 };
+enum { BT_ENCODE_SETTINGS = 41 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
@@ -57,14 +59,18 @@ typedef struct {
     bt_cv_options cv;
     size_t n_alpha;
     double *alpha, *penalty; /* (n_alpha), in the order given */
+    double *point;           /* (n_alpha) alphas=continuous: where the penalties lie in their range; else NULL */
+    bool penalty_is_alpha;   /* else its square */
     bt_score_rule rule;
     bt_ties ties;
+    bt_search_kind search;
     bt_dtype precision;
 } bt_encode_plan;
 
 /* `has_stories`: the training rows have story ids. Errors: BT_ERR_USAGE naming the key. */
 bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_settings *settings, bool has_stories,
                                 bt_encode_plan *out) BT_MUST_CHECK;
+double bt_encode_plan_alpha(const bt_encode_plan *plan, double penalty); /* as the user would give it */
 void bt_encode_plan_clear(bt_encode_plan *plan);
 
 /* Checks that need no file: which inputs go together. */

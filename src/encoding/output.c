@@ -128,6 +128,29 @@ cleanup:
     return status;
 }
 
+/* How the ridge was solved, kept and said. */
+static bt_status report_solver(const bt_output *output, const bt_output_space *space, const char *group)
+{
+    bt_status status = BT_OK;
+    bt_text text = {0};
+    const bt_search_method *const m = &space->method;
+    const char *const type = m->precision == BT_F64 ? "float64" : "float32";
+    BT_TRY(bt_text_add(&text, "%s of rank %zu, ",
+                       m->dual ? "dual (Gram matrix of rows)" : "primal (Gram matrix of features)", m->rank));
+    if (m->fast)
+        BT_TRY(bt_text_add(&text,
+                           "all alphas by one product in %s (in float32 its error would be up to %.1g of the variance)",
+                           type, m->bound));
+    else
+        BT_TRY(bt_text_add(&text, "a product per alpha in %s", type));
+    BT_TRY(bt_text_add(&text, ", refit by %s", space->has_hats ? "a hat matrix per alpha" : "rotated responses"));
+    BT_TRY(bt_h5_set_text(output->file, group, "solver", text.data));
+    bt_log_info("%s%ssplit 0: %s", space->name, *space->name ? ": " : "", text.data);
+cleanup:
+    bt_text_clear(&text);
+    return status;
+}
+
 bt_status bt_output_add(const bt_output_space *space, bt_output *output)
 {
     bt_status status = BT_OK;
@@ -143,6 +166,7 @@ bt_status bt_output_add(const bt_output_space *space, bt_output *output)
     BT_TRY(write_normalised(output, space));
     BT_TRY(bt_h5_set_int(output->file, group.data, "n_feature", (int64_t)space->n_feature));
     BT_TRY(bt_h5_set_int(output->file, group.data, "n_split", (int64_t)space->n_split));
+    BT_TRY(report_solver(output, space, group.data));
     BT_TRY(report_alphas(output, space, group.data));
     BT_TRY(bt_h5_set_int(output->file, "/", "n_voxel_kept", space->counts[BT_COUNT_KEPT]));
     BT_TRY(bt_h5_set_int(output->file, "/", "n_voxel_nan", space->counts[BT_COUNT_NAN]));

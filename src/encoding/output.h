@@ -3,6 +3,7 @@
 #define BT_ENCODING_OUTPUT_H
 
 #include "encoding/inputs.h"
+#include "encoding/search.h"
 #include "io/hdf5.h"
 #include "stimulus/powers.h"
 #include "store/artefact.h"
@@ -30,6 +31,8 @@ typedef struct {
     const char *name; /* of the space; empty for plain matrices */
     size_t n_feature; /* columns of the design */
     size_t n_split;
+    bt_search_method method;
+    bool has_hats;         /* the refit predicts by hat matrices */
     const double *maps;    /* (BT_MAP_CV_SCORE + n_alpha, n_voxel) */
     const int64_t *counts; /* (BT_COUNTS) of bt_fit */
 } bt_output_space;

@@ -90,6 +90,9 @@ static bt_status describe_fit(const bt_output *output)
     BT_TRY(set_text(output, "penalty",
                     output->options->penalty == BT_PENALTY_ALPHA ? "alpha: |y - Xw|^2 + alpha |w|^2"
                                                                  : "alpha_squared: |y - Xw|^2 + alpha^2 |w|^2"));
+    BT_TRY(set_text(output, "alpha_choice",
+                    plan->point ? "the best between the ends of alphas, at which cv_score was taken"
+                                : "the best of alphas"));
     const size_t n_alpha = plan->n_alpha;
     BT_TRY(bt_h5_write(output->file, "/alphas", BT_F64, 1, &n_alpha, plan->alpha));
 cleanup:

@@ -1,8 +1,6 @@
 #include "encoding/ridge.h"
 
 #include "base/memory.h"
-#include "dist/dense.h"
-#include "encoding/factor.h"
 
 #include <string.h>
 
@@ -23,11 +21,6 @@ struct bt_ridge {
     size_t n_voxel; /* of the block that was rotated */
 };
 
-bool bt_ridge_takes_dual(size_t n_train, size_t n_feature)
-{
-    return n_feature > n_train;
-}
-
 static size_t largest(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -47,9 +40,9 @@ double bt_ridge_bytes(const bt_ridge_problem *problem)
     const double r = (double)rank, t = (double)p->n_train, a = (double)p->n_apply, w = (double)p->most_voxel;
     const double element = (double)bt_dtype_size(p->precision);
     const double staging = (double)staging_size(p, rank) * (8.0 + 4.0);
-    const double creating = 8.0 * (4 * r * r + 2 * r * t + 2 * r * a + 2 * t * (double)p->n_feature);
-    const double using = element * (r * t + a * r + (t + 2 * r + a) * w) + 8.0 * r * w;
-    return creating + staging + using;
+    const double factor = 8 * (a * r + (p->weights ? r * (double)p->n_feature : 0));
+    const double weights = p->weights ? 8 * (r * (double)p->n_feature + (r + (double)p->n_feature) * w) : 0;
+    return factor + staging + element * (r * t + a * r + (t + 2 * r + a) * w) + 8.0 * r * w + weights;
 }
 
 /* Host float64 -> device, in the precision of the products. */
@@ -91,22 +84,35 @@ cleanup:
     return status;
 }
 
-bt_status bt_ridge_create(const bt_comm *comm, bt_device *device, const bt_ridge_problem *problem, bt_ridge **out)
+bt_status bt_ridge_create_from(bt_device *device, const bt_ridge_problem *problem, bt_factor *factor, bt_ridge **out)
 {
     bt_status status = BT_OK;
     bt_ridge *ridge = NULL;
     *out = NULL;
-    ridge = bt_calloc(1, sizeof *ridge);
-    BT_TRY(bt_agree(comm, ridge ? BT_OK : BT_ERR_MEMORY));
+    BT_ALLOC(ridge, 1);
     ridge->device = device;
     ridge->problem = *problem;
-    BT_TRY(bt_factor_create(comm, device, problem, &ridge->factor));
-    BT_TRY(bt_agree(comm, make_buffers(ridge)));
-    ridge->problem.train = ridge->problem.apply = NULL;
+    ridge->problem.train = ridge->problem.apply = ridge->problem.kernel = ridge->problem.cross = NULL;
+    ridge->factor = *factor;
+    *factor = (bt_factor){0};
+    BT_TRY(make_buffers(ridge));
     *out = ridge;
     ridge = NULL;
 cleanup:
     bt_ridge_destroy(&ridge);
+    return status;
+}
+
+bt_status bt_ridge_create(const bt_comm *comm, bt_device *device, const bt_ridge_problem *problem, bt_ridge **out)
+{
+    bt_status status = BT_OK;
+    bt_factor factor = {0};
+    *out = NULL;
+    BT_TRY(bt_factor_create(comm, device, problem, &factor));
+    BT_TRY(bt_agree(comm, bt_ridge_create_from(device, problem, &factor, out)));
+cleanup:
+    bt_factor_clear(&factor);
+    if (status != BT_OK) bt_ridge_destroy(out);
     return status;
 }
 

@@ -9,35 +9,22 @@
 #ifndef BT_ENCODING_RIDGE_H
 #define BT_ENCODING_RIDGE_H
 
-#include "base/status.h"
-#include "device/device.h"
-#include "dist/comm.h"
-
-#include <stdbool.h>
-#include <stddef.h>
+#include "encoding/factor.h"
 
 typedef struct bt_ridge bt_ridge;
-
-typedef struct {
-    const double *train; /* (n_train, n_feature), borrowed during create only */
-    const double *apply; /* (n_apply, n_feature): rows to predict, likewise */
-    size_t n_train, n_apply, n_feature;
-    bt_dtype precision; /* BT_F32 or BT_F64, of the products over voxels */
-    bool weights;       /* bt_ridge_weights will be asked */
-    size_t most_voxel;  /* widest block that will be rotated */
-} bt_ridge_problem;
 
 /* Collective over comm, every rank with the same problem. `device` must outlive it. Errors: BT_ERR_NUMERICS,
  * BT_ERR_MEMORY. */
 bt_status bt_ridge_create(const bt_comm *comm, bt_device *device, const bt_ridge_problem *problem,
                           bt_ridge **out) BT_MUST_CHECK;
+/* From a factor of the problem, which is used up. One rank. */
+bt_status bt_ridge_create_from(bt_device *device, const bt_ridge_problem *problem, bt_factor *factor,
+                               bt_ridge **out) BT_MUST_CHECK;
 void bt_ridge_destroy(bt_ridge **ridge); /* takes NULL */
 
-size_t bt_ridge_rank(const bt_ridge *ridge);                /* r */
-const double *bt_ridge_singular(const bt_ridge *ridge);     /* (r) s, descending */
-bool bt_ridge_takes_dual(size_t n_train, size_t n_feature); /* rows fewer than features */
-double bt_ridge_bytes(const bt_ridge_problem *problem);     /* memory that create and a block take, at most */
-
+size_t bt_ridge_rank(const bt_ridge *ridge);            /* r */
+const double *bt_ridge_singular(const bt_ridge *ridge); /* (r) s, descending */
+double bt_ridge_bytes(const bt_ridge_problem *problem); /* what stays and a block take, at most */
 /* The calls below are of one rank. Takes a block of responses y (n_train, n_voxel), n_voxel <= most_voxel. */
 bt_status bt_ridge_rotate(bt_ridge *ridge, const float *y, size_t n_voxel) BT_MUST_CHECK;
 /* prediction (n_apply, n_voxel) of the block at one penalty A >= 0, ... */

@@ -9,9 +9,9 @@ enum { TILE = 64 }; /* voxels that one thread scores together */
 typedef struct {
     double y[TILE], p[TILE], e[TILE];              /* means of y, prediction, error */
     double yy[TILE], pp[TILE], ee[TILE], yp[TILE]; /* mean squares about the means, mean product */
-} moments;
+} both_moments;
 
-static void first_moments(const float *y, const double *p, size_t n_row, size_t stride, size_t n, moments *m)
+static void first_moments(const float *y, const double *p, size_t n_row, size_t stride, size_t n, both_moments *m)
 {
     memset(m, 0, sizeof *m);
     for (size_t i = 0; i < n_row; ++i)
@@ -26,7 +26,7 @@ static void first_moments(const float *y, const double *p, size_t n_row, size_t 
     }
 }
 
-static void second_moments(const float *y, const double *p, size_t n_row, size_t stride, size_t n, moments *m)
+static void second_moments(const float *y, const double *p, size_t n_row, size_t stride, size_t n, both_moments *m)
 {
     for (size_t i = 0; i < n_row; ++i)
         for (size_t v = 0; v < n; ++v) {
@@ -44,7 +44,7 @@ static void second_moments(const float *y, const double *p, size_t n_row, size_t
     }
 }
 
-static double score_of(bt_score_rule rule, const moments *m, size_t v)
+static double score_of(bt_score_rule rule, const both_moments *m, size_t v)
 {
     const double mse = m->ee[v] + m->e[v] * m->e[v];
     if (rule.kind == BT_SCORE_MSE) return mse;
@@ -61,7 +61,7 @@ void bt_score(bt_score_rule rule, const float *y, const double *prediction, size
     const size_t n_tile = (n_voxel + TILE - 1) / TILE;
 #pragma omp parallel for schedule(static)
     for (size_t tile = 0; tile < n_tile; ++tile) {
-        moments m;
+        both_moments m;
         const size_t low = tile * TILE, n = n_voxel - low < TILE ? n_voxel - low : TILE;
         first_moments(y + low, prediction + low, n_row, n_voxel, n, &m);
         second_moments(y + low, prediction + low, n_row, n_voxel, n, &m);
@@ -69,10 +69,44 @@ void bt_score(bt_score_rule rule, const float *y, const double *prediction, size
     }
 }
 
-void bt_score_nothing(const float *y, size_t n_row, size_t n_voxel, double *score)
+/* Moments of n <= TILE voxels from `low` on. */
+static void tile_moments(const float *y, size_t n_voxel, const size_t *row, size_t n_row, size_t low, size_t n,
+                         bt_moments *moments)
 {
-    memset(score, 0, n_voxel * sizeof *score);
-    for (size_t i = 0; i < n_row; ++i)
-        for (size_t v = 0; v < n_voxel; ++v)
-            score[v] += (double)y[i * n_voxel + v] * (double)y[i * n_voxel + v] / (double)n_row;
+    double sum[TILE] = {0}, squares[TILE] = {0};
+    for (size_t i = 0; i < n_row; ++i) {
+        const float *const at = y + (row ? row[i] : i) * n_voxel + low;
+        for (size_t v = 0; v < n; ++v) sum[v] += (double)at[v];
+    }
+    for (size_t v = 0; v < n; ++v) sum[v] /= (double)n_row;
+    for (size_t i = 0; i < n_row; ++i) {
+        const float *const at = y + (row ? row[i] : i) * n_voxel + low;
+        for (size_t v = 0; v < n; ++v) squares[v] += ((double)at[v] - sum[v]) * ((double)at[v] - sum[v]);
+    }
+    for (size_t v = 0; v < n; ++v)
+        moments[low + v] = (bt_moments){.mean = sum[v], .variance = squares[v] / (double)n_row};
+}
+
+void bt_moments_of(const float *y, size_t n_voxel, const size_t *row, size_t n_row, bt_moments *moments)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t low = 0; low < n_voxel; low += TILE)
+        tile_moments(y, n_voxel, row, n_row, low, n_voxel - low < TILE ? n_voxel - low : TILE, moments);
+}
+
+double bt_score_of_sums(bt_score_rule rule, size_t n_row, bt_moments y, double error, double cross)
+{
+    const double n = (double)n_row;
+    if (rule.kind == BT_SCORE_CORRELATION) {
+        const double size = n * y.variance * error;
+        return size > 0 ? fmax(-1, fmin(1, cross / sqrt(size))) : 0;
+    }
+    if (rule.kind == BT_SCORE_SIGNED_ROOT) {
+        const double variance = rule.released_variance ? (1 + y.variance) / 2 : y.variance;
+        const double explained = 1 - fmax(0, y.variance + error / n) / variance;
+        return y.variance > 0 ? copysign(sqrt(fabs(explained)), explained) : 0;
+    }
+    const double mse = fmax(0, y.variance + y.mean * y.mean + error / n);
+    if (rule.kind == BT_SCORE_MSE) return mse;
+    return y.variance > 0 ? 1 - mse / y.variance : 0;
 }

@@ -26,7 +26,17 @@ typedef struct {
 void bt_score(bt_score_rule rule, const float *y, const double *prediction, size_t n_row, size_t n_voxel,
               double *score);
 
-/* mean y^2, which is the mse of predicting nothing. */
-void bt_score_nothing(const float *y, size_t n_row, size_t n_voxel, double *score);
+/* Of a voxel's responses over some rows, ddof 0. */
+typedef struct {
+    double mean, variance;
+} bt_moments;
+
+/* moments (n_voxel) of the rows `row` (n_row) of y (., n_voxel); row NULL: of the first n_row. */
+void bt_moments_of(const float *y, size_t n_voxel, const size_t *row, size_t n_row, bt_moments *moments);
+
+/* The score of a voxel from sums over n_row rows of responses y and predictions p.
+ * r2, mse: error = sum p^2 - 2 y p. Signed root: the same with p about its mean. Correlation: error = sum p^2 and cross
+ * = sum y p, both with p about its mean. */
+double bt_score_of_sums(bt_score_rule rule, size_t n_row, bt_moments y, double error, double cross);
 
 #endif

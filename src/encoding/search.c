@@ -2,132 +2,305 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
+#include "encoding/fast_search.h"
 #include "encoding/ridge.h"
 
+#include <math.h>
 #include <string.h>
 
-/* Rows of one split. */
-typedef struct {
-    size_t n_train, n_validate;
-    size_t *train, *validate;        /* their indices */
-    double *x_train, *x_validate;    /* (n_train, n_feature), (n_validate, n_feature) */
-    float *y, *y_train, *y_validate; /* a block: (n_row, block) and its parts */
-    double *prediction;              /* (n_validate, block) */
-    double *score;                   /* (block) */
-} split_room;
+struct bt_search {
+    const bt_encode_plan *plan; /* borrowed */
+    size_t n_train, n_held;
+    size_t *train, *held; /* their indices */
+    bt_search_method method;
+    bt_fast_search *pairs; /* fast ... */
+    bt_ridge *ridge;       /* ... or direct, with */
+    float *y_train;        /* (n_train, block) */
+    float *y_held;         /* (n_held, block) */
+    double *prediction;    /* (n_held, block) */
+    double *score;         /* (block) */
+    double *scores;        /* (n_alpha, block) fast */
+    bt_moments *moments;   /* (block) */
+};
 
-static void clear_split(split_room *room)
+void bt_search_destroy(bt_search **search)
 {
-    bt_free(room->train);
-    bt_free(room->validate);
-    bt_free(room->x_train);
-    bt_free(room->x_validate);
-    bt_free(room->y);
-    bt_free(room->y_train);
-    bt_free(room->y_validate);
-    bt_free(room->prediction);
-    bt_free(room->score);
-    *room = (split_room){0};
+    bt_search *const old = *search;
+    if (!old) return;
+    bt_free(old->train);
+    bt_free(old->held);
+    bt_fast_search_destroy(&old->pairs);
+    bt_ridge_destroy(&old->ridge);
+    bt_free(old->y_train);
+    bt_free(old->y_held);
+    bt_free(old->prediction);
+    bt_free(old->score);
+    bt_free(old->scores);
+    bt_free(old->moments);
+    bt_free(old);
+    *search = NULL;
 }
 
-static void take_rows_f64(const double *from, size_t width, const size_t *rows, size_t n, double *to)
+bt_search_method bt_search_method_of(const bt_search *search)
 {
-    for (size_t i = 0; i < n; ++i) memcpy(to + i * width, from + rows[i] * width, width * sizeof *to);
+    return search->method;
 }
 
-static void take_rows_f32(const float *from, size_t width, const size_t *rows, size_t n, float *to)
+bool bt_search_is_faster(size_t n_train, size_t n_apply, size_t rank, size_t n_penalty)
 {
-    for (size_t i = 0; i < n; ++i) memcpy(to + i * width, from + rows[i] * width, width * sizeof *to);
+    const double r = (double)rank, held = (double)n_apply, n = (double)n_train, k = (double)n_penalty;
+    const double fast = r * (n + held + r) + 2 * k * r, direct = r * n + k * held * (r + 8);
+    return fast < direct;
 }
 
-static bt_status make_split(const bt_fit_problem *problem, size_t split, split_room *room)
+static bool takes_fast(const bt_encode_plan *plan, size_t n_train, size_t n_apply, size_t rank)
+{
+    if (plan->search == BT_SEARCH_AUTO) return bt_search_is_faster(n_train, n_apply, rank, plan->n_alpha);
+    return plan->search == BT_SEARCH_FAST;
+}
+
+/* ---- the rows of a split ---- */
+
+static bt_status take_rows(const double *from, size_t width, const size_t *rows, size_t n, double **to)
 {
     bt_status status = BT_OK;
-    const size_t block = problem->block, width = problem->n_feature;
-    room->n_validate = bt_folds_held_out(problem->folds, split);
-    room->n_train = problem->n_row - room->n_validate;
-    BT_ALLOC(room->train, room->n_train);
-    BT_ALLOC(room->validate, room->n_validate);
-    BT_ALLOC(room->x_train, room->n_train * width);
-    BT_ALLOC(room->x_validate, room->n_validate * width);
-    BT_ALLOC(room->y, problem->n_row * block);
-    BT_ALLOC(room->y_train, room->n_train * block);
-    BT_ALLOC(room->y_validate, room->n_validate * block);
-    BT_ALLOC(room->prediction, room->n_validate * block);
-    BT_ALLOC(room->score, block);
-    bt_folds_rows(problem->folds, split, room->train, room->validate);
-    take_rows_f64(problem->x, width, room->train, room->n_train, room->x_train);
-    take_rows_f64(problem->x, width, room->validate, room->n_validate, room->x_validate);
+    BT_ALLOC(*to, n * width);
+    for (size_t i = 0; i < n; ++i) memcpy(*to + i * width, from + rows[i] * width, width * sizeof **to);
+cleanup:
+    return status;
+}
+
+/* Rows and columns of the kernel. */
+static bt_status take_kernel(const bt_fit_design *design, const size_t *rows, size_t n_row, const size_t *columns,
+                             size_t n_column, double **to)
+{
+    bt_status status = BT_OK;
+    BT_ALLOC(*to, n_row * n_column);
+    for (size_t i = 0; i < n_row; ++i) {
+        const double *const from = design->kernel + rows[i] * design->n_row;
+        for (size_t j = 0; j < n_column; ++j) (*to)[i * n_column + j] = from[columns[j]];
+    }
+cleanup:
+    return status;
+}
+
+/* What the factor of a split is made of. */
+typedef struct {
+    double *x_train, *x_held, *kernel, *cross;
+} split_parts;
+
+static void clear_parts(split_parts *parts)
+{
+    bt_free(parts->x_train);
+    bt_free(parts->x_held);
+    bt_free(parts->kernel);
+    bt_free(parts->cross);
+    *parts = (split_parts){0};
+}
+
+static bt_status take_parts(const bt_search_problem *problem, const bt_search *search, split_parts *parts)
+{
+    bt_status status = BT_OK;
+    const bt_fit_design *const design = problem->design;
+    if (search->method.dual && design->kernel) {
+        BT_TRY(take_kernel(design, search->train, search->n_train, search->train, search->n_train, &parts->kernel));
+        BT_TRY(take_kernel(design, search->held, search->n_held, search->train, search->n_train, &parts->cross));
+        goto cleanup;
+    }
+    BT_TRY(take_rows(design->x, design->n_feature, search->train, search->n_train, &parts->x_train));
+    BT_TRY(take_rows(design->x, design->n_feature, search->held, search->n_held, &parts->x_held));
+cleanup:
+    return status;
+}
+
+static bt_status begin(const bt_search_problem *problem, size_t split, bt_search *search, split_parts *parts)
+{
+    bt_status status = BT_OK;
+    search->plan = problem->plan;
+    search->n_held = bt_folds_held_out(problem->folds, split);
+    search->n_train = problem->design->n_row - search->n_held;
+    search->method.dual = bt_ridge_takes_dual(search->n_train, problem->design->n_feature);
+    BT_ALLOC(search->train, search->n_train);
+    BT_ALLOC(search->held, search->n_held);
+    BT_ALLOC(search->moments, problem->block);
+    bt_folds_rows(problem->folds, split, search->train, search->held);
+    BT_TRY(take_parts(problem, search, parts));
     BT_TRY(bt_fault_point("encode.split"));
 cleanup:
     return status;
 }
 
-/* Adds this split's scores of the voxels [low, low + n). */
-static bt_status search_block(const bt_fit_problem *problem, bt_ridge *ridge, split_room *room, size_t low, size_t n,
-                              double *score, double *nothing)
+static bt_status make_direct(const bt_search_problem *problem, bt_search *search)
+{
+    bt_status status = BT_OK;
+    const size_t block = problem->block;
+    BT_ALLOC(search->y_train, search->n_train * block);
+    BT_ALLOC(search->y_held, search->n_held * block);
+    BT_ALLOC(search->prediction, search->n_held * block);
+    BT_ALLOC(search->score, block);
+cleanup:
+    return status;
+}
+
+/* From the factor, which is used up. Collective. */
+static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *part, bt_factor *factor,
+                      bt_search *search)
 {
     bt_status status = BT_OK;
     const bt_encode_plan *const plan = problem->plan;
-    const size_t n_voxel = bt_voxels_count(problem->voxels);
-    BT_TRY(bt_voxels_read(problem->voxels, low, n, room->y, NULL));
-    take_rows_f32(room->y, n, room->train, room->n_train, room->y_train);
-    take_rows_f32(room->y, n, room->validate, room->n_validate, room->y_validate);
-    BT_TRY(bt_ridge_rotate(ridge, room->y_train, n));
+    search->method.rank = factor->rank;
+    search->method.fast = takes_fast(plan, search->n_train, search->n_held, factor->rank);
+    search->method.precision = plan->precision;
+    if (!search->method.fast) {
+        status = bt_ridge_create_from(problem->device, part, factor, &search->ridge);
+        BT_TRY(bt_agree(problem->comm, status == BT_OK ? make_direct(problem, search) : status));
+        goto cleanup;
+    }
+    const bt_fast_problem pairs = {.factor = factor,
+                                   .n_train = search->n_train,
+                                   .n_apply = search->n_held,
+                                   .penalty = plan->penalty,
+                                   .n_penalty = plan->n_alpha,
+                                   .rule = plan->rule,
+                                   .precision = plan->precision,
+                                   .exact = plan->point != NULL};
+    BT_TRY(bt_fast_search_create(problem->comm, problem->device, &pairs, &search->pairs));
+    search->method.precision = bt_fast_search_precision(search->pairs);
+    search->method.bound = bt_fast_search_bound(search->pairs);
+    search->scores = bt_calloc(plan->n_alpha * problem->block, sizeof *search->scores);
+    BT_TRY(bt_agree(problem->comm, search->scores ? BT_OK : BT_ERR_MEMORY));
+cleanup:
+    return status;
+}
+
+bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_search **out)
+{
+    bt_status status = BT_OK;
+    split_parts parts = {0};
+    bt_factor factor = {0};
+    bt_search *search = bt_calloc(1, sizeof *search);
+    *out = NULL;
+    BT_TRY(bt_agree(problem->comm, search ? begin(problem, split, search, &parts) : BT_ERR_MEMORY));
+    bt_ridge_problem part = {.train = parts.x_train,
+                             .apply = parts.x_held,
+                             .kernel = parts.kernel,
+                             .cross = parts.cross,
+                             .n_train = search->n_train,
+                             .n_apply = search->n_held,
+                             .n_feature = problem->design->n_feature,
+                             .precision = problem->plan->precision,
+                             .most_voxel = problem->block};
+    BT_TRY(bt_factor_create(problem->comm, problem->device, &part, &factor));
+    clear_parts(&parts);
+    part.train = part.apply = part.kernel = part.cross = NULL;
+    BT_TRY(make(problem, &part, &factor, search));
+    *out = search;
+    search = NULL;
+cleanup:
+    clear_parts(&parts);
+    bt_factor_clear(&factor);
+    bt_search_destroy(&search);
+    return status;
+}
+
+/* ---- a block of voxels ---- */
+
+static void take_responses(const float *from, size_t width, const size_t *rows, size_t n, float *to)
+{
+    for (size_t i = 0; i < n; ++i) memcpy(to + i * width, from + rows[i] * width, width * sizeof *to);
+}
+
+static bt_status search_direct(const bt_search *search, const float *y, size_t n, double *score, size_t stride)
+{
+    bt_status status = BT_OK;
+    const bt_encode_plan *const plan = search->plan;
+    take_responses(y, n, search->train, search->n_train, search->y_train);
+    take_responses(y, n, search->held, search->n_held, search->y_held);
+    BT_TRY(bt_ridge_rotate(search->ridge, search->y_train, n));
     for (size_t a = 0; a < plan->n_alpha; ++a) {
-        BT_TRY(bt_ridge_predict(ridge, plan->penalty[a], room->prediction));
-        bt_score(plan->rule, room->y_validate, room->prediction, room->n_validate, n, room->score);
-        for (size_t v = 0; v < n; ++v) score[a * n_voxel + low + v] += room->score[v];
-    }
-    bt_score_nothing(room->y_validate, room->n_validate, n, room->score);
-    for (size_t v = 0; v < n; ++v) nothing[low + v] += room->score[v];
-cleanup:
-    return status;
-}
-
-static bt_status search_blocks(const bt_fit_problem *problem, bt_ridge *ridge, split_room *room, double *score,
-                               double *nothing)
-{
-    bt_status status = BT_OK;
-    const size_t n_voxel = bt_voxels_count(problem->voxels);
-    for (size_t low = 0; low < n_voxel; low += problem->block) {
-        const size_t n = n_voxel - low < problem->block ? n_voxel - low : problem->block;
-        BT_TRY(search_block(problem, ridge, room, low, n, score, nothing));
-        if (problem->progress) bt_progress_add(problem->progress, (int64_t)n);
+        BT_TRY(bt_ridge_predict(search->ridge, plan->penalty[a], search->prediction));
+        bt_score(plan->rule, search->y_held, search->prediction, search->n_held, n, search->score);
+        for (size_t v = 0; v < n; ++v) score[a * stride + v] += search->score[v];
     }
 cleanup:
     return status;
 }
 
-/* Collective. */
-static bt_status search_split(const bt_fit_problem *problem, size_t split, double *score, double *nothing)
+static bt_status search_fast(const bt_search *search, bt_block *block, const float *y, size_t n, double *score,
+                             size_t stride)
 {
     bt_status status = BT_OK;
-    split_room room = {0};
-    bt_ridge *ridge = NULL;
-    BT_TRY(bt_agree(problem->comm, make_split(problem, split, &room)));
-    const bt_ridge_problem part = {.train = room.x_train,
-                                   .apply = room.x_validate,
-                                   .n_train = room.n_train,
-                                   .n_apply = room.n_validate,
-                                   .n_feature = problem->n_feature,
-                                   .precision = problem->plan->precision,
-                                   .most_voxel = problem->block};
-    BT_TRY(bt_ridge_create(problem->comm, problem->device, &part, &ridge));
-    BT_TRY(bt_agree(problem->comm, search_blocks(problem, ridge, &room, score, nothing)));
+    const bt_row_list train = {search->n_train, search->train}, held = {search->n_held, search->held};
+    BT_TRY(bt_fast_search_score(search->pairs, block, y, n, train, held, search->scores));
+    for (size_t a = 0; a < search->plan->n_alpha; ++a)
+        for (size_t v = 0; v < n; ++v) score[a * stride + v] += search->scores[a * n + v];
 cleanup:
-    bt_ridge_destroy(&ridge);
-    clear_split(&room);
     return status;
 }
 
-bt_status bt_search(const bt_fit_problem *problem, double *score, double *nothing)
+bt_status bt_search_block(const bt_search *search, bt_block *block, const float *y, size_t n_voxel, double *score,
+                          size_t stride, double *nothing)
 {
-    bt_status status = BT_OK;
-    const size_t n_split = problem->folds->n_split, n_voxel = bt_voxels_count(problem->voxels);
-    for (size_t k = 0; k < n_split; ++k) BT_TRY(search_split(problem, k, score, nothing));
-    for (size_t i = 0; i < problem->plan->n_alpha * n_voxel; ++i) score[i] /= (double)n_split;
-    for (size_t v = 0; v < n_voxel; ++v) nothing[v] /= (double)n_split;
-cleanup:
-    return status;
+    bt_moments_of(y, n_voxel, search->held, search->n_held, search->moments);
+    for (size_t v = 0; v < n_voxel; ++v)
+        nothing[v] += search->moments[v].variance + search->moments[v].mean * search->moments[v].mean;
+    return search->method.fast ? search_fast(search, block, y, n_voxel, score, stride)
+                               : search_direct(search, y, n_voxel, score, stride);
+}
+
+/* ---- memory ---- */
+
+static size_t most_rank(size_t n_train, size_t n_feature)
+{
+    return n_train < n_feature ? n_train : n_feature;
+}
+
+static bt_fast_problem pairs_of(const bt_encode_plan *plan, size_t n_train, size_t n_apply)
+{
+    return (bt_fast_problem){.n_train = n_train,
+                             .n_apply = n_apply,
+                             .n_penalty = plan->n_alpha,
+                             .rule = plan->rule,
+                             .precision = plan->precision};
+}
+
+static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_sizes *s)
+{
+    static const double given = 0;
+    return (bt_ridge_problem){.n_train = s->n_train,
+                              .n_apply = s->n_held,
+                              .n_feature = s->n_feature,
+                              .cross = s->shares_kernel ? &given : NULL,
+                              .precision = plan->precision,
+                              .most_voxel = s->block};
+}
+
+double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
+{
+    const size_t rank = most_rank(s->n_train, s->n_feature);
+    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    const double scores = 8.0 * (double)(plan->n_alpha * s->block);
+    if (takes_fast(plan, s->n_train, s->n_held, rank)) return bt_fast_search_bytes(&pairs, rank) + scores;
+    return bt_ridge_bytes(&ridge) + (double)s->block * (4.0 * (double)s->n_train + 12.0 * (double)s->n_held);
+}
+
+double bt_search_making_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
+{
+    const size_t rank = most_rank(s->n_train, s->n_feature);
+    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    const bool dual = bt_ridge_takes_dual(s->n_train, s->n_feature);
+    const double rows = (double)(s->n_train + s->n_held);
+    const double parts = 8 * rows * (double)(dual && s->shares_kernel ? s->n_train : s->n_feature);
+    const double later = takes_fast(plan, s->n_train, s->n_held, rank)
+                             ? bt_fast_search_making_bytes(&pairs, rank)
+                             : bt_search_bytes(plan, s) + 8 * (double)rank * rows;
+    return fmax(parts + bt_factor_bytes(&ridge), later);
+}
+
+double bt_search_block_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
+{
+    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    return bt_fast_search_block_bytes(&pairs, most_rank(s->n_train, s->n_feature), s->block);
 }

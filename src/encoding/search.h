@@ -1,11 +1,66 @@
-/* Validation scores of every voxel at every alpha: the direct search, one product per alpha and block of voxels. */
+/* Validation scores of every voxel at every alpha, one split at a time.
+ *
+ * Two ways with the same results to rounding: `fast`, one product for all alphas (fast_search.h), and `direct`, one
+ * product per alpha. `auto` takes the one with fewer operations. */
 #ifndef BT_ENCODING_SEARCH_H
 #define BT_ENCODING_SEARCH_H
 
-#include "encoding/fit.h"
+#include "encoding/block.h"
+#include "encoding/folds.h"
+#include "encoding/options.h"
 
-/* Collective over problem->comm. score (n_alpha, my voxels): unweighted mean over splits of the plan's rule; nothing
- * (my voxels): mean over splits of mean y^2, the mse of predicting nothing. */
-bt_status bt_search(const bt_fit_problem *problem, double *score, double *nothing) BT_MUST_CHECK;
+#include "dist/comm.h"
+
+typedef struct bt_search bt_search;
+
+/* The design matrices of one space: every rank of a group has them. */
+typedef struct {
+    size_t n_row, n_test, n_feature;
+    double *x;      /* (n_row, n_feature) training rows, delays included */
+    double *x_test; /* (n_test, n_feature) */
+    double *kernel; /* (n_row, n_row) X X', shared by the splits that take the dual form; NULL: not made */
+} bt_fit_design;
+
+typedef struct {
+    const bt_comm *comm; /* the ranks that share the voxels */
+    bt_device *device;
+    const bt_fit_design *design; /* borrowed during create only */
+    const bt_folds *folds;
+    const bt_encode_plan *plan;
+    size_t block; /* voxels at once, at most */
+} bt_search_problem;
+
+/* What a search does, for the log and the file. */
+typedef struct {
+    bool fast, dual;
+    bt_dtype precision; /* of the product that decides it */
+    double bound;       /* fast: error of float32, relative to the variance of y */
+    size_t rank;
+} bt_search_method;
+
+/* Collective over problem->comm. */
+bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_search **out) BT_MUST_CHECK;
+void bt_search_destroy(bt_search **search); /* takes NULL */
+
+bt_search_method bt_search_method_of(const bt_search *search);
+
+/* Adds to score (n_alpha, stride) the scores of y (n_row, n_voxel), and to nothing (n_voxel) mean y^2, the mean squared
+ * error of predicting nothing. One rank. */
+bt_status bt_search_block(const bt_search *search, bt_block *block, const float *y, size_t n_voxel, double *score,
+                          size_t stride, double *nothing) BT_MUST_CHECK;
+
+/* Whether the fast search takes fewer operations, for n_penalty alphas at rank r. */
+bool bt_search_is_faster(size_t n_train, size_t n_apply, size_t rank, size_t n_penalty);
+
+/* Sizes of a split, at most. */
+typedef struct {
+    size_t n_train, n_held, n_feature, block;
+    bool shares_kernel; /* fits of the dual form take their kernel from the design's */
+} bt_search_sizes;
+
+/* Bytes, at most: what stays, what create takes with that, and what a block of voxels adds. */
+double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *sizes);
+double bt_search_making_bytes(const bt_encode_plan *plan, const bt_search_sizes *sizes);
+double bt_search_block_bytes(const bt_encode_plan *plan, const bt_search_sizes *sizes);
 
 #endif

@@ -10,8 +10,8 @@ struct bt_voxels {
     bt_range mine;
     size_t n_train, n_test; /* rows; test without the dropped ones */
     bool held;
-    float *train;          /* (n_train, n_mine) when held */
-    float *test;           /* (n_test, n_mine) when held */
+    float *train;          /* when held (n_train, block) per block, the last narrower; else room for one block */
+    float *test;           /* the same with n_test rows */
     unsigned char *states; /* (n_mine) bt_voxel_state */
     size_t n_off_centre;
     bt_power *powers; /* (n_mine), NULL without repeats */
@@ -35,6 +35,7 @@ static bt_status read_test(const bt_voxels *voxels, bool all, size_t voxel, size
 {
     bt_status status = BT_OK;
     const bt_voxels_options *const options = &voxels->options;
+    const bool repeated = bt_responses_have_repeats(options->test);
     const size_t n_repeat = bt_responses_repeats(options->test), n_kept = voxels->n_test * n;
     double *sum = bt_calloc(n_kept, sizeof *sum);
     float *rows = bt_calloc(bt_responses_rows_all(options->test) * n, sizeof *rows);
@@ -45,15 +46,17 @@ static bt_status read_test(const bt_voxels *voxels, bool all, size_t voxel, size
     for (size_t k = 0; k < n_repeat; ++k) {
         BT_TRY(read_rows(voxels, options->test, all, k, voxel, n, rows));
         bt_drop_rows(options->test_rows, options->drop, rows, n);
-        if (bt_responses_have_repeats(options->test)) bt_power_add(rows, voxels->n_test, n, sum, own);
+        if (!repeated) continue;
+        status = bt_power_add(rows, voxels->n_test, n, sum, own);
+        BT_TRY(all ? bt_agree(options->comm, status) : status);
     }
-    if (bt_responses_have_repeats(options->test)) {
-        bt_power_finish(n_repeat, voxels->n_test, n, options->total_power, sum, own);
-        for (size_t i = 0; i < n_kept; ++i) test[i] = (float)sum[i];
-        if (powers) memcpy(powers, own, n * sizeof *own);
-    } else {
+    if (!repeated) {
         memcpy(test, rows, n_kept * sizeof *test);
+        goto cleanup;
     }
+    BT_TRY(bt_power_finish(n_repeat, voxels->n_test, n, options->total_power, sum, own));
+    for (size_t i = 0; i < n_kept; ++i) test[i] = (float)sum[i];
+    if (powers) memcpy(powers, own, n * sizeof *own);
 cleanup:
     bt_free(own);
     bt_free(rows);
@@ -61,47 +64,140 @@ cleanup:
     return status;
 }
 
-static bt_voxel_state judge(const float *rows, size_t n_row, size_t stride)
+/* ---- which voxels can be fitted ---- */
+
+enum { TILE = 64 };
+
+/* Of up to TILE voxels: whether all rows are finite, whether they vary, and their means and squares about them. */
+typedef struct {
+    bool finite[TILE], varies[TILE];
+    double mean[TILE], square[TILE];
+} tile_facts;
+
+static void look_at(const float *rows, size_t n_row, size_t stride, size_t n, tile_facts *facts)
 {
-    bool varies = false;
-    for (size_t i = 0; i < n_row; ++i) {
-        if (!isfinite(rows[i * stride])) return BT_VOXEL_NAN;
-        varies = varies || !(rows[i * stride] == rows[0]);
-    }
-    return varies ? BT_VOXEL_KEPT : BT_VOXEL_CONSTANT;
+    *facts = (tile_facts){0};
+    for (size_t v = 0; v < n; ++v) facts->finite[v] = true;
+    for (size_t i = 0; i < n_row; ++i)
+        for (size_t v = 0; v < n; ++v) {
+            const float value = rows[i * stride + v];
+            facts->finite[v] &= isfinite(value) != 0;
+            facts->varies[v] |= value != rows[v];
+            facts->mean[v] += (double)value;
+        }
+    for (size_t v = 0; v < n; ++v) facts->mean[v] /= (double)n_row;
+    for (size_t i = 0; i < n_row; ++i)
+        for (size_t v = 0; v < n; ++v) {
+            const double away = (double)rows[i * stride + v] - facts->mean[v];
+            facts->square[v] += away * away;
+        }
 }
 
-static bool is_off_centre(const float *rows, size_t n_row, size_t stride)
+static bt_voxel_state state_of(const tile_facts *train, const tile_facts *test, size_t v)
 {
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < n_row; ++i) sum += rows[i * stride];
-    const double mean = sum / (double)n_row;
-    for (size_t i = 0; i < n_row; ++i) squares += (rows[i * stride] - mean) * (rows[i * stride] - mean);
-    return mean * mean > squares / (double)n_row;
+    if (!train->finite[v] || !test->finite[v]) return BT_VOXEL_NAN;
+    return train->varies[v] && test->varies[v] ? BT_VOXEL_KEPT : BT_VOXEL_CONSTANT;
 }
 
-/* States of n voxels, from my voxel `low` on, from their training and test rows. */
+/* States of my voxels [low, low + n) from their rows (., n). */
 static void judge_block(bt_voxels *voxels, const float *train, const float *test, size_t low, size_t n)
 {
-    for (size_t v = 0; v < n; ++v) {
-        const bt_voxel_state a = judge(train + v, voxels->n_train, n), b = judge(test + v, voxels->n_test, n);
-        const bt_voxel_state state = a == BT_VOXEL_NAN || b == BT_VOXEL_NAN ? BT_VOXEL_NAN : a ? a : b;
-        voxels->states[low + v] = (unsigned char)state;
-        voxels->n_off_centre += state == BT_VOXEL_KEPT && is_off_centre(train + v, voxels->n_train, n);
+    size_t off_centre = 0;
+#pragma omp parallel for schedule(static) reduction(+ : off_centre)
+    for (size_t first = 0; first < n; first += TILE) {
+        tile_facts a, b;
+        const size_t width = n - first < TILE ? n - first : TILE;
+        look_at(train + first, voxels->n_train, n, width, &a);
+        look_at(test + first, voxels->n_test, n, width, &b);
+        for (size_t v = 0; v < width; ++v) {
+            const bt_voxel_state state = state_of(&a, &b, v);
+            voxels->states[low + first + v] = (unsigned char)state;
+            off_centre += state == BT_VOXEL_KEPT && a.mean[v] * a.mean[v] > a.square[v] / (double)voxels->n_train;
+        }
     }
+    voxels->n_off_centre += off_centre;
+}
+
+/* Columns of voxels that are not kept become 0. */
+static void blank(const bt_voxels *voxels, size_t low, size_t n, size_t n_row, float *rows)
+{
+    for (size_t v = 0; v < n; ++v)
+        if (voxels->states[low + v] != BT_VOXEL_KEPT)
+            for (size_t i = 0; i < n_row; ++i) rows[i * n + v] = 0;
+}
+
+/* ---- reading ---- */
+
+static size_t width_at(const bt_voxels *voxels, size_t low)
+{
+    const size_t left = bt_voxels_count(voxels) - low;
+    return left < voxels->options.block ? left : voxels->options.block;
+}
+
+/* Rows [row, row + n_row) of all my voxels into the blocks, which have n_all rows. */
+static void spread(const bt_voxels *voxels, const float *rows, size_t row, size_t n_row, size_t n_all, float *blocks)
+{
+    const size_t n_mine = bt_voxels_count(voxels), block = voxels->options.block;
+#pragma omp parallel for schedule(static)
+    for (size_t low = 0; low < n_mine; low += block) {
+        const size_t n = width_at(voxels, low);
+        for (size_t i = 0; i < n_row; ++i)
+            memcpy(blocks + low * n_all + (row + i) * n, rows + i * n_mine + low, n * sizeof *rows);
+    }
+}
+
+/* Collective: file after file, so that no more than one of them is held twice. */
+static bt_status hold_train(bt_voxels *voxels)
+{
+    bt_status status = BT_OK;
+    float *rows = NULL;
+    const bt_responses *const train = voxels->options.train;
+    size_t row = 0, most = 0;
+    for (size_t f = 0; f < bt_responses_files(train); ++f)
+        if (bt_responses_rows(train, f) > most) most = bt_responses_rows(train, f);
+    rows = bt_calloc(most * bt_voxels_count(voxels), sizeof *rows);
+    BT_TRY(bt_agree(voxels->options.comm, rows ? BT_OK : BT_ERR_MEMORY));
+    for (size_t f = 0; f < bt_responses_files(train); ++f) {
+        BT_TRY(bt_responses_read_file(train, voxels->options.comm, f, 0, rows));
+        spread(voxels, rows, row, bt_responses_rows(train, f), voxels->n_train, voxels->train);
+        row += bt_responses_rows(train, f);
+    }
+cleanup:
+    bt_free(rows);
+    return status;
+}
+
+/* Collective. */
+static bt_status hold_test(bt_voxels *voxels)
+{
+    bt_status status = BT_OK;
+    const size_t n = bt_voxels_count(voxels);
+    float *rows = bt_calloc(voxels->n_test * n, sizeof *rows);
+    BT_TRY(bt_agree(voxels->options.comm, rows ? BT_OK : BT_ERR_MEMORY));
+    BT_TRY(read_test(voxels, true, 0, n, rows, voxels->powers));
+    spread(voxels, rows, 0, voxels->n_test, voxels->n_test, voxels->test);
+cleanup:
+    bt_free(rows);
+    return status;
 }
 
 /* Collective. */
 static bt_status hold_all(bt_voxels *voxels)
 {
     bt_status status = BT_OK;
-    const size_t n = bt_voxels_count(voxels);
-    voxels->train = bt_calloc(voxels->n_train * n, sizeof *voxels->train);
-    voxels->test = bt_calloc(voxels->n_test * n, sizeof *voxels->test);
+    const size_t n_mine = bt_voxels_count(voxels);
+    voxels->train = bt_calloc(voxels->n_train * n_mine, sizeof *voxels->train);
+    voxels->test = bt_calloc(voxels->n_test * n_mine, sizeof *voxels->test);
     BT_TRY(bt_agree(voxels->options.comm, voxels->train && voxels->test ? BT_OK : BT_ERR_MEMORY));
-    BT_TRY(read_rows(voxels, voxels->options.train, true, 0, 0, n, voxels->train));
-    BT_TRY(read_test(voxels, true, 0, n, voxels->test, voxels->powers));
-    judge_block(voxels, voxels->train, voxels->test, 0, n);
+    BT_TRY(hold_train(voxels));
+    BT_TRY(hold_test(voxels));
+    for (size_t low = 0; low < n_mine; low += voxels->options.block) {
+        const size_t n = width_at(voxels, low);
+        float *const train = voxels->train + low * voxels->n_train, *const test = voxels->test + low * voxels->n_test;
+        judge_block(voxels, train, test, low, n);
+        blank(voxels, low, n, voxels->n_train, train);
+        blank(voxels, low, n, voxels->n_test, test);
+    }
 cleanup:
     return status;
 }
@@ -110,19 +206,16 @@ cleanup:
 static bt_status survey(bt_voxels *voxels)
 {
     bt_status status = BT_OK;
-    float *train = NULL, *test = NULL;
     const size_t n_mine = bt_voxels_count(voxels), block = voxels->options.block;
-    BT_ALLOC(train, voxels->n_train * block);
-    BT_ALLOC(test, voxels->n_test * block);
+    BT_ALLOC(voxels->train, voxels->n_train * block);
+    BT_ALLOC(voxels->test, voxels->n_test * block);
     for (size_t low = 0; low < n_mine; low += block) {
-        const size_t n = n_mine - low < block ? n_mine - low : block;
-        BT_TRY(read_rows(voxels, voxels->options.train, false, 0, low, n, train));
-        BT_TRY(read_test(voxels, false, low, n, test, voxels->powers ? voxels->powers + low : NULL));
-        judge_block(voxels, train, test, low, n);
+        const size_t n = width_at(voxels, low);
+        BT_TRY(read_rows(voxels, voxels->options.train, false, 0, low, n, voxels->train));
+        BT_TRY(read_test(voxels, false, low, n, voxels->test, voxels->powers ? voxels->powers + low : NULL));
+        judge_block(voxels, voxels->train, voxels->test, low, n);
     }
 cleanup:
-    bt_free(train);
-    bt_free(test);
     return status;
 }
 
@@ -130,7 +223,10 @@ double bt_voxels_bytes(const bt_voxels_options *options, size_t n_voxel)
 {
     const double n_test = (double)bt_responses_rows_all(options->test);
     const double rows = (double)bt_responses_rows_all(options->train) + n_test;
-    return (double)n_voxel * (4 * rows + 12 * n_test);
+    size_t most = 0;
+    for (size_t f = 0; f < bt_responses_files(options->train); ++f)
+        if (bt_responses_rows(options->train, f) > most) most = bt_responses_rows(options->train, f);
+    return (double)n_voxel * (4 * rows + fmax(4 * (double)most, 16 * n_test));
 }
 
 /* Collective: all ranks hold, or none does. */
@@ -215,31 +311,17 @@ bt_power bt_voxels_power(const bt_voxels *voxels, size_t voxel)
     return voxels->powers ? voxels->powers[voxel] : (bt_power){0};
 }
 
-static void copy_columns(const float *from, size_t n_row, size_t stride, size_t column, size_t n, float *to)
-{
-    for (size_t i = 0; i < n_row; ++i) memcpy(to + i * n, from + i * stride + column, n * sizeof *to);
-}
-
-static void blank(const bt_voxels *voxels, size_t voxel, size_t n, size_t n_row, float *rows)
-{
-    for (size_t v = 0; v < n; ++v)
-        if (voxels->states[voxel + v] != BT_VOXEL_KEPT)
-            for (size_t i = 0; i < n_row; ++i) rows[i * n + v] = 0;
-}
-
-bt_status bt_voxels_read(const bt_voxels *voxels, size_t voxel, size_t n, float *y, float *y_test)
+bt_status bt_voxels_block(bt_voxels *voxels, size_t low, size_t n, const float **y, const float **y_test)
 {
     bt_status status = BT_OK;
-    const size_t stride = bt_voxels_count(voxels);
-    if (voxels->held) {
-        if (y) copy_columns(voxels->train, voxels->n_train, stride, voxel, n, y);
-        if (y_test) copy_columns(voxels->test, voxels->n_test, stride, voxel, n, y_test);
-    } else {
-        if (y) BT_TRY(read_rows(voxels, voxels->options.train, false, 0, voxel, n, y));
-        if (y_test) BT_TRY(read_test(voxels, false, voxel, n, y_test, NULL));
+    if (!voxels->held) {
+        BT_TRY(read_rows(voxels, voxels->options.train, false, 0, low, n, voxels->train));
+        BT_TRY(read_test(voxels, false, low, n, voxels->test, NULL));
+        blank(voxels, low, n, voxels->n_train, voxels->train);
+        blank(voxels, low, n, voxels->n_test, voxels->test);
     }
-    if (y) blank(voxels, voxel, n, voxels->n_train, y);
-    if (y_test) blank(voxels, voxel, n, voxels->n_test, y_test);
+    *y = voxels->train + (voxels->held ? low * voxels->n_train : 0);
+    *y_test = voxels->test + (voxels->held ? low * voxels->n_test : 0);
 cleanup:
     return status;
 }

@@ -38,9 +38,9 @@ size_t bt_voxels_off_centre(const bt_voxels *voxels);
 bt_voxel_state bt_voxels_state(const bt_voxels *voxels, size_t voxel); /* voxel counts from my first */
 bt_power bt_voxels_power(const bt_voxels *voxels, size_t voxel);       /* zeros without repeats */
 
-/* y (n_row, n), y_test (n_test_row, n) of my voxels [voxel, voxel + n), n <= block; NULL leaves one out. Columns of
- * voxels that are not kept are 0. This rank alone. */
-bt_status bt_voxels_read(const bt_voxels *voxels, size_t voxel, size_t n, float *y, float *y_test) BT_MUST_CHECK;
+/* y (n_row, n) and y_test (n_test_row, n) of my voxels [low, low + n), borrowed until the next call; low is a multiple
+ * of block, n is block or what is left. Columns of voxels that are not kept are 0. This rank alone. */
+bt_status bt_voxels_block(bt_voxels *voxels, size_t low, size_t n, const float **y, const float **y_test) BT_MUST_CHECK;
 
 /* Bytes that holding n_voxel voxels takes, with the work of reading repeats. */
 double bt_voxels_bytes(const bt_voxels_options *options, size_t n_voxel);

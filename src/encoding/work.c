@@ -7,8 +7,9 @@
 #include "encoding/gather.h"
 #include "encoding/maps.h"
 #include "encoding/output.h"
-#include "encoding/ridge.h"
+#include "encoding/pass.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -50,12 +51,12 @@ static bt_status open_responses(worker *w)
                                        .drop = w->problem->plan->test_drop,
                                        .total_power = (bt_total_power)w->problem->options->total_power,
                                        .block = w->cut.block,
-                                       .held_bytes = w->cut.memory - w->cut.fit_bytes};
+                                       .held_bytes = w->cut.held ? INFINITY : 0};
     BT_TRY(bt_voxels_create(&options, &w->voxels));
     w->n_row = bt_voxels_train_rows(w->voxels);
     w->n_test = bt_voxels_test_rows(w->voxels);
     bt_log_info("responses: %zu voxels, %zu rows to train, %zu to test; %s", w->n_voxel, w->n_row, w->n_test,
-                bt_voxels_are_held(w->voxels) ? "held in memory" : "read block by block, since memory= is small");
+                w->cut.held ? "held in memory, read in 1 pass" : "read block by block, since memory= is small");
 cleanup:
     return status;
 }
@@ -114,92 +115,18 @@ static bt_status write_ceilings(worker *w)
     return status;
 }
 
-/* ---- designs ---- */
-
-/* One design, read and built by one rank. */
-static bt_status build_design(const worker *w, size_t space, bool test, double **design)
-{
-    bt_status status = BT_OK;
-    double *x = NULL;
-    size_t n_row = 0;
-    bt_design_options options = w->problem->plan->design;
-    if (test) {
-        options.drop = w->problem->plan->test_drop;
-        options.drop_first = w->problem->plan->test_drop_first;
-    }
-    const bt_spaces_rows rows = bt_inputs_rows(w->problem->in, test);
-    BT_TRY(bt_fault_point("encode.design"));
-    BT_TRY(bt_spaces_read(w->problem->in->spaces, space, &rows, &x));
-    BT_TRY(bt_design_create(x, rows.rows, bt_spaces_width(w->problem->in->spaces, space), &options, design, &n_row));
-cleanup:
-    bt_free(x);
-    return status;
-}
-
-/* The group's first rank reads, all get it. Collective over the group. */
-static bt_status share_design(const worker *w, size_t space, bool test, size_t n_value, double **design)
-{
-    bt_status status = BT_OK;
-    *design = NULL;
-    if (bt_comm_rank(w->group) == 0)
-        status = build_design(w, space, test, design);
-    else if (!(*design = bt_calloc(n_value, sizeof **design)))
-        status = BT_ERR_MEMORY;
-    BT_TRY(bt_agree(w->group, status));
-    BT_TRY(bt_comm_broadcast(w->group, 0, *design, n_value * sizeof **design));
-cleanup:
-    return status;
-}
-
 /* ---- one space ---- */
 
+/* What root writes beside the maps. */
 typedef struct {
-    size_t n_feature;
-    double *maps; /* (BT_MAP_CV_SCORE + n_alpha, n_voxel) on the group's first rank */
     int64_t counts[BT_COUNTS];
-    bt_fit fit;
-} space_result;
+    bt_search_method method;
+    bool has_hats;
+} space_facts;
 
 static size_t map_rows(const worker *w)
 {
     return BT_MAP_CV_SCORE + w->problem->plan->n_alpha;
-}
-
-static void clear_result(space_result *result)
-{
-    bt_free(result->maps);
-    bt_fit_clear(&result->fit);
-    *result = (space_result){0};
-}
-
-/* Collective over the group. */
-static bt_status fit_space(worker *w, size_t space, bt_fit *fit)
-{
-    bt_status status = BT_OK;
-    double *x = NULL, *x_test = NULL;
-    const bt_work_problem *const p = w->problem;
-    const size_t n_feature = bt_spaces_width(p->in->spaces, space) * p->plan->design.delays.n;
-    BT_TRY(share_design(w, space, false, w->n_row * n_feature, &x));
-    BT_TRY(share_design(w, space, true, w->n_test * n_feature, &x_test));
-    const bt_fit_problem problem = {.comm = w->group,
-                                    .device = w->device,
-                                    .x = x,
-                                    .x_test = x_test,
-                                    .n_row = w->n_row,
-                                    .n_test = w->n_test,
-                                    .n_feature = n_feature,
-                                    .folds = p->folds,
-                                    .plan = p->plan,
-                                    .voxels = w->voxels,
-                                    .block = w->cut.block,
-                                    .weights = p->options->weights,
-                                    .predictions = p->options->predictions,
-                                    .progress = &w->progress};
-    BT_TRY(bt_fit_create(&problem, fit));
-cleanup:
-    bt_free(x);
-    bt_free(x_test);
-    return status;
 }
 
 /* r, r2, alpha, explained, cv_score as rows of one matrix (map_rows, my voxels). */
@@ -218,22 +145,18 @@ cleanup:
     return status;
 }
 
-/* Fit and bring together on the group's first rank. Collective over the group. */
-static bt_status compute_space(worker *w, size_t space, space_result *result)
+/* maps (map_rows, n_voxel) on the group's first rank, NULL elsewhere. Collective over the group. */
+static bt_status gather_maps(const worker *w, const bt_fit *fit, double **maps)
 {
     bt_status status = BT_OK;
     double *packed = NULL;
-    const bool head = bt_comm_rank(w->group) == 0;
-    result->n_feature = bt_spaces_width(w->problem->in->spaces, space) * w->problem->plan->design.delays.n;
-    BT_TRY(fit_space(w, space, &result->fit));
-    memcpy(result->counts, result->fit.counts, sizeof result->counts);
-    status = pack(w, &result->fit, &packed);
-    if (status == BT_OK && head) {
-        result->maps = bt_calloc(map_rows(w) * w->n_voxel, sizeof *result->maps);
-        if (!result->maps) status = BT_ERR_MEMORY;
+    status = pack(w, fit, &packed);
+    if (status == BT_OK && bt_comm_rank(w->group) == 0) {
+        *maps = bt_calloc(map_rows(w) * w->n_voxel, sizeof **maps);
+        if (!*maps) status = BT_ERR_MEMORY;
     }
     BT_TRY(bt_agree(w->group, status));
-    BT_TRY(bt_gather_columns(w->group, packed, map_rows(w), w->n_voxel, sizeof *packed, result->maps));
+    BT_TRY(bt_gather_columns(w->group, packed, map_rows(w), w->n_voxel, sizeof *packed, *maps));
 cleanup:
     bt_free(packed);
     return status;
@@ -273,20 +196,22 @@ static bt_range spaces_of(const worker *w, size_t group)
 }
 
 /* World rank 0 writes what it has of group `group`. */
-static bt_status write_group(worker *w, size_t space, const double *maps, const int64_t *counts)
+static bt_status write_group(worker *w, size_t space, const double *maps, const space_facts *facts)
 {
     const bt_output_space entry = {.name = bt_spaces_name(w->problem->in->spaces, space),
                                    .n_feature = bt_spaces_width(w->problem->in->spaces, space) *
                                                 w->problem->plan->design.delays.n,
                                    .n_split = w->problem->folds->n_split,
+                                   .method = facts->method,
+                                   .has_hats = facts->has_hats,
                                    .maps = maps,
-                                   .counts = counts};
+                                   .counts = facts->counts};
     return bt_output_add(&entry, &w->output);
 }
 
 /* Sends one result per group along the layer axis to world rank 0, group after group, so that root holds one at a time
- * beside its own. Collective over the first ranks of all groups. */
-static bt_status collect_groups(worker *w, size_t step, const space_result *result)
+ * beside its own. `index` counts from each group's first space. Collective over the first ranks of all groups. */
+static bt_status collect_groups(worker *w, size_t index, const double *mine, const space_facts *my_facts)
 {
     bt_status status = BT_OK;
     double *maps = NULL;
@@ -297,15 +222,15 @@ static bt_status collect_groups(worker *w, size_t step, const space_result *resu
     maps = is_root(w) ? bt_calloc(bytes, 1) : NULL;
     BT_TRY(bt_agree(axis, size && (maps || !is_root(w)) ? BT_OK : BT_ERR_MEMORY));
     for (size_t g = 0; g < n_group; ++g) {
-        int64_t counts[BT_COUNTS] = {0};
-        const size_t space = spaces_of(w, g).low + step;
+        space_facts facts = {.has_hats = false};
+        const size_t space = spaces_of(w, g).low + index;
         if (space >= spaces_of(w, g).high) continue;
         memset(size, 0, n_group * sizeof *size);
-        size[g] = sizeof counts;
-        BT_TRY(bt_comm_gather(axis, 0, result->counts, size, counts));
+        size[g] = sizeof facts;
+        BT_TRY(bt_comm_gather(axis, 0, my_facts, size, &facts));
         size[g] = bytes;
-        BT_TRY(bt_comm_gather(axis, 0, result->maps, size, maps));
-        BT_TRY(bt_agree(axis, is_root(w) ? write_group(w, space, maps, counts) : BT_OK));
+        BT_TRY(bt_comm_gather(axis, 0, mine, size, maps));
+        BT_TRY(bt_agree(axis, is_root(w) ? write_group(w, space, maps, &facts) : BT_OK));
     }
 cleanup:
     bt_free(maps);
@@ -313,36 +238,71 @@ cleanup:
     return status;
 }
 
-/* One space per group. Collective over the world. */
-static bt_status run_step(worker *w, size_t step)
+/* One space per group goes into the file; fit NULL: my group has no more. Collective over the world. */
+static bt_status write_space(worker *w, size_t index, const bt_fit *fit)
 {
     bt_status status = BT_OK;
-    space_result result = {0};
-    const bt_range mine = spaces_of(w, bt_grid_place(w->grid, BT_AXIS_LAYER));
-    const size_t space = mine.low + step;
-    if (space < mine.high) status = compute_space(w, space, &result);
+    double *maps = NULL;
+    space_facts facts = {.has_hats = false};
+    if (fit) {
+        memcpy(facts.counts, fit->counts, sizeof facts.counts);
+        facts.method = fit->method;
+        facts.has_hats = fit->has_hats;
+        status = gather_maps(w, fit, &maps);
+    }
     BT_TRY(agree(w, status));
-    if (bt_comm_rank(w->group) == 0) status = collect_groups(w, step, &result);
+    if (bt_comm_rank(w->group) == 0) status = collect_groups(w, index, maps, &facts);
     BT_TRY(agree(w, status));
-    const char *const name = bt_spaces_name(w->problem->in->spaces, space < mine.high ? space : mine.low);
-    if (w->problem->options->weights) BT_TRY(write_parts(w, name, "weights", result.fit.weights, result.n_feature));
-    if (w->problem->options->predictions)
-        BT_TRY(write_parts(w, name, "predictions", result.fit.predictions, w->n_test));
+    const size_t space = spaces_of(w, bt_grid_place(w->grid, BT_AXIS_LAYER)).low + index;
+    const char *const name = fit ? bt_spaces_name(w->problem->in->spaces, space) : "";
+    if (w->problem->options->weights) BT_TRY(write_parts(w, name, "weights", fit->weights, fit->problem.n_feature));
+    if (w->problem->options->predictions) BT_TRY(write_parts(w, name, "predictions", fit->predictions, w->n_test));
 cleanup:
-    clear_result(&result);
+    bt_free(maps);
+    return status;
+}
+
+/* The spaces of each group from its `first` on that are loaded together. Collective over the world. */
+static bt_status run_spaces(worker *w, size_t first)
+{
+    bt_status status = BT_OK;
+    const bt_range mine = spaces_of(w, bt_grid_place(w->grid, BT_AXIS_LAYER));
+    const size_t most = spaces_of(w, 0).high - first, at_once = w->cut.spaces_at_once;
+    const size_t n = most < at_once ? most : at_once, low = mine.low + first;
+    const size_t n_mine = low < mine.high ? (mine.high - low < n ? mine.high - low : n) : 0;
+    const bt_pass pass = {.problem = w->problem,
+                          .cut = &w->cut,
+                          .group = w->group,
+                          .device = w->device,
+                          .voxels = w->voxels,
+                          .progress = &w->progress};
+    bt_fit *const fits = bt_calloc(n, sizeof *fits);
+    BT_TRY(agree(w, fits ? BT_OK : BT_ERR_MEMORY));
+    if (n_mine > 0) status = bt_pass_run(&pass, (bt_range){low, low + n_mine}, fits);
+    BT_TRY(agree(w, status));
+    for (size_t f = 0; f < n; ++f) {
+        BT_TRY(write_space(w, first + f, f < n_mine ? &fits[f] : NULL));
+        bt_fit_clear(&fits[f]);
+    }
+cleanup:
+    for (size_t f = 0; fits && f < n; ++f) bt_fit_clear(&fits[f]);
+    bt_free(fits);
     return status;
 }
 
 /* ---- the run ---- */
 
-static void say_method(const worker *w)
+static void say_cut(const worker *w)
 {
-    const bool dual = bt_ridge_takes_dual(w->n_row, w->cut.most_feature);
-    bt_log_info("ridge: %s (%zu rows, %zu features); alphas: %zu, splits: %zu, groups of ranks: %zu x %zu, voxels at "
+    const bt_work_cut *const cut = &w->cut;
+    bt_log_info("ridge: %zu rows, up to %zu features; alphas: %zu, splits: %zu, groups of ranks: %zu x %zu, voxels at "
                 "once: %zu",
-                dual ? "dual, Gram matrix of rows" : "primal, Gram matrix of features", w->n_row, w->cut.most_feature,
-                w->problem->plan->n_alpha, w->problem->folds->n_split, w->cut.n_group,
-                bt_grid_extent(w->grid, BT_AXIS_VOXEL), w->cut.block);
+                w->n_row, cut->most_feature, w->problem->plan->n_alpha, w->problem->folds->n_split, cut->n_group,
+                bt_grid_extent(w->grid, BT_AXIS_VOXEL), cut->block);
+    if (!cut->held)
+        bt_log_info("passes over the responses: %zu, the first to look at them; spaces at once: %zu, each with %zu of "
+                    "its %zu fits (splits and refit)",
+                    cut->n_pass, cut->spaces_at_once, cut->jobs_at_once, w->problem->folds->n_split + 1);
 }
 
 static bt_status prepare(worker *w)
@@ -356,7 +316,7 @@ static bt_status prepare(worker *w)
     BT_TRY(agree(w, bt_fault_point("encode.read")));
     BT_TRY(agree(w, open_responses(w)));
     BT_TRY(agree(w, warn_off_centre(w)));
-    say_method(w);
+    say_cut(w);
 cleanup:
     return status;
 }
@@ -384,7 +344,7 @@ bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefac
     const size_t fits = (mine.high - mine.low) * (problem->folds->n_split + 1) * bt_voxels_count(w.voxels);
     w.progress = bt_progress_start(
         "encode", bt_comm_size(problem->call->comm) > 1 ? "voxel fits of rank 0" : "voxel fits", (int64_t)fits);
-    for (size_t step = 0; step < most.high - most.low; ++step) BT_TRY(run_step(&w, step));
+    for (size_t first = 0; first < most.high - most.low; first += w.cut.spaces_at_once) BT_TRY(run_spaces(&w, first));
     bt_progress_end(&w.progress);
     BT_TRY(agree(&w, is_root(&w) ? bt_output_finish(&w.output) : BT_OK));
 cleanup:

@@ -20,11 +20,16 @@ typedef struct {
 /* How the work is cut. The block of voxels is a fixed number, halved only where memory asks for it, so that two runs on
  * as many ranks give the same bytes. */
 typedef struct {
-    size_t most_feature; /* columns of the widest design */
-    size_t n_group;      /* groups of ranks, each with spaces of its own */
-    size_t n_mine;       /* voxels of a rank, at most */
-    size_t block;
-    double fit_bytes, memory; /* per rank */
+    size_t most_feature;   /* columns of the widest design */
+    size_t n_group;        /* groups of ranks, each with spaces of its own */
+    size_t n_mine;         /* voxels of a rank, at most */
+    size_t block;          /* voxels at once */
+    size_t spaces_at_once; /* spaces whose fits are loaded together ... */
+    size_t jobs_at_once;   /* ... and how many jobs (splits, refit) of each */
+    size_t n_pass;         /* over the responses, of a group */
+    bool held;             /* the responses stay in memory */
+    double bytes, memory;  /* per rank: what is taken with the responses, and allowed */
+    double response_bytes; /* of that, what the held responses take */
 } bt_work_cut;
 
 /* Collective over the call's comm. Errors: BT_ERR_USAGE when even the smallest block does not fit into memory=. */

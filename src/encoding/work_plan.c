@@ -25,47 +25,105 @@ static size_t widest_design(const bt_work_problem *problem)
     return most * problem->plan->design.delays.n;
 }
 
-static size_t most_applied(const bt_work_problem *problem)
+/* Rows that a split holds out, at most and at least. */
+static void range_held(const bt_work_problem *problem, size_t *most, size_t *least)
 {
-    size_t most = bt_responses_rows_all(problem->in->test);
+    *most = 0;
+    *least = problem->folds->n_row;
     for (size_t k = 0; k < problem->folds->n_split; ++k) {
         const size_t held = bt_folds_held_out(problem->folds, k);
-        if (held > most) most = held;
+        if (held > *most) *most = held;
+        if (held < *least) *least = held;
     }
-    return most;
 }
 
-static double bytes_at(const bt_work_problem *problem, const bt_work_cut *cut)
+static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *cut)
 {
-    return bt_fit_bytes(bt_responses_rows_all(problem->in->train), bt_responses_rows_all(problem->in->test),
-                        most_applied(problem), cut->most_feature, cut->n_mine, cut->block, problem->plan,
-                        problem->options->weights, problem->options->predictions);
+    bt_fit_sizes sizes = {.n_row = bt_responses_rows_all(problem->in->train),
+                          .n_test = bt_responses_rows_all(problem->in->test),
+                          .n_feature = cut->most_feature,
+                          .n_split = problem->folds->n_split,
+                          .n_delay = problem->plan->design.delays.n,
+                          .n_voxel = cut->n_mine,
+                          .block = cut->block,
+                          .weights = problem->options->weights,
+                          .predictions = problem->options->predictions};
+    range_held(problem, &sizes.most_held, &sizes.least_held);
+    return bt_fit_bytes_of(&sizes, problem->plan);
+}
+
+/* With the spaces and jobs that are loaded together. */
+static double sum_bytes(const bt_fit_bytes *bytes, const bt_work_cut *cut)
+{
+    const double spaces = (double)cut->spaces_at_once, jobs = spaces * (double)cut->jobs_at_once;
+    const double kept = cut->spaces_at_once == 1 ? bytes->design : 0; /* for the next pass */
+    const double at_work = jobs * bytes->job + bytes->block + kept;
+    const double loading = (jobs - 1) * bytes->job + bytes->making + bytes->design;
+    return spaces * bytes->results + (at_work > loading ? at_work : loading);
+}
+
+static size_t ceiling_of(size_t n, size_t by)
+{
+    return (n + by - 1) / by;
+}
+
+/* The responses are held where they fit beside one job; else as many jobs look at each block as fit. */
+static void choose_passes(const bt_fit_bytes *bytes, double response_bytes, size_t n_space, size_t n_job,
+                          bt_work_cut *cut)
+{
+    cut->spaces_at_once = cut->jobs_at_once = 1;
+    cut->bytes = sum_bytes(bytes, cut);
+    cut->held = cut->bytes + response_bytes <= cut->memory;
+    cut->response_bytes = cut->held ? response_bytes : 0;
+    for (size_t jobs = 2; !cut->held && jobs <= n_job; ++jobs) {
+        bt_work_cut more = *cut;
+        more.jobs_at_once = jobs;
+        if (sum_bytes(bytes, &more) <= cut->memory) cut->jobs_at_once = jobs;
+    }
+    for (size_t spaces = 2; !cut->held && cut->jobs_at_once == n_job && spaces <= n_space; ++spaces) {
+        bt_work_cut more = *cut;
+        more.spaces_at_once = spaces;
+        if (sum_bytes(bytes, &more) <= cut->memory) cut->spaces_at_once = spaces;
+    }
+    cut->bytes = sum_bytes(bytes, cut) + cut->response_bytes;
+    cut->n_pass = cut->held ? 1 : 1 + ceiling_of(n_space, cut->spaces_at_once) * ceiling_of(n_job, cut->jobs_at_once);
 }
 
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut)
 {
     enum { MIB = 1 << 20 };
     bt_status status = BT_OK;
-    const size_t n_voxel = bt_responses_voxels(problem->in->train), share = bt_grid_extent(grid, BT_AXIS_VOXEL);
+    const bt_inputs *const in = problem->in;
+    const size_t n_voxel = bt_responses_voxels(in->train), share = bt_grid_extent(grid, BT_AXIS_VOXEL);
     const bt_range first = bt_partition(0, share, n_voxel);
+    const bt_voxels_options responses = {.train = in->train, .test = in->test};
     *cut = (bt_work_cut){.most_feature = widest_design(problem),
                          .n_group = bt_grid_extent(grid, BT_AXIS_LAYER),
                          .n_mine = first.high - first.low,
                          .block = BLOCK,
                          .memory = bt_memory_per_rank(problem->call)};
+    const size_t n_space = ceiling_of(bt_spaces_count(in->spaces), cut->n_group);
     if (cut->block > cut->n_mine) cut->block = cut->n_mine;
-    cut->fit_bytes = bytes_at(problem, cut);
-    while (cut->fit_bytes > cut->memory && cut->block > LEAST_BLOCK) {
-        cut->block /= 2;
-        cut->fit_bytes = bytes_at(problem, cut);
+    for (;; cut->block /= 2) {
+        const bt_fit_bytes bytes = bytes_at(problem, cut);
+        choose_passes(&bytes, bt_voxels_bytes(&responses, cut->n_mine), n_space, problem->folds->n_split + 1, cut);
+        if (cut->bytes <= cut->memory || cut->block <= LEAST_BLOCK) break;
     }
-    if (cut->fit_bytes > cut->memory && !problem->call->common->dry_run)
+    if (cut->bytes > cut->memory && !problem->call->common->dry_run)
         status = bt_fail(BT_ERR_USAGE,
                          "memory: %zu rows of %zu features need %.2f MiB per rank at least, and %.2f MiB are allowed; "
                          "set memory= higher, or take fewer features or delays",
-                         bt_responses_rows_all(problem->in->train), cut->most_feature, cut->fit_bytes / MIB,
-                         cut->memory / MIB);
+                         bt_responses_rows_all(in->train), cut->most_feature, cut->bytes / MIB, cut->memory / MIB);
     return bt_agree(problem->call->comm, status);
+}
+
+/* Products of one voxel. */
+static double products_of(const bt_work_problem *problem, double n, double held, double rank, size_t n_penalty)
+{
+    const bool fast = problem->plan->search != BT_SEARCH_DIRECT && n_penalty > 1 &&
+                      (problem->plan->search == BT_SEARCH_FAST ||
+                       bt_search_is_faster((size_t)n, (size_t)held, (size_t)rank, n_penalty));
+    return 2 * rank * (n + (fast ? held + rank : held * (double)n_penalty));
 }
 
 /* Products, Gram matrices and eigenproblems of one space over all ranks. */
@@ -78,10 +136,10 @@ static double flops_of(const bt_work_problem *problem, size_t n_feature)
         const bool refit = k == folds->n_split;
         const double held =
             refit ? (double)bt_responses_rows_all(problem->in->test) : (double)bt_folds_held_out(folds, k);
-        const double n = (double)folds->n_row - (refit ? 0 : held), alphas = refit ? 1 : (double)problem->plan->n_alpha;
+        const double n = (double)folds->n_row - (refit ? 0 : held);
         const double r = n < p ? n : p;
-        flops +=
-            n * p * r + 9 * r * r * r + 2 * r * n * p + 2 * held * p * r + 2 * r * n * v + 2 * alphas * held * r * v;
+        flops += n * p * r + 9 * r * r * r + 2 * r * n * p + 2 * held * p * r;
+        flops += v * products_of(problem, n, held, r, refit ? 1 : problem->plan->n_alpha);
     }
     return flops;
 }
@@ -98,8 +156,8 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
     BT_TRY(bt_work_plan(problem, grid, &cut));
     bt_estimate estimate = {.work = (double)n_space * (double)n_voxel * (double)(problem->folds->n_split + 1),
                             .work_unit = "voxel fits",
-                            .memory_bytes = cut.fit_bytes};
-    estimate.read_bytes = (double)n_voxel * rows * 8;
+                            .memory_bytes = cut.bytes};
+    estimate.read_bytes = (double)(n_voxel * cut.n_pass) * rows * 8;
     estimate.written_bytes = (double)n_space * (double)n_voxel * 4 * (double)(6 + problem->plan->n_alpha);
     for (size_t i = 0; i < n_space; ++i) {
         const size_t width = bt_spaces_width(in->spaces, i) * problem->plan->design.delays.n;
@@ -107,9 +165,6 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
         estimate.read_bytes += rows * (double)width * 4;
         if (problem->options->weights) estimate.written_bytes += 4 * (double)width * (double)n_voxel;
     }
-    const bt_voxels_options held = {.train = in->train, .test = in->test};
-    const double held_bytes = bt_voxels_bytes(&held, cut.n_mine);
-    if (cut.fit_bytes + held_bytes <= cut.memory) estimate.memory_bytes += held_bytes;
     BT_TRY(bt_estimate_report(problem->call, &estimate));
 cleanup:
     bt_grid_destroy(&grid);

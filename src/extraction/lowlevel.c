@@ -200,6 +200,7 @@ static bt_status create_file(const bt_stage_call *call, const bt_sounds *stories
     BT_TRY(bt_h5_create(bt_artefact_temporary(artefact), file));
     BT_TRY(bt_h5_set_text(*file, "/", "recipe", bt_artefact_recipe(artefact)));
     BT_TRY(bt_h5_set_text(*file, "/", "stage", bt_lowlevel_stage.name));
+    BT_TRY(bt_h5_set_text(*file, "/", "model", "lowlevel")); /* what scores of them are about */
     BT_TRY(bt_h5_set_text(*file, "/", "stories", names.data));
     BT_TRY(bt_write_settings(*file, call->settings, NULL, 0));
 cleanup:

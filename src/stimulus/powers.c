@@ -6,38 +6,56 @@
 #include <math.h>
 #include <string.h>
 
-/* Variance over rows of column v, ddof 1. */
-static double variance_f32(const float *x, size_t n_row, size_t stride)
+enum { TILE = 64 }; /* columns whose sums are held together */
+
+/* variance (n_voxel) over the rows, ddof 1, of a (n_row, n_voxel) matrix in either type; the other is NULL. */
+static void variances(const float *single, const double *wide, size_t n_row, size_t n_voxel, double *variance)
 {
-    double mean = 0, square = 0;
-    for (size_t i = 0; i < n_row; ++i) mean += (double)x[i * stride] / (double)n_row;
-    for (size_t i = 0; i < n_row; ++i) square += ((double)x[i * stride] - mean) * ((double)x[i * stride] - mean);
-    return square / (double)(n_row - 1);
+#pragma omp parallel for schedule(static)
+    for (size_t low = 0; low < n_voxel; low += TILE) {
+        const size_t n = n_voxel - low < TILE ? n_voxel - low : TILE;
+        double mean[TILE] = {0}, square[TILE] = {0}, row[TILE];
+        for (int pass = 0; pass < 2; ++pass)
+            for (size_t i = 0; i < n_row; ++i) {
+                const size_t at = i * n_voxel + low;
+                for (size_t v = 0; v < n; ++v) row[v] = single ? (double)single[at + v] : wide[at + v];
+                for (size_t v = 0; v < n && !pass; ++v) mean[v] += row[v] / (double)n_row;
+                for (size_t v = 0; v < n && pass; ++v) square[v] += (row[v] - mean[v]) * (row[v] - mean[v]);
+            }
+        for (size_t v = 0; v < n; ++v) variance[low + v] = square[v] / (double)(n_row - 1);
+    }
 }
 
-static double variance_f64(const double *x, size_t n_row, size_t stride)
+bt_status bt_power_add(const float *repeat, size_t n_row, size_t n_voxel, double *sum, bt_power *power)
 {
-    double mean = 0, square = 0;
-    for (size_t i = 0; i < n_row; ++i) mean += x[i * stride] / (double)n_row;
-    for (size_t i = 0; i < n_row; ++i) square += (x[i * stride] - mean) * (x[i * stride] - mean);
-    return square / (double)(n_row - 1);
-}
-
-void bt_power_add(const float *repeat, size_t n_row, size_t n_voxel, double *sum, bt_power *power)
-{
+    bt_status status = BT_OK;
+    double *variance = NULL;
+    BT_ALLOC(variance, n_voxel);
+    variances(repeat, NULL, n_row, n_voxel, variance);
     for (size_t i = 0; i < n_row * n_voxel; ++i) sum[i] += (double)repeat[i];
-    for (size_t v = 0; v < n_voxel; ++v) power[v].total += variance_f32(repeat + v, n_row, n_voxel);
+    for (size_t v = 0; v < n_voxel; ++v) power[v].total += variance[v];
+cleanup:
+    bt_free(variance);
+    return status;
 }
 
-void bt_power_finish(size_t n_repeat, size_t n_row, size_t n_voxel, bt_total_power rule, double *sum, bt_power *power)
+bt_status bt_power_finish(size_t n_repeat, size_t n_row, size_t n_voxel, bt_total_power rule, double *sum,
+                          bt_power *power)
 {
+    bt_status status = BT_OK;
+    double *variance = NULL;
     const double n = (double)n_repeat;
+    BT_ALLOC(variance, n_voxel);
     for (size_t i = 0; i < n_row * n_voxel; ++i) sum[i] /= n;
+    variances(NULL, sum, n_row, n_voxel, variance);
     for (size_t v = 0; v < n_voxel; ++v) {
-        power[v].variance = variance_f64(sum + v, n_row, n_voxel);
+        power[v].variance = variance[v];
         power[v].total = rule == BT_TOTAL_POWER_ONE ? 1 : power[v].total / n;
         power[v].signal = (n * power[v].variance - power[v].total) / (n - 1);
     }
+cleanup:
+    bt_free(variance);
+    return status;
 }
 
 double bt_ceiling(bt_power power)
@@ -62,9 +80,9 @@ bt_status bt_powers_read(const bt_responses *repeats, const bt_story_rows *rows,
         for (size_t k = 0; k < bt_responses_repeats(repeats); ++k) {
             BT_TRY(bt_responses_read(repeats, k, voxel + low, n, block));
             bt_drop_rows(rows, drop, block, n);
-            bt_power_add(block, n_kept, n, sum, powers + low);
+            BT_TRY(bt_power_add(block, n_kept, n, sum, powers + low));
         }
-        bt_power_finish(bt_responses_repeats(repeats), n_kept, n, rule, sum, powers + low);
+        BT_TRY(bt_power_finish(bt_responses_repeats(repeats), n_kept, n, rule, sum, powers + low));
     }
 cleanup:
     bt_free(block);

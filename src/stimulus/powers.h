@@ -21,9 +21,10 @@ typedef enum {
 } bt_total_power;
 
 /* Accumulates one repeat after another: zero-initialise sum (n_row, n_voxel) and power (n_voxel). */
-void bt_power_add(const float *repeat, size_t n_row, size_t n_voxel, double *sum, bt_power *power);
+bt_status bt_power_add(const float *repeat, size_t n_row, size_t n_voxel, double *sum, bt_power *power) BT_MUST_CHECK;
 /* After n_repeat >= 2 of them; sum becomes the mean over repeats. */
-void bt_power_finish(size_t n_repeat, size_t n_row, size_t n_voxel, bt_total_power rule, double *sum, bt_power *power);
+bt_status bt_power_finish(size_t n_repeat, size_t n_row, size_t n_voxel, bt_total_power rule, double *sum,
+                          bt_power *power) BT_MUST_CHECK;
 
 /* sqrt(SP / var(mean)): the correlation that a perfect model would have with the mean over repeats. NaN where SP is
  * not positive. Schoppe: 1 / sqrt(1 + NP / (N SP)). */

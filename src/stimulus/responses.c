@@ -206,19 +206,24 @@ cleanup:
     return status;
 }
 
+bt_status bt_responses_read_file(const bt_responses *responses, const bt_comm *comm, size_t file, size_t repeat,
+                                 float *rows)
+{
+    const bt_range mine =
+        bt_partition((size_t)bt_comm_rank(comm), (size_t)bt_comm_size(comm), bt_responses_voxels(responses));
+    const bt_array *const array = responses->files[file].array;
+    if (array) return bt_array_read_columns(array, comm, repeat, rows);
+    return bt_agree(comm, read_nifti(responses, file, mine.low, mine.high - mine.low, rows));
+}
+
 bt_status bt_responses_read_mine(const bt_responses *responses, const bt_comm *comm, size_t repeat, float *rows)
 {
     bt_status status = BT_OK;
     const bt_range mine =
         bt_partition((size_t)bt_comm_rank(comm), (size_t)bt_comm_size(comm), bt_responses_voxels(responses));
-    const size_t n_voxel = mine.high - mine.low;
     for (size_t i = 0; i < responses->specs.n; ++i) {
-        const response_file *const file = &responses->files[i];
-        if (file->array)
-            BT_TRY(bt_array_read_columns(file->array, comm, repeat, rows));
-        else
-            BT_TRY(bt_agree(comm, read_nifti(responses, i, mine.low, n_voxel, rows)));
-        rows += file->n_row * n_voxel;
+        BT_TRY(bt_responses_read_file(responses, comm, i, repeat, rows));
+        rows += responses->files[i].n_row * (mine.high - mine.low);
     }
 cleanup:
     return status;

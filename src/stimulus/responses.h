@@ -31,8 +31,10 @@ size_t bt_responses_repeats(const bt_responses *responses); /* 1 without */
 /* rows (n_row of all files, n_voxel) float32 of the voxels [voxel, voxel + n_voxel). This rank alone. */
 bt_status bt_responses_read(const bt_responses *responses, size_t repeat, size_t voxel, size_t n_voxel,
                             float *rows) BT_MUST_CHECK;
-/* Collective over the comm of open: rows (n_row of all files, my bt_partition of the voxels). */
+/* Collective over the comm of open: rows (n_row of all files, or of one, my bt_partition of the voxels). */
 bt_status bt_responses_read_mine(const bt_responses *responses, const bt_comm *comm, size_t repeat,
+                                 float *rows) BT_MUST_CHECK;
+bt_status bt_responses_read_file(const bt_responses *responses, const bt_comm *comm, size_t file, size_t repeat,
                                  float *rows) BT_MUST_CHECK;
 
 #endif

@@ -265,12 +265,22 @@ static double scanner_trs(const bt_data *data, const char *story)
     return (strtod(seconds && seconds->kind == BT_NODE_TEXT ? seconds->text : "150", NULL) + 25) / 2.0045;
 }
 
-/* Stories behind a name: a role of a data set that is not there yet stands for simulate's stories.count. */
+/* Stories behind a name: a role of a data set that is not there yet stands for as many as `simulate` is told. */
 static double stories_behind(const bt_data *data, const char *name)
 {
-    if (data->dataset || !strcmp(name, "test") || !strcmp(name, "validate")) return 1;
-    const bt_node *const count = bt_node_at(bt_node_get(data->section, "simulate"), "stories.count");
-    return strtod(count && count->kind == BT_NODE_TEXT ? count->text : "8", NULL);
+    static const struct {
+        const char *role, *key, *preset;
+    } roles[] = {{"tune", "stories.count", "8"},
+                 {"encode", "stories.count", "8"},
+                 {"validate", "stories.validate_count", "1"},
+                 {"test", "stories.test_count", "1"},
+                 {"pretrain", "stories.pretrain_count", "0"}};
+    for (size_t i = 0; !data->dataset && i < sizeof roles / sizeof *roles; ++i) {
+        if (strcmp(roles[i].role, name) != 0) continue;
+        const bt_node *const count = bt_node_at(bt_node_get(data->section, "simulate"), roles[i].key);
+        return strtod(count && count->kind == BT_NODE_TEXT ? count->text : roles[i].preset, NULL);
+    }
+    return 1;
 }
 
 double bt_data_rows(const bt_data *data, const bt_names *stories)

@@ -306,7 +306,8 @@ static bt_status expand_one(const encoding *e, bt_indices *tasks)
 {
     bt_status status = BT_OK;
     bt_indices variants = {0};
-    const bt_node *const models = bt_node_get(e->entry, "models"), *const asked = bt_node_get(e->entry, "lowlevel");
+    const bt_node *models = bt_node_get(e->entry, "models"), *const asked = bt_node_get(e->entry, "lowlevel");
+    if (bt_node_is(models, "")) models = NULL; /* ~ takes away what `like` brought */
     if (!models == !asked)
         return bt_place_fail(e->entry->place, "%s: give models: [...] or lowlevel: [features], one of the two",
                              e->section);

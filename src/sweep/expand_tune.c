@@ -46,10 +46,12 @@ static bt_status read_lists(tuning *t)
     if (!models)
         return bt_place_fail(t->entry->place, "%s.models: missing; expected a list of names of `models`", t->section);
     if (per && !bt_node_is(per, "subject")) return bt_place_fail(per->place, "%s.per: expected subject", t->section);
+    const bool learns_responses = !objective || bt_node_is(objective, "brain") || bt_node_is(objective, "random");
+    if (per && bt_node_is(objective, "file"))
+        return bt_place_fail(per->place, "%s.per: this objective learns nobody's responses; leave it out", t->section);
     if (!seeds) seeds = bt_node_get(t->x->experiment->root, "seeds");
     t->per_subject = per != NULL;
-    t->with_subjects =
-        per || subjects || !objective || bt_node_is(objective, "brain") || bt_node_is(objective, "random");
+    t->with_subjects = learns_responses || subjects;
     BT_TRY(bt_node_names(models, "models", &t->models));
     BT_TRY(bt_entry_list(seeds, "seeds", "0", &t->seeds));
     BT_TRY(subjects ? bt_node_names(subjects, "subjects", &t->subjects)

@@ -286,6 +286,26 @@ bool bt_experiment_is_preset(const bt_experiment *experiment, bt_place place)
     return bt_names_have(&experiment->presets, place.file);
 }
 
+/* One that was read before comes from memory. */
+static bt_status recall_preset(bt_experiment *out, const char *name, bt_place place, const bt_node **preset)
+{
+    bt_status status = BT_OK;
+    const char *key = NULL;
+    BT_TAKE(key, bt_region_print(&out->region, "%s %s", place.file, name));
+    for (size_t i = 0; i < out->named.n; ++i)
+        if (!strcmp(out->named.items[i], key)) {
+            *preset = out->read[i];
+            return BT_OK;
+        }
+    if (out->named.n == BT_MOST_PRESETS)
+        return bt_place_fail(place, "preset: more than %d in one experiment", BT_MOST_PRESETS);
+    BT_TRY(bt_preset_read(&out->region, name, place, &out->presets, preset));
+    out->read[out->named.n] = *preset;
+    BT_TRY(bt_names_add(&out->named, key));
+cleanup:
+    return status;
+}
+
 /* The preset that an entry names, else the experiment's. */
 static bt_status read_preset(bt_experiment *out, const bt_node *entry, const bt_node **preset)
 {
@@ -293,10 +313,10 @@ static bt_status read_preset(bt_experiment *out, const bt_node *entry, const bt_
     const bt_node *named = bt_node_get(entry, "preset");
     const bt_place nowhere = {.file = "braintune"};
     if (!named) named = bt_node_get(out->root, "preset");
-    if (!named) return bt_preset_read(&out->region, "clean", nowhere, &out->presets, preset);
+    if (!named) return recall_preset(out, "clean", nowhere, preset);
     if (named->kind != BT_NODE_TEXT) return bt_place_fail(named->place, "preset: expected one name");
     BT_TRY(bt_tree_fill(&out->region, named, &named));
-    BT_TRY(bt_preset_read(&out->region, named->text, named->place, &out->presets, preset));
+    BT_TRY(recall_preset(out, named->text, named->place, preset));
 cleanup:
     return status;
 }
@@ -390,6 +410,7 @@ void bt_experiment_clear(bt_experiment *experiment)
 {
     bt_names_clear(&experiment->left_out);
     bt_names_clear(&experiment->presets);
+    bt_names_clear(&experiment->named);
     bt_region_clear(&experiment->region);
     *experiment = (bt_experiment){0};
 }

@@ -16,12 +16,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { BT_MOST_PRESETS = 32 };
+
 typedef struct {
     bt_region region;
     const char *file; /* as given */
     const bt_node *root;
     bt_names left_out; /* "tune.random": written, but not in `only` */
     bt_names presets;  /* files that presets were read from */
+    bt_names named;    /* presets that were read, by the file that names them and the name */
+    const bt_node *read[BT_MOST_PRESETS];
 } bt_experiment;
 
 /* words (n_word): key.path=value, on top of the file. Errors, BT_ERR_USAGE with file:line:column: those of

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void *bt_region_take(bt_region *region, size_t count, size_t size)
+enum { BLOCK = 1 << 15, ALIGNMENT = 16 };
+
+static void *take_block(bt_region *region, size_t count, size_t size)
 {
     bt_status status = BT_OK;
     void *block = NULL;
@@ -15,6 +17,21 @@ void *bt_region_take(bt_region *region, size_t count, size_t size)
     region->blocks[region->n++] = block;
 cleanup:
     return status == BT_OK ? block : NULL;
+}
+
+void *bt_region_take(bt_region *region, size_t count, size_t size)
+{
+    if (size && count > BLOCK / 4 / size) return take_block(region, count, size);
+    const size_t wanted = (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (!region->open || wanted > region->left) {
+        region->open = take_block(region, BLOCK, 1);
+        region->left = region->open ? BLOCK : 0;
+        if (!region->open) return NULL;
+    }
+    void *const taken = region->open;
+    region->open += wanted;
+    region->left -= wanted;
+    return taken;
 }
 
 char *bt_region_text(bt_region *region, const char *text)

@@ -7,10 +7,12 @@
 
 #include <stddef.h>
 
-/* Zero-initialise. */
+/* Zero-initialise. Blocks of some size are cut up from the front; what is larger has one of its own. */
 typedef struct {
     size_t n, capacity;
     void **blocks;
+    char *open;  /* the block that is being cut */
+    size_t left; /* bytes of it */
 } bt_region;
 
 /* Zeroed; NULL when memory is out, with the message set. Likewise the two below. */

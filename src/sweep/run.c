@@ -8,6 +8,7 @@
 #include "sweep/list.h"
 #include "sweep/state.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ static bt_status start(const bt_run *run, bt_run_outcome *outcome, rounds *r)
     BT_ALLOC(r->watch, plan->n_task);
     for (size_t i = plan->n_task; i-- > 0;) {
         r->wanted[i] = r->wanted[i] || !run->named || run->named[i];
-        for (size_t k = 0; r->wanted[i] && k < plan->tasks[i].n_need; ++k) r->wanted[plan->tasks[i].needs[k]] = true;
+        for (size_t k = 0; r->wanted[i] && !run->leave && k < plan->tasks[i].n_need; ++k)
+            r->wanted[plan->tasks[i].needs[k]] = true;
         r->watch[i] = bt_lease_watch_start();
     }
 cleanup:
@@ -66,6 +68,26 @@ static bt_status forget_failures(rounds *r)
     }
 cleanup:
     return status;
+}
+
+/* A shared file system may show what a folder held some time ago, until the folder is opened again. */
+static void open_folder_of(const char *path)
+{
+    char *const parent = bt_path_parent(path);
+    DIR *const folder = parent ? opendir(parent) : NULL;
+    if (folder) (void)closedir(folder);
+    bt_free(parent);
+}
+
+/* Inputs that nobody is to make count as they are now. */
+static bt_status look_at_inputs(rounds *r)
+{
+    const bt_plan *const plan = r->run->plan;
+    if (!r->run->leave) return BT_OK;
+    for (size_t i = 0; i < plan->n_task; ++i)
+        for (size_t k = 0; r->wanted[i] && k < plan->tasks[i].n_need; ++k)
+            open_folder_of(plan->tasks[plan->tasks[i].needs[k]].out);
+    return bt_states_read(plan, r->reports);
 }
 
 /* Whether the inputs of a task let it begin: all there; or for a stage without artefact all settled and one there. */
@@ -126,7 +148,7 @@ static void wait_for_others(rounds *r)
     bt_sleep(r->pause);
 }
 
-/* Root: the next task to begin; BT_NO_TASK when all are settled. */
+/* Root: the next task to begin; BT_NO_TASK when there is none: all are settled, or left. */
 static bt_status choose(rounds *r, size_t *task)
 {
     bt_status status = BT_OK;
@@ -248,6 +270,7 @@ static void count(const rounds *r, bt_run_outcome *outcome)
         outcome->n_done += r->reports[i].state == BT_STATE_DONE;
         outcome->n_failed += r->reports[i].state == BT_STATE_FAILED;
         outcome->n_blocked += r->reports[i].state == BT_STATE_BLOCKED;
+        outcome->n_left += !bt_state_is_settled(r->reports[i].state);
     }
 }
 
@@ -258,6 +281,7 @@ bt_status bt_plan_run(const bt_run *run, bt_run_outcome *outcome)
     int64_t next = 0;
     status = start(run, outcome, &r);
     if (status == BT_OK && r.root) status = forget_failures(&r);
+    if (status == BT_OK && r.root) status = look_at_inputs(&r);
     BT_TRY(bt_agree(run->comm, status));
     for (;;) {
         size_t task = BT_NO_TASK;

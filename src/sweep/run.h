@@ -17,6 +17,7 @@ typedef struct {
     const bt_plan *plan; /* the same on all ranks */
     const bt_comm *comm;
     const bool *named; /* (n_task) what to run; what they need comes first. NULL: all */
+    bool leave;        /* named tasks alone: one whose inputs are not there is left as it is */
     bool retry;        /* named tasks that failed before are tried again; else they stay failed */
     /* Collective: the stage with these settings; its failure is the task's, on all ranks. */
     bt_status (*call)(void *context, const bt_stage *stage, size_t n_word, char *const *words);
@@ -26,7 +27,7 @@ typedef struct {
 } bt_run;
 
 typedef struct {
-    size_t n_ran, n_done, n_failed, n_blocked; /* of what was to run, and what they need */
+    size_t n_ran, n_done, n_failed, n_blocked, n_left; /* of what was to run, and what they need */
 } bt_run_outcome;
 
 /* Collective. BT_OK when the run came to its end, whatever became of the tasks. BT_ERR_INTERRUPTED: a stage saved its

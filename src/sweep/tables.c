@@ -1,6 +1,8 @@
 #include "sweep/tables.h"
 
 #include "base/memory.h"
+#include "io/json.h"
+#include "store/sidecar.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -184,12 +186,45 @@ cleanup:
 /* --- states ----------------------------------------------------------------------------------------------------------
  */
 
-static bt_status add_state_line(bt_text *out, const char *stage, size_t all, const size_t n[BT_STATE_COUNT],
-                                size_t gaps)
+/* What a result took, by its side-car; 0 when there is none. */
+static double seconds_taken(const bt_task *task)
 {
-    return bt_text_add(out, "%-10s %6zu %6zu %8zu %7zu %8zu %8zu %10zu\n", stage, all, n[BT_STATE_DONE],
+    bt_json *json = NULL;
+    double seconds = 0;
+    char *const path = bt_sidecar_path(task->out);
+    if (path && bt_path_exists(path) && bt_json_read(path, &json) == BT_OK &&
+        bt_json_real(json, "seconds", &seconds) != BT_OK)
+        seconds = 0;
+    bt_json_close(&json);
+    bt_free(path);
+    return seconds;
+}
+
+/* Of the stage's tasks that are done; stage NULL: of all. */
+static double measure(const bt_plan *plan, const bt_report *reports, const char *stage)
+{
+    double seconds = 0;
+    for (size_t i = 0; i < plan->n_task; ++i)
+        if (reports[i].state == BT_STATE_DONE && (!stage || !strcmp(plan->tasks[i].stage, stage)))
+            seconds += seconds_taken(&plan->tasks[i]);
+    return seconds;
+}
+
+static const char *time_text(double seconds, char text[32])
+{
+    const double value = seconds < 120 ? seconds : seconds < 7200 ? seconds / 60 : seconds / 3600;
+    (void)snprintf(text, 32, "%.1f %s", value, seconds < 120 ? "s" : seconds < 7200 ? "min" : "h");
+    return text;
+}
+
+static bt_status add_state_line(bt_text *out, const char *stage, size_t all, const size_t n[BT_STATE_COUNT],
+                                size_t gaps, double seconds)
+{
+    char time[32];
+    return bt_text_add(out, "%-10s %6zu %6zu %8zu %7zu %8zu %8zu %10zu %10s\n", stage, all, n[BT_STATE_DONE],
                        n[BT_STATE_RUNNING], n[BT_STATE_FAILED], n[BT_STATE_BLOCKED],
-                       n[BT_STATE_WAITING] + n[BT_STATE_KILLED] + n[BT_STATE_INTERRUPTED], gaps);
+                       n[BT_STATE_WAITING] + n[BT_STATE_KILLED] + n[BT_STATE_INTERRUPTED], gaps,
+                       seconds > 0 ? time_text(seconds, time) : "-");
 }
 
 static bt_status add_running(bt_text *out, size_t number, const bt_task *task, const bt_report *report)
@@ -249,15 +284,15 @@ bt_status bt_table_states(const bt_plan *plan, const bt_report *reports, bt_text
     bt_names stages = {0};
     size_t n[BT_STATE_COUNT], all_gaps = 0;
     BT_TRY(list_stages(plan, &stages));
-    BT_TRY(bt_text_add(out, "%-10s %6s %6s %8s %7s %8s %8s %10s\n", "stage", "tasks", "done", "running", "failed",
-                       "blocked", "waiting", "not built"));
+    BT_TRY(bt_text_add(out, "%-10s %6s %6s %8s %7s %8s %8s %10s %10s\n", "stage", "tasks", "done", "running", "failed",
+                       "blocked", "waiting", "not built", "took"));
     for (size_t s = 0; s < stages.n; ++s) {
         const size_t all = count_states(plan, reports, stages.items[s], n), gaps = count_gaps(plan, stages.items[s]);
         all_gaps += gaps;
-        BT_TRY(add_state_line(out, stages.items[s], all, n, gaps));
+        BT_TRY(add_state_line(out, stages.items[s], all, n, gaps, measure(plan, reports, stages.items[s])));
     }
     const size_t all = count_states(plan, reports, NULL, n);
-    BT_TRY(add_state_line(out, "all", all, n, all_gaps));
+    BT_TRY(add_state_line(out, "all", all, n, all_gaps, measure(plan, reports, NULL)));
     for (size_t i = 0; i < plan->n_task; ++i) {
         BT_TRY(add_detail(plan, reports, i, out));
         if (reports[i].state == BT_STATE_FAILED) BT_TRY(add_blocked(plan, reports, i, out));

@@ -264,9 +264,7 @@ static bt_status identify(const bt_tuning *t, const char *epoch, bt_text *subjec
         BT_TRY(bt_text_add(subjects, "%s%s", a ? "+" : "", t->aims[a].name));
     BT_TRY(bt_text_add(origin, "%s-tuned", bt_objective_text(o->objective)));
     *identity =
-        (bt_model_identity){.name = o->label_name    ? o->label_name
-                                    : *t->facts.base ? t->facts.base
-                                                     : t->facts.name,
+        (bt_model_identity){.name = o->label_name ? o->label_name : t->facts.name,
                             .origin = o->label_origin ? o->label_origin : origin->data,
                             .objective = o->label_objective ? o->label_objective : bt_objective_text(o->objective),
                             .target = o->target ? bt_path_base(o->target) : "",

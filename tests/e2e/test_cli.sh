@@ -11,7 +11,7 @@ for stage in $("$BRAINTUNE" help | awk '/^stages/ { on = 1; next } /^$/ { on = 0
     grep -q 'store  ' <<<"$help" || fail "$stage --help does not list store="
     grep -q 'default' <<<"$help" || fail "$stage --help has no defaults"
 done
-for command in inspect summary version help; do
+for command in plan run status rerun preset inspect summary version help; do
     "$BRAINTUNE" "$command" --help >/dev/null || fail "$command --help"
     cmp <("$BRAINTUNE" "$command" --help) <("$BRAINTUNE" help "$command") || fail "help $command is not $command --help"
 done

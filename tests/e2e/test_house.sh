@@ -23,6 +23,8 @@ try base "base" dist/comm.h && fail "base sees dist: an upward include builds"
 try dist "base device dist" io/hdf5.h && fail "dist sees io: an upward include builds"
 try io "base device dist io" store/recipe.h && fail "io sees store: an upward include builds"
 try stimulus "base device dist io stimulus" encoding/encode.h && fail "stimulus sees encoding"
+try sweep "base device dist io store stimulus sweep" reporting/collect.h && fail "sweep sees reporting beside it"
+grep -rnE '#include "(simulate|extraction|tuning|encoding|probing|reporting|cli)/' src/sweep && fail "sweep names a stage's room"
 
 # The same through CMake: a room whose source includes upward must not build.
 mkdir -p "$scratch/tree"

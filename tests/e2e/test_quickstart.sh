@@ -2,7 +2,8 @@
 # timeout: 1500
 # labels: slow
 # Quickstart from scratch, as a user runs it, and what it must show: auditory and language regions above zero, the null
-# region not, envelope and word rate nothing in the language region, ceilings near the simulated truth.
+# region not, envelope and word rate nothing in the language region, the brain-tuned model there above the base model and
+# above the one that was tuned on responses out of place, ceilings near the simulated truth.
 source "$(dirname "$0")/support.sh"
 unset BRAINTUNE OMP_NUM_THREADS OPENBLAS_NUM_THREADS OMPI_MCA_hwloc_base_binding_policy
 folder=$scratch/quickstart
@@ -12,40 +13,56 @@ from=$SECONDS
 "$quickstart" "$folder" >"$scratch/first" 2>"$scratch/messages" || { tail -n 30 "$scratch/messages"; fail "quickstart"; }
 first=$((SECONDS - from))
 cat "$scratch/first"
-[ "$first" -le 360 ] || fail "quickstart took $first s, more than 6 minutes"
+[ "$first" -le 480 ] || fail "quickstart took $first s, more than 8 minutes"
 
-# value of METRIC for MODEL (prefix), SUBJECT, ROI at the upper layers (or a control's empty layer): "value low high"
+# value of METRIC for a SET of models, SUBJECT, ROI at the upper layers (or a control's empty layer): "value low high"
 cell() {
-    awk -F, -v model="$1" -v subject="$2" -v roi="$3" -v metric="$4" '
-        !/^#/ && $4 ~ "^" model && $9 == subject && $14 == roi && $19 == metric && ($12 == "" || $12 ~ /^mean:/) {
-            print $20, $22, $23; found = 1 }
+    awk -F, -v set="$1" -v subject="$2" -v roi="$3" -v metric="$4" '
+        /^#/ { next }
+        $1 == "experiment" { for (i = 1; i <= NF; ++i) at[$i] = i; next }
+        $at["set"] == set && $at["subject"] == subject && $at["roi"] == roi && $at["metric"] == metric &&
+            ($at["layer"] == "" || $at["layer"] ~ /^mean:/) {
+            print $at["value"], $at["ci_low"], $at["ci_high"]; found = 1 }
         END { exit !found }' "$folder/results/table.csv"
 }
 holds() { awk -v e="$1" 'BEGIN { exit !('"$1"') }'; }
 
-for subject in "$folder"/dataset/derivative/preprocessed_data/*/; do
+data=$(echo "$folder"/store/simulate/*/)
+data=${data%/}
+[ -d "$data/derivative" ] || fail "one simulated data set"
+for subject in "$data"/derivative/preprocessed_data/*/; do
     subject=$(basename "$subject")
     for roi in primary_auditory language; do
-        read -r value low high < <(cell wav2vec2 "$subject" $roi r) || fail "no row: $subject $roi"
+        read -r value low high < <(cell pretrained "$subject" $roi r) || fail "no row: $subject $roi"
         holds "$low > 0" || fail "$subject $roi: r $value [$low, $high] does not stand above zero"
     done
-    read -r value low high < <(cell wav2vec2 "$subject" null r) || fail "no row: $subject null"
-    holds "$low <= 0" || fail "$subject null: r $value [$low, $high] stands above zero"
-    read -r value low high < <(cell lowlevel "$subject" language r) || fail "no row: $subject control"
+    for set in pretrained brain random-brain; do
+        read -r value low high < <(cell $set "$subject" null r) || fail "no row: $set $subject null"
+        holds "$low <= 0" || fail "$set $subject null: r $value [$low, $high] stands above zero"
+    done
+    read -r value low high < <(cell low-level "$subject" language r) || fail "no row: $subject control"
     holds "$low <= 0" || fail "$subject language: envelope and word rate explain r $value [$low, $high]"
-    read -r value low high < <(cell lowlevel "$subject" primary_auditory r) || fail "no row: $subject control auditory"
+    read -r value low high < <(cell low-level "$subject" primary_auditory r) || fail "no row: $subject control auditory"
     holds "$low > 0" || fail "$subject primary_auditory: the control itself finds nothing (r $value [$low, $high])"
+    read -r base _ < <(cell pretrained "$subject" language r)
+    read -r brain _ < <(cell brain "$subject" language r)
+    read -r random _ < <(cell random-brain "$subject" language r)
+    holds "$brain > $base && $brain > $random" ||
+        fail "$subject language: brain-tuned $brain, base $base, tuned on responses out of place $random"
 done
 
 # Estimated against true ceilings, where there is a signal. An estimate's error is the spread over voxels of estimate -
 # truth. A root of a ratio of noisy variances lies a little low (drawn 20,000 times at these sizes: -0.006 with an error
 # of 0.042), so the mean difference may be half an error, no more; nine voxels in ten lie within two errors; and the two go together.
 dump() { h5dump -y -w 1 -d "$2" "$1" | grep -E '^ *(nan|-?[0-9])' | tr -d ' ,'; }
-for subject in "$folder"/dataset/derivative/preprocessed_data/*/; do
+plan=$(ls -t "$folder"/store/plans/quickstart-*.json | head -n 1)
+for subject in "$data"/derivative/preprocessed_data/*/; do
     subject=$(basename "$subject")
-    truth=$folder/dataset/truth/$subject.h5
+    truth=$data/truth/$subject.h5
     story=$(h5ls "$truth" | awk '/Group/ { print $1; exit }')
-    paste <(dump "$folder/scores_$subject.h5" /cc_max) <(dump "$truth" "/$story/cc_max") |
+    scores=$(awk -v label="\"label\": \"base on $subject\"" 'index($0, label) { on = 1 } on && /"out":/ { split($0, part, "\""); print part[4]; exit }' "$plan")
+    [ -s "$scores" ] || fail "no scores of the base model on $subject in $plan"
+    paste <(dump "$scores" /cc_max) <(dump "$truth" "/$story/cc_max") |
         awk -v subject="$subject" '$2 > 0 && $1 != "nan" {
                 d = $1 - $2; difference[++n] = d; sum += d; square += d * d; x += $1; y += $2; xx += $1 * $1; yy += $2 * $2; xy += $1 * $2 }
             END {
@@ -56,12 +73,13 @@ for subject in "$folder"/dataset/derivative/preprocessed_data/*/; do
                 exit !(n > 50 && mean < error / 2 && mean > -error / 2 && error < 0.1 && near >= 0.9 * n && r > 0.5) }' || fail "$subject: ceilings and truth disagree"
 done
 
-for name in alignment_by_roi alignment_by_layer; do
+figures=$folder/results/figures
+for name in alignment_by_roi alignment_by_layer losses; do
     for suffix in pdf png csv txt; do
-        [ -s "$folder/figures/$name.$suffix" ] || fail "figure $name.$suffix"
+        [ -s "$figures/$name.$suffix" ] || fail "figure $name.$suffix"
     done
-    [ "$(head -c 4 "$folder/figures/$name.pdf")" = "%PDF" ] || fail "$name.pdf is no PDF"
-    head -c 4 "$folder/figures/$name.png" | grep -q PNG || fail "$name.png is no PNG"
+    [ "$(head -c 4 "$figures/$name.pdf")" = "%PDF" ] || fail "$name.pdf is no PDF"
+    head -c 4 "$figures/$name.png" | grep -q PNG || fail "$name.png is no PNG"
 done
 
 cp "$folder/results/table.csv" "$scratch/table.csv"

@@ -98,16 +98,24 @@ within 150 queue_is_empty
 # Of SIM02: tune and the untuned model's encode fail, features and encode of the tuned model are blocked.
 [ "$(states "$plan")" = "6 0 2 2 0" ] || { "$BRAINTUNE" status "$plan"; fail "other states than 6 done, 2 failed, 2 blocked"; }
 "$BRAINTUNE" status "$plan" | grep -q 'story01' || fail "status does not say why"
-logged "$stem" 'at least one task failed or is blocked (3)' || fail "the log does not say what 3 means"
+logged "$stem" 'at least one task failed, is blocked, or lacks inputs (3)' || fail "the log does not say what 3 means"
 [ -s "$stem.slurm/logs/features-${ids[2]}_0.log" ] || fail "no log of job and index"
 
-echo "== rerun --failed =="
+echo "== rerun --failed, from copies of the responses =="
 mv away.hf5 data/derivative/preprocessed_data/SIM02/story01.hf5
-"$BRAINTUNE" rerun "$plan" --failed --profile test >table || { cat table; fail rerun; }
+mkdir node
+sed -e "s,^scratch.*,scratch = $scratch/node," "$BRAINTUNE_SLURM/profiles/test.conf" >staged.conf
+echo 'stage_in = responses' >>staged.conf
+"$BRAINTUNE" rerun "$plan" --failed --profile ./staged.conf >table || { cat table; fail rerun; }
 cat table
 within 120 queue_is_empty
 [ "$(states "$plan")" = "10 0 0 0 0" ] || { "$BRAINTUNE" status "$plan"; fail "not all done"; }
 "$submit" "$plan" --profile test --failed | grep -q 'nothing to submit for --failed' || fail "something is left to submit"
+
+logged "$stem" "the responses of SIM02 are in $scratch/node/" || fail "nothing was staged"
+[ -z "$(ls -A node)" ] && [ -z "$(find "$stem.slurm" -name 'staged-*')" ] || fail "copies are left behind"
+"$BRAINTUNE" run small.yaml store=unstaged --task 5 >log 2>&1 || { cat log; fail "the unstaged run"; }
+for scores in unstaged/encode/*.h5; do cmp "$scores" "store/encode/${scores##*/}" || fail "other scores from copies"; done
 
 echo "== preempted: saved, back by exit code 85, gone on =="
 long=$(plan_of long.yaml)
@@ -132,5 +140,6 @@ within 60 logged "$long" 'going on at step [1-9]'
 scancel --name=limited.tune
 within 60 queue_is_empty
 logged "$long" 'Slurm has cancelled or requeued this job' || fail "the job does not say that it was cancelled"
+logged "$long" 'task.* left alone: inputs are not there yet' || fail "collect does not say what it lacks"
 [ "$(states "$long.json")" = "0 0 0 0 2" ] || { "$BRAINTUNE" status "$long.json"; fail "not waiting after scancel"; }
 echo ok

@@ -67,8 +67,8 @@ code=0
 BRAINTUNE_FAULT=features.model:fail:1:2 on_ranks 2 "$BRAINTUNE" run "$yaml" >"$scratch/out" 2>"$scratch/log" || code=$?
 [ "$code" -eq 3 ] || { cat "$scratch/log"; fail "exit $code of a run with a failing task"; }
 "$BRAINTUNE" status "$yaml" >"$scratch/status" || fail status
-grep -qE '^features +3 +2 +0 +1 +0 +0 +0$' "$scratch/status" || { cat "$scratch/status"; fail "one of three features failed"; }
-grep -qE '^encode +4 +3 +0 +0 +1 +0 +0$' "$scratch/status" || { cat "$scratch/status"; fail "one of four encodings is blocked"; }
+grep -qE '^features +3 +2 +0 +1 +0 +0 +0 +[0-9.]+ s$' "$scratch/status" || { cat "$scratch/status"; fail "one of three features failed"; }
+grep -qE '^encode +4 +3 +0 +0 +1 +0 +0 +[0-9.]+ s$' "$scratch/status" || { cat "$scratch/status"; fail "one of four encodings is blocked"; }
 grep -A 1 '^failed: .*code 4' "$scratch/status" | grep -q 'rank 1' || { cat "$scratch/status"; fail "no last line of the failure"; }
 grep -q '^blocked: *1 task by task' "$scratch/status" || fail "no word of what is blocked by what"
 [ -s "$scratch/one/results/table.csv" ] || fail "the others' table is missing"
@@ -77,6 +77,16 @@ grep -q '^blocked: *1 task by task' "$scratch/status" || fail "no word of what i
 code=0
 "$BRAINTUNE" run "$yaml" >"$scratch/out" 2>"$scratch/log" || code=$?
 [ "$code" -eq 3 ] && ! grep -q 'task .* of ' "$scratch/log" || fail "a second run tries failures again, or forgets them"
+mkdir "$scratch/slurm"
+printf '#!/bin/sh\necho "$BRAINTUNE" "$@"\n' >"$scratch/slurm/submit"
+chmod +x "$scratch/slurm/submit"
+said=$(env -u BRAINTUNE BRAINTUNE_SLURM="$scratch/slurm" "$BRAINTUNE" rerun "$yaml" --failed --profile mine)
+[ "$said" = "$(realpath "$BRAINTUNE") $plan --profile mine" ] || fail "rerun --profile calls: $said"
+[ "$("$BRAINTUNE" plan "$yaml" --slots=1e6 --missing | cut -f1 | tr '\n' ' ')" = "features encode collect figures " ] ||
+    fail "what failed is missing again, for submit to find"
+code=0
+BRAINTUNE_FAULT=features.model:fail on_ranks 2 "$BRAINTUNE" run "$yaml" --stage encode >"$scratch/out" 2>"$scratch/log" || code=$?
+[ "$code" -eq 3 ] || fail "exit $code: failed again"
 on_ranks 2 "$BRAINTUNE" rerun "$yaml" --failed >"$scratch/out" 2>"$scratch/log" || { cat "$scratch/log"; fail rerun; }
 [ "$(grep -c 'task .* of ' "$scratch/log")" -eq 2 ] || { cat "$scratch/log"; fail "rerun runs the failed and the blocked one"; }
 "$BRAINTUNE" run "$yaml" >"$scratch/out" 2>"$scratch/log" || fail "the rest"

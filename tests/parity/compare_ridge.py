@@ -2,9 +2,9 @@
 
     BRAINTUNE=build/braintune tests/parity/ridge [PEERS]
 
-Per problem and peer: the largest difference in test r, the share of
-equal alphas, and for the others how near their scores are. Exit status 1 when r differs by more than 1e-4, or fewer than
-99.9 % of alphas are equal and the rest are no ties (1e-5 in score)."""
+Per problem, search (fast and direct) and peer: the largest difference in test r, the share of equal alphas, and for the
+others how near their scores are. Exit status 1 when r differs by more than 1e-4, or fewer than 99.9 % of alphas are equal
+and the rest are no ties (1e-5 in score)."""
 
 import os
 import subprocess
@@ -19,12 +19,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from golden_encoding import correlation, degenerate, masks_of, problem, ridge_cv  # noqa: E402
 
 ALPHAS = np.logspace(-1, 4, 11)
-PROBLEMS = {  # rows, features, voxels, change
-    "tall": (400, 60, 300, None),
-    "wide": (150, 400, 300, None),
-    "square": (200, 150, 300, None),
-    "degenerate": (120, 30, 300, degenerate),
-    "one voxel": (100, 20, 1, None),
+SEARCHES = ("fast", "direct")
+
+
+def power_law(x):
+    """Columns that share a few strong directions: condition numbers of the Gram matrix around 1e9."""
+    p = x.shape[1]
+    x *= np.arange(1, p + 1.0) ** -2.0
+    x[:] = x @ np.linalg.qr(np.random.default_rng(p).standard_normal((p, p)))[0]
+
+
+PROBLEMS = {  # rows, features, voxels, change of the features, alphas
+    "tall": (400, 60, 1000, None, ALPHAS),
+    "wide": (150, 400, 1000, None, ALPHAS),
+    "square": (300, 200, 1000, None, ALPHAS),  # a split trains on as many rows as there are features
+    "power law": (300, 250, 1000, power_law, ALPHAS),
+    "degenerate": (120, 30, 1000, degenerate, ALPHAS),
+    "one voxel": (100, 20, 1, None, ALPHAS),
+    "one alpha": (100, 20, 300, None, ALPHAS[5:6]),
+    "NaN and constant voxels": (150, 40, 300, None, ALPHAS),
 }
 
 
@@ -88,7 +101,7 @@ def partition_masks(rng, n, n_split):
 
 def compare(label, peer_alpha, peer_r, scores, alpha, r, alphas):
     if not (np.isfinite(alpha).all() and np.isfinite(scores).all() and np.isfinite(r).all()):
-        print(f"{label:40s} not finite   FAILED")
+        print(f"{label:60s} not finite   FAILED")
         return False
     gap = np.max(np.abs(r - peer_r))
     equal = np.isclose(alpha, peer_alpha)
@@ -98,8 +111,36 @@ def compare(label, peer_alpha, peer_r, scores, alpha, r, alphas):
         tie = max(tie, abs(scores[mine, v] - scores[theirs, v]))
         gap = np.max(np.abs((r - peer_r)[equal])) if equal.any() else np.inf
     good = gap <= 1e-4 and (equal.mean() >= 0.999 or tie <= 1e-5)
-    print(f"{label:40s} r {gap:8.1e}   equal alphas {100 * equal.mean():6.2f} %   ties {tie:8.1e}   {'ok' if good else 'FAILED'}")
+    print(f"{label:60s} r {gap:8.1e}   equal alphas {100 * equal.mean():6.2f} %   ties {tie:8.1e}   {'ok' if good else 'FAILED'}")
     return good
+
+
+def spoil(arrays):
+    """Voxels that cannot be fitted, in training and test rows; returns which are whole."""
+    whole = np.ones(arrays["y"].shape[1], dtype=bool)
+    whole[[3, 4, 5, 6]] = False
+    arrays["y"][7, 3], arrays["y2"][2, 4] = np.nan, np.nan
+    arrays["y"][:, 5], arrays["y2"][:, 6] = 0.5, -1.0
+    return whole
+
+
+def compare_all(folder, name, arrays, whole, masks, folds, alphas, search):
+    """One problem against all peers."""
+    good = True
+    peers = {key: arrays[key][:, whole] if key[0] == "y" else arrays[key] for key in arrays}
+
+    def ours(folds, alphas, **settings):
+        scores, alpha, r = braintune(folder, arrays, folds, alphas, search=search, **settings)
+        assert np.isnan(r[~whole]).all() and np.isnan(alpha[~whole]).all() and np.isnan(scores[:, ~whole]).all()
+        return scores[:, whole], alpha[whole], r[whole]
+
+    for select in ("mse", "r2"):
+        mine = ours(folds, alphas, penalty="alpha", select=select, ties="first")
+        label = f"{name}, {search}"
+        good &= compare(f"{label}: himalaya, select={select}", *himalaya(peers, folds, alphas, select), *mine, alphas)
+        good &= compare(f"{label}: scikit-learn at these alphas", mine[1], sklearn(peers, mine[1]), *mine, alphas)
+    _, alpha, r, _, _ = ridge_cv(*(peers[k] for k in ("x", "y", "x2", "y2")), masks, np.sqrt(alphas))
+    return good & compare(f"{label}: numpy, chunk-split ridge", alpha, r, *ours(masks, np.sqrt(alphas)), np.sqrt(alphas))
 
 
 def main():
@@ -107,20 +148,15 @@ def main():
     good = True
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        for name, (n, p, v, change) in PROBLEMS.items():
+        for name, (n, p, v, change, alphas) in PROBLEMS.items():
             arrays = dict(zip(("x", "y", "x2", "y2"), problem(rng, n, p, v, 80)))
             if change:
                 change(arrays["x"])
                 change(arrays["x2"])
-            folds = partition_masks(rng, n, 3)
-            for select in ("mse", "r2"):
-                mine = braintune(folder, arrays, folds, ALPHAS, penalty="alpha", select=select, ties="first")
-                good &= compare(f"{name}: himalaya, select={select}", *himalaya(arrays, folds, ALPHAS, select), *mine, ALPHAS)
-                good &= compare(f"{name}: scikit-learn at these alphas", mine[1], sklearn(arrays, mine[1]), *mine, ALPHAS)
-            masks = masks_of(rng, n, 3)
-            _, alpha, r, _, _ = ridge_cv(*(arrays[k] for k in ("x", "y", "x2", "y2")), masks, np.sqrt(ALPHAS))
-            mine = braintune(folder, arrays, masks, np.sqrt(ALPHAS))
-            good &= compare(f"{name}: numpy, chunk-split ridge", alpha, r, *mine, np.sqrt(ALPHAS))
+            whole = spoil(arrays) if "NaN" in name else np.ones(v, dtype=bool)
+            folds, masks = partition_masks(rng, n, 3), masks_of(rng, n, 3)
+            for search in SEARCHES:
+                good &= compare_all(folder, name, arrays, whole, masks, folds, alphas, search)
     return 0 if good else 1
 
 

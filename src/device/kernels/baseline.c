@@ -1,5 +1,6 @@
 /* The kernels for whatever CPU the compiler's default is for. */
 #include "device/kernels/body.h"
+#include "device/kernels/spectral_body.h"
 
 const bt_kernels bt_kernels_baseline = {.name = "baseline",
                                         .attend = kernel_attend,
@@ -14,4 +15,6 @@ const bt_kernels bt_kernels_baseline = {.name = "baseline",
                                         .column_sums = kernel_column_sums,
                                         .norm_columns = kernel_norm_columns,
                                         .moments = kernel_moments,
+                                        .spectral_f32 = kernel_spectral_f32,
+                                        .spectral_f64 = kernel_spectral_f64,
                                         .signal_slope = kernel_signal_slope};

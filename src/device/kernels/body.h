@@ -229,7 +229,7 @@ static void kernel_norm_columns(const float *x, size_t x_stride, const float *dy
 /* --- moments of a signal and of its windows --------------------------------------------------------------------------
  */
 
-enum { WIDE = WIDTH / 2, MOMENT_ROWS = 4, SUMS = 4 };
+enum { MOMENT_ROWS = 4, SUMS = 4 };
 
 static void kernel_centred_sums(const float *x, size_t n, double centre, double *sums)
 {

@@ -10,7 +10,10 @@ enum {
     BT_LANES = 32,        /* columns of one packed panel, queries of one attention tile */
     BT_ATTEND_KEYS = 128, /* keys whose scores are held at a time */
     BT_MOMENT_FRAMES = 512,
-    BT_SLOPE_FRAMES = 64
+    BT_SLOPE_FRAMES = 64,
+    BT_SPECTRAL_ROWS = 64,    /* components that are summed in the precision of the data */
+    BT_SPECTRAL_WEIGHTS = 32, /* weights that one call takes, at most */
+    BT_SPECTRAL_LANES = 16    /* columns of one call in f64; BT_LANES in f32 */
 };
 
 /* Up to BT_LANES queries of one head against all its keys. */
@@ -87,6 +90,28 @@ typedef struct {
     size_t h_stride, da_stride, n_lane;
 } bt_signal_slope;
 
+/* A few columns of bt_spectral. The table holds, block after block of BT_SPECTRAL_ROWS components (the last padded with
+ * zeros), per weight first[k, block] and then second[k, block]. */
+typedef struct {
+    const float *x, *y, *z; /* first column; z NULL: without the second sum */
+    size_t x_stride, y_stride, z_stride;
+    size_t n_component, n_lane; /* n_lane <= BT_LANES columns */
+    const float *table;         /* (n_block, n_table, 2 BT_SPECTRAL_ROWS), from my first weight on */
+    size_t n_weight, n_table;   /* n_weight <= BT_SPECTRAL_WEIGHTS of n_table */
+    double *sums;               /* (n_weight, sums_stride) */
+    size_t sums_stride;
+} bt_spectral_f32;
+
+typedef struct {
+    const double *x, *y, *z;
+    size_t x_stride, y_stride, z_stride;
+    size_t n_component, n_lane; /* n_lane <= BT_SPECTRAL_LANES columns */
+    const double *table;
+    size_t n_weight, n_table;
+    double *sums;
+    size_t sums_stride;
+} bt_spectral_f64;
+
 typedef struct {
     const char *name;
     void (*attend)(const bt_attend *task);
@@ -115,6 +140,8 @@ typedef struct {
     /* sums (kernel + 1, BT_LANES) += over n_frame <= BT_SLOPE_FRAMES frames f of d[f, lane] x[f stride + k], the last
      * row of d[f, lane]. */
     void (*signal_slope)(const bt_signal_slope *task, size_t n_frame, double *sums);
+    void (*spectral_f32)(const bt_spectral_f32 *task);
+    void (*spectral_f64)(const bt_spectral_f64 *task);
 } bt_kernels;
 
 enum { BT_MOMENT_PAD = 32 };

@@ -26,7 +26,7 @@ typedef float vector __attribute__((vector_size(16)));
 typedef int32_t bits __attribute__((vector_size(16)));
 typedef double wide __attribute__((vector_size(16)));
 #endif
-enum { VECTORS = BT_LANES / WIDTH };
+enum { VECTORS = BT_LANES / WIDTH, WIDE = WIDTH / 2 };
 
 typedef vector loose __attribute__((aligned(4), may_alias)); /* a vector at any float */
 typedef wide loose_wide __attribute__((aligned(8), may_alias));

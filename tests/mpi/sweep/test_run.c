@@ -229,6 +229,52 @@ static void named_tasks_take_their_inputs(void **state)
     bt_plan_clear(&plan);
 }
 
+/* Inputs that are not there are not made when they are to be left. */
+static void named_tasks_leave_their_inputs(void **state)
+{
+    (void)state;
+    bt_plan plan;
+    bt_run_outcome outcome;
+    house h = {0};
+    make_plan("left", &plan);
+    const bt_program program = fake_program(true);
+    const size_t scores = find(&plan, "encode", "brain.base SIM02 on SIM02"),
+                 model = find(&plan, "tune", "brain.base SIM02"), states = find(&plan, "features", "brain.base SIM02");
+    bool *named = bt_calloc(plan.n_task, sizeof *named);
+    const bt_run alone = {.program = &program,
+                          .plan = &plan,
+                          .comm = comm,
+                          .named = named,
+                          .leave = true,
+                          .retry = true,
+                          .call = call,
+                          .context = &h};
+    named[scores] = true;
+    expect_ok(bt_plan_run(&alone, &outcome));
+    assert_int_equal(h.n_call, 0);
+    assert_int_equal(outcome.n_left, 1);
+    h.failing = "objective=brain";
+    h.code = BT_ERR_NUMERICS;
+    named[scores] = false;
+    named[model] = true;
+    expect_ok(run(&plan, &h, named, true, &outcome)); /* with its own input */
+    assert_string_equal(h.order.data, "simulate tune ");
+    bt_text_clear(&h.order);
+    named[model] = false;
+    named[scores] = true;
+    expect_ok(bt_plan_run(&alone, &outcome));
+    assert_int_equal(outcome.n_left, 0);
+    assert_int_equal(outcome.n_blocked, 1); /* by the model, through states that are not there */
+    h.failing = NULL;
+    named[model] = named[states] = true; /* in the plan's order each finds what the one before made */
+    expect_ok(bt_plan_run(&alone, &outcome));
+    assert_string_equal(h.order.data, "tune features encode ");
+    assert_int_equal(outcome.n_done, 3);
+    bt_free(named);
+    bt_text_clear(&h.order);
+    bt_plan_clear(&plan);
+}
+
 /* Begun by a process that is no more: killed, begun again. Begun by one that lives: left to it. */
 static void leases_tell_who_runs(void **state)
 {
@@ -295,9 +341,13 @@ int main(int argc, char **argv)
     (void)MPI_Bcast(folder, sizeof folder, MPI_CHAR, 0, MPI_COMM_WORLD);
     const bool ready = bt_comm_create(MPI_COMM_WORLD, &comm) == BT_OK && bt_path_make(folder) == BT_OK;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_once),           cmocka_unit_test(a_failure_blocks_its_own),
-        cmocka_unit_test(interruption_ends_the_run), cmocka_unit_test(named_tasks_take_their_inputs),
-        cmocka_unit_test(leases_tell_who_runs),      cmocka_unit_test(unknown_stages_fail_alone),
+        cmocka_unit_test(everything_once),
+        cmocka_unit_test(a_failure_blocks_its_own),
+        cmocka_unit_test(interruption_ends_the_run),
+        cmocka_unit_test(named_tasks_take_their_inputs),
+        cmocka_unit_test(leases_tell_who_runs),
+        cmocka_unit_test(unknown_stages_fail_alone),
+        cmocka_unit_test(named_tasks_leave_their_inputs),
     };
     if (ready) failed = cmocka_run_group_tests(tests, NULL, NULL);
     (void)MPI_Barrier(MPI_COMM_WORLD);

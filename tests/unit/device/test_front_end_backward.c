@@ -86,6 +86,63 @@ static void taps(void **state)
     drop(x, host);
 }
 
+/* dh of output row t into the rows that it saw, and into the taps. */
+static void scatter(const bt_convolution_spec *s, const float *w, const double *x, const double *dh, size_t t,
+                    double *dx, double *dtaps)
+{
+    for (size_t o = 0; o < s->out; ++o)
+        for (size_t k = 0; k < s->kernel; ++k)
+            for (size_t i = 0; i < s->in; ++i) {
+                const size_t at = (t * s->stride + k) * s->in + i, tap = (o * s->kernel + k) * s->in + i;
+                dx[at] += dh[o] * (double)w[tap];
+                dtaps[tap] += dh[o] * x[at];
+            }
+}
+
+/* More rows than are taken at a time: parts add to rows of their neighbours. */
+static void taps_in_parts(void **state)
+{
+    static const bt_convolution_spec s = {
+        .in = 2, .out = 130, .groups = 1, .kernel = 5, .stride = 2, .activation = BT_ACTIVATION_GELU};
+    const size_t n = 6000, rows = bt_convolution_rows(&s, n), columns = s.kernel * s.in;
+    float *b, *w, *d;
+    const bt_matrix before = made(*state, 1, n, s.in, &b), taps = made(*state, 2, s.out, columns, &w);
+    const bt_matrix dy = made(*state, 3, rows, s.out, &d);
+    const bt_matrix x = empty(*state, n, s.in), y = empty(*state, rows, s.out), h = empty(*state, rows, s.out);
+    const bt_matrix dx = empty(*state, n, s.in), dtaps = empty(*state, s.out, columns), none = {0};
+    double *const active = bt_calloc(n * s.in, sizeof *active), *const row = bt_calloc(s.out, sizeof *row);
+    double *const wanted = bt_calloc(n * s.in, sizeof *wanted), *const dwanted =
+                                                                    bt_calloc(s.out * columns, sizeof *dwanted);
+    assert_true(rows > 2 * 1024);
+    for (size_t i = 0; i < n * s.in; ++i) active[i] = gelu((double)b[i]);
+    expect_ok(bt_gelu_forward(*state, before, x));
+    expect_ok(bt_taps_forward(*state, &s, taps, none, x, h, y));
+    float *const sums = fetched(h);
+    expect_ok(bt_matrix_clear(*state, dtaps));
+    expect_ok(bt_taps_backward(*state, &s, taps, before, h, dy, dx, dtaps, none));
+    for (size_t t = 0; t < rows; ++t) {
+        for (size_t o = 0; o < s.out; ++o) {
+            double at = 0;
+            for (size_t j = 0; j < columns; ++j) at += (double)w[o * columns + j] * active[t * s.stride * s.in + j];
+            expect_near((double)sums[t * s.out + o], at, 1e-4);
+            const double slope = 0.5 * (1 + erf(at / sqrt(2))) + at * exp(-at * at / 2) / sqrt(2 * acos(-1));
+            row[o] = (double)d[t * s.out + o] * slope;
+        }
+        scatter(&s, w, active, row, t, wanted, dwanted);
+    }
+    expect_matrix(dx, wanted, 1e-5);
+    expect_matrix(dtaps, dwanted, 1e-5);
+    bt_free(active);
+    bt_free(row);
+    bt_free(sums);
+    drop(before, b);
+    drop(taps, w);
+    drop(dy, d);
+    drop(x, NULL);
+    drop(y, NULL);
+    drop(h, NULL);
+}
+
 /* --- signal ----------------------------------------------------------------------------------------------------------
  */
 
@@ -156,6 +213,7 @@ static void signal_layer(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(taps), cmocka_unit_test(signal_layer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(taps), cmocka_unit_test(taps_in_parts),
+                                       cmocka_unit_test(signal_layer)};
     return cmocka_run_group_tests_name("device.front_end_backward", tests, setup, teardown);
 }

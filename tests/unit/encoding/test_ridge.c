@@ -86,7 +86,7 @@ static void expect_ridge(size_t n, size_t p, bt_dtype precision, double penalty)
 static void test_normal_equations_hold(void **state)
 {
     (void)state;
-    assert_true(bt_ridge_takes_dual(5, 6) && !bt_ridge_takes_dual(6, 6));
+    assert_true(bt_ridge_takes_dual(5, 6) && bt_ridge_takes_dual(6, 6) && !bt_ridge_takes_dual(7, 6));
     const size_t sizes[][2] = {{40, 12}, {12, 40}, {20, 20}, {30, 1}, {2, 9}, {21, 20}, {20, 21}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i) {
         expect_ridge(sizes[i][0], sizes[i][1], BT_F64, 3.0);

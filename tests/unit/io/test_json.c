@@ -95,6 +95,28 @@ static void lists_and_keys(void **state)
     bt_json_close(&json);
 }
 
+/* Elements of a list are documents of their own, which name their place and outlive the list. */
+static void lists_of_objects(void **state)
+{
+    (void)state;
+    bt_json *json = NULL, *item = NULL;
+    int64_t whole;
+    size_t n = 0;
+    expect_ok(
+        bt_json_parse("{\"tasks\": [{\"task\": 1}, {\"task\": 2, \"a\": {\"b\": 3}}, 4], \"x\": 1}", "p.json", &json));
+    expect_ok(bt_json_count(json, "tasks", &n));
+    assert_int_equal(n, 3);
+    expect_failure(bt_json_count(json, "x", &n), BT_ERR_INPUT, "p.json: key \"x\": expected a list");
+    expect_failure(bt_json_item(json, "tasks", 2, &item), BT_ERR_INPUT, "element 2 is an integer, expected an object");
+    expect_failure(bt_json_item(json, "tasks", 3, &item), BT_ERR_INPUT, "element 3 is missing");
+    expect_ok(bt_json_item(json, "tasks", 1, &item));
+    bt_json_close(&json);
+    expect_ok(bt_json_int(item, "a.b", &whole));
+    assert_int_equal(whole, 3);
+    expect_failure(bt_json_int(item, "c", &whole), BT_ERR_INPUT, "p.json:tasks[1]: key \"c\" is missing");
+    bt_json_close(&item);
+}
+
 static void wrong_types_name_file_and_key(void **state)
 {
     (void)state;
@@ -174,6 +196,7 @@ int main(void)
         cmocka_unit_test_teardown(members_have_types, test_no_leak),
         cmocka_unit_test_teardown(dotted_paths_reach_inside, test_no_leak),
         cmocka_unit_test_teardown(lists_and_keys, test_no_leak),
+        cmocka_unit_test_teardown(lists_of_objects, test_no_leak),
         cmocka_unit_test_teardown(wrong_types_name_file_and_key, test_no_leak),
         cmocka_unit_test_teardown(bad_files_name_line_and_column, test_no_leak),
         cmocka_unit_test_teardown(quoting_comes_back, test_no_leak),

@@ -93,7 +93,7 @@ static void fresh_adapters(void **state)
 {
     world w;
     size_t layer, n, m;
-    double most = 0, squares = 0;
+    double most = 0, sum = 0, squares = 0;
     open_adapted(&w, *state, 0, SIZE_MAX);
     bt_training *plain = NULL;
     const bt_training_options options = last_layer(w.model, &layer);
@@ -110,6 +110,7 @@ static void fresh_adapters(void **state)
             const double scaled = (double)values[j] * sqrt((double)table->rows[i].shape[1]);
             if (is_b) assert_true(scaled == 0);
             most = fabs(scaled) > most ? fabs(scaled) : most;
+            sum += scaled;
             squares += scaled * scaled;
             n += is_a;
         }
@@ -117,8 +118,11 @@ static void fresh_adapters(void **state)
         bt_free(values);
     }
     assert_true(most <= 1 && most > 0.99);
+    expect_near(sum / (double)n, 0, 0.05);
     expect_near(squares / (double)n, 1.0 / 3, 0.03);
-    assert_int_equal(m, 3 * 5 * 3 * 24); /* blocks, targets of that width, rank */
+    assert_int_equal(m, 3 * 5 * 3 * 24);                             /* blocks, targets of that width, rank */
+    const bt_gradients *const g = bt_training_gradients(w.training); /* merged weights of one block at a time */
+    assert_int_equal(bt_buffer_count(g->values), g->n_trainable + 4 * 24 * 24 + 2 * 24 * 37);
     bt_free(a);
     bt_free(b);
     bt_training_destroy(&plain);

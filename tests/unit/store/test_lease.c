@@ -145,6 +145,30 @@ static void other_machines_are_watched(void **state)
     bt_lease_release(&lease);
 }
 
+/* A look changes nothing and tells the living from the dead. */
+static void a_look_says_who(void **state)
+{
+    (void)state;
+    const char *const target = fresh("look");
+    bt_holder holder;
+    double since = 0, age = -1;
+    assert_false(bt_lease_look(target, &holder, &since, &age));
+    bt_lease *lease = try_for(target);
+    assert_true(bt_lease_look(target, &holder, &since, &age));
+    assert_int_equal(holder.pid, getpid());
+    assert_true(fabs(since - (double)time(NULL)) < 5 && age >= 0 && age < 5);
+    assert_null(try_for(target)); /* still held */
+    bt_lease_release(&lease);
+    assert_false(bt_lease_look(target, &holder, &since, &age));
+    plant(target, 30); /* elsewhere, half a minute ago */
+    assert_true(bt_lease_look(target, &holder, &since, &age));
+    assert_true(age > 20 && age < 60);
+    expect_ok(bt_path_remove(test_path(test_scratch(), "look")));
+    (void)fresh("look");
+    plant(target, 1200); /* elsewhere, long ago */
+    assert_false(bt_lease_look(target, &holder, &since, &age));
+}
+
 static void strange_files_are_named(void **state)
 {
     (void)state;
@@ -257,6 +281,7 @@ int main(void)
         cmocka_unit_test(holders_survive_text),
         cmocka_unit_test(dead_holders_lose),
         cmocka_unit_test(other_machines_are_watched),
+        cmocka_unit_test(a_look_says_who),
         cmocka_unit_test(strange_files_are_named),
         cmocka_unit_test(empty_leases_count_as_none),
         cmocka_unit_test(two_never_win),

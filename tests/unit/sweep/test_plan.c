@@ -161,9 +161,11 @@ static void test_enumeration(void **state)
                    "  sizes: {models: [base], per: subject, subjects: [A], seeds: [0], stories.tune: {each: [s2, s3]},"
                    " epochs: {each: [1, 2]}}\n"
                    "  joint: {models: [base], seeds: [0]}\n"
+                   "  both: {models: [small, base], objective: file, target: t1, seeds: [9]}\n"
                    "encode:\n"
                    "  a: {models: [pretrained, lm, rois], evaluate_on: [others]}\n"
-                   "  b: {models: [pretrained.small, sizes, joint], subjects: [A]}\n",
+                   "  b: {models: [pretrained.small, sizes, joint], subjects: [A]}\n"
+                   "  c: {models: [pretrained, both], models_of: [base], subjects: [A], delays: [1]}\n",
                    test_scratch());
     expect_ok(fake_plan(&program, "enumerate.yaml", text, 0, NULL, &plan));
     assert_int_equal(fake_count(&plan, "tune", "tune.pretrain"), 1);
@@ -190,7 +192,8 @@ static void test_enumeration(void **state)
     /* a: base on both, six lm on both, four rois on the other subject; b: small, four sizes, joint on A */
     assert_int_equal(fake_count(&plan, "encode", "encode.a"), 2 + 12 + 4);
     assert_int_equal(fake_count(&plan, "encode", "encode.b"), 1 + 4 + 1);
-    (void)find(&plan, "encode", "rois.base A voxels.roi=x on B");
+    assert_int_equal(fake_count(&plan, "encode", "encode.c"), 2); /* base, and it tuned; small is left out */
+    assert_non_null(find(&plan, "encode", "rois.base A voxels.roi=x on B"));
     bt_plan_clear(&plan);
 }
 
@@ -209,6 +212,7 @@ static void test_refusals(void **state)
         {"tune.brain.objectve=brain", "command line: tune.brain.objectve: unknown key; did you mean objective?"},
         {"tune.brain.models=[bse]", "models.bse is not there; did you mean base?"},
         {"tune.brain.per=story", "tune.brain.per: expected subject"},
+        {"tune.brain.objective=file", "tune.brain.per: this objective learns nobody's responses"},
         {"tune.brain.subjects=[SIM03]", "SIM03 is not one of dataset.subjects"},
         {"tune.brain.target=gpt2", "there is no targets.gpt2"},
         {"encode.alignment.models=[brian]", "brian: there is no such set or model; did you mean brain?"},

@@ -1,0 +1,239 @@
+#include "encoding/refit.h"
+
+#include "base/fault.h"
+#include "base/memory.h"
+#include "device/spectral.h"
+#include "encoding/factor.h"
+#include "encoding/ridge.h"
+
+#include <math.h>
+#include <string.h>
+
+struct bt_refit {
+    const bt_encode_plan *plan; /* borrowed */
+    bt_device *device;
+    size_t n_row, n_test;
+    bt_buffer *hats; /* (n_alpha, n_test, n_row), or NULL: */
+    bt_ridge *ridge;
+};
+
+void bt_refit_destroy(bt_refit **refit)
+{
+    bt_refit *const old = *refit;
+    if (!old) return;
+    bt_buffer_destroy(&old->hats);
+    bt_ridge_destroy(&old->ridge);
+    bt_free(old);
+    *refit = NULL;
+}
+
+bool bt_refit_has_hats(const bt_refit *refit)
+{
+    return refit->hats != NULL;
+}
+
+/* For a grid of penalties, with at most four times the memory of U' and fewer operations. */
+static bool takes_hats(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t rank, size_t n_voxel)
+{
+    const double n = (double)n_row, t = (double)n_test, r = (double)rank, v = (double)n_voxel;
+    const double rows = (double)plan->n_alpha * t;
+    return !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
+}
+
+/* rows (n_alpha n_test, r) = P diag(s / (s^2 + A)), one alpha below the other. */
+static void stack(const bt_factor *factor, const bt_encode_plan *plan, size_t n_test, double *rows)
+{
+    const size_t r = factor->rank;
+    for (size_t a = 0; a < plan->n_alpha; ++a)
+        for (size_t i = 0; i < n_test; ++i)
+            for (size_t k = 0; k < r; ++k) {
+                const double s = factor->singular[k];
+                *rows++ = factor->apply[i * r + k] * s / (s * s + plan->penalty[a]);
+            }
+}
+
+/* Host float64 on the device, in `type`. */
+static bt_status upload(bt_device *device, bt_dtype type, const double *host, size_t rows, size_t columns,
+                        bt_buffer **out)
+{
+    bt_status status = BT_OK;
+    bt_buffer *wide = NULL;
+    BT_TRY(bt_buffer_create(device, BT_F64, rows * columns, &wide));
+    BT_TRY(bt_buffer_write(wide, 0, host, rows * columns));
+    if (type == BT_F64) {
+        *out = wide;
+        wide = NULL;
+        goto cleanup;
+    }
+    BT_TRY(bt_buffer_create(device, type, rows * columns, out));
+    BT_TRY(bt_convert(device, bt_matrix_of(wide, rows, columns), bt_matrix_of(*out, rows, columns)));
+cleanup:
+    bt_buffer_destroy(&wide);
+    return status;
+}
+
+static bt_status make_hats(const bt_factor *factor, bt_refit *refit)
+{
+    bt_status status = BT_OK;
+    double *rows = NULL;
+    bt_buffer *left = NULL, *stacked = NULL;
+    const bt_dtype type = refit->plan->precision;
+    const size_t r = factor->rank, n = refit->n_row, n_hat = refit->plan->n_alpha * refit->n_test;
+    BT_ALLOC(rows, n_hat * r);
+    stack(factor, refit->plan, refit->n_test, rows);
+    BT_TRY(upload(refit->device, type, rows, n_hat, r, &stacked));
+    BT_TRY(upload(refit->device, type, factor->left, r, n, &left));
+    BT_TRY(bt_buffer_create(refit->device, type, n_hat * n, &refit->hats));
+    BT_TRY(bt_product(refit->device, BT_PLAIN, BT_PLAIN, 1, bt_matrix_of(stacked, n_hat, r), bt_matrix_of(left, r, n),
+                      0, bt_matrix_of(refit->hats, n_hat, n)));
+cleanup:
+    bt_free(rows);
+    bt_buffer_destroy(&left);
+    bt_buffer_destroy(&stacked);
+    return status;
+}
+
+bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out)
+{
+    bt_status status = BT_OK;
+    bt_factor factor = {0};
+    const bt_fit_design *const design = problem->design;
+    const bt_ridge_problem all = {.train = design->x,
+                                  .apply = design->x_test,
+                                  .kernel = design->kernel,
+                                  .n_train = design->n_row,
+                                  .n_apply = design->n_test,
+                                  .n_feature = design->n_feature,
+                                  .precision = problem->plan->precision,
+                                  .weights = weights,
+                                  .most_voxel = problem->block};
+    bt_refit *refit = bt_calloc(1, sizeof *refit);
+    *out = NULL;
+    BT_TRY(bt_agree(problem->comm, refit ? bt_fault_point("encode.refit") : BT_ERR_MEMORY));
+    *refit =
+        (bt_refit){.plan = problem->plan, .device = problem->device, .n_row = design->n_row, .n_test = design->n_test};
+    BT_TRY(bt_factor_create(problem->comm, problem->device, &all, &factor));
+    if (!weights && factor.rank > 0 && takes_hats(problem->plan, design->n_row, design->n_test, factor.rank, n_voxel)) {
+        status = make_hats(&factor, refit);
+    } else {
+        status = bt_ridge_create_from(problem->device, &all, &factor, &refit->ridge);
+    }
+    BT_TRY(bt_agree(problem->comm, status));
+    *out = refit;
+    refit = NULL;
+cleanup:
+    bt_factor_clear(&factor);
+    bt_refit_destroy(&refit);
+    return status;
+}
+
+/* order (n_voxel): voxels by their alpha; start (n_alpha + 1). */
+static void group(const size_t *choice, size_t n_voxel, size_t n_alpha, size_t *order, size_t *start)
+{
+    memset(start, 0, (n_alpha + 1) * sizeof *start);
+    for (size_t v = 0; v < n_voxel; ++v) ++start[choice[v] + 1];
+    for (size_t a = 0; a < n_alpha; ++a) start[a + 1] += start[a];
+    for (size_t v = 0; v < n_voxel; ++v) order[start[choice[v]]++] = v;
+    for (size_t a = n_alpha; a > 0; --a) start[a] = start[a - 1];
+    start[0] = 0;
+}
+
+/* predicted (n_test, n_voxel), columns in `order`. */
+static bt_status apply_hats(const bt_refit *refit, bt_matrix y, const size_t *start, bt_matrix predicted)
+{
+    bt_status status = BT_OK;
+    for (size_t a = 0; a < refit->plan->n_alpha; ++a) {
+        const size_t n = start[a + 1] - start[a];
+        bt_matrix hat = bt_matrix_of(refit->hats, refit->n_test, refit->n_row);
+        hat.offset = a * refit->n_test * refit->n_row;
+        if (n > 0)
+            BT_TRY(bt_product(refit->device, BT_PLAIN, BT_PLAIN, 1, hat,
+                              bt_matrix_part(y, 0, start[a], refit->n_row, n), 0,
+                              bt_matrix_part(predicted, 0, start[a], refit->n_test, n)));
+    }
+cleanup:
+    return status;
+}
+
+static bt_status predict_by_hats(const bt_refit *refit, bt_block *block, const float *y, size_t n_voxel,
+                                 const size_t *choice, double *prediction)
+{
+    bt_status status = BT_OK;
+    size_t *order = NULL, *start = NULL;
+    double *sorted = NULL;
+    bt_matrix response = {0}, grouped = {0}, predicted = {0}, wide = {0};
+    const bt_dtype type = refit->plan->precision;
+    const bt_row_list rows = {refit->n_row, NULL};
+    BT_ALLOC(order, n_voxel);
+    BT_ALLOC(start, refit->plan->n_alpha + 1);
+    BT_ALLOC(sorted, refit->n_test * n_voxel);
+    group(choice, n_voxel, refit->plan->n_alpha, order, start);
+    BT_TRY(bt_block_send(block, BT_PART_RESPONSE, type, y, n_voxel, rows, &response));
+    BT_TRY(bt_block_take(block, BT_PART_ROTATED, type, refit->n_row, n_voxel, &grouped));
+    BT_TRY(bt_take_columns(refit->device, response, order, grouped));
+    BT_TRY(bt_block_take(block, BT_PART_PREDICTED, type, refit->n_test, n_voxel, &predicted));
+    BT_TRY(apply_hats(refit, grouped, start, predicted));
+    wide = predicted;
+    if (type == BT_F32) {
+        BT_TRY(bt_block_take(block, BT_PART_PREDICTED, BT_F64, refit->n_test, n_voxel, &wide));
+        BT_TRY(bt_convert(refit->device, predicted, wide));
+    }
+    BT_TRY(bt_buffer_read(wide.buffer, 0, sorted, refit->n_test * n_voxel));
+    for (size_t i = 0; i < refit->n_test; ++i)
+        for (size_t v = 0; v < n_voxel; ++v) prediction[i * n_voxel + order[v]] = sorted[i * n_voxel + v];
+cleanup:
+    bt_free(order);
+    bt_free(start);
+    bt_free(sorted);
+    return status;
+}
+
+bt_status bt_refit_predict(const bt_refit *refit, bt_block *block, const float *y, size_t n_voxel, const size_t *choice,
+                           const double *penalty, double *prediction)
+{
+    bt_status status = BT_OK;
+    if (refit->hats) return predict_by_hats(refit, block, y, n_voxel, choice, prediction);
+    BT_TRY(bt_ridge_rotate(refit->ridge, y, n_voxel));
+    BT_TRY(bt_ridge_predict_each(refit->ridge, penalty, prediction));
+cleanup:
+    return status;
+}
+
+bt_status bt_refit_weights(const bt_refit *refit, const double *penalty, float *weights, size_t stride)
+{
+    return bt_ridge_weights(refit->ridge, penalty, weights, stride);
+}
+
+static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_sizes *s)
+{
+    return (bt_ridge_problem){.n_train = s->n_row,
+                              .n_apply = s->n_test,
+                              .n_feature = s->n_feature,
+                              .precision = plan->precision,
+                              .weights = s->weights,
+                              .most_voxel = s->block};
+}
+
+static bool will_take_hats(const bt_encode_plan *plan, const bt_refit_sizes *s, size_t rank)
+{
+    return !s->weights && takes_hats(plan, s->n_row, s->n_test, rank, s->n_voxel);
+}
+
+double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
+{
+    const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    const double hats = (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
+    return will_take_hats(plan, s, rank) ? (double)bt_dtype_size(plan->precision) * hats : bt_ridge_bytes(&ridge);
+}
+
+double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
+{
+    const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    const double factor = 8 * (double)rank * (double)(s->n_row + s->n_test);
+    const double stacked = 8 * (double)(plan->n_alpha * s->n_test) * (double)rank;
+    const double later =
+        bt_refit_bytes(plan, s) + factor + (will_take_hats(plan, s, rank) ? 2 * stacked + 1.5 * factor : 0);
+    return fmax(bt_factor_bytes(&ridge), later);
+}

@@ -1,0 +1,36 @@
+/* The fit on all training rows at each voxel's chosen alpha, and its predictions for the test rows.
+ *
+ * Voxels with one alpha share their hat matrix H_A = P diag(s / (s^2 + A)) U' (n_test, n_row), so that a prediction is
+ * one product with H_A in place of two with U' and P; with few test rows that is far cheaper, and what it takes to make
+ * H_A for every alpha comes back over the voxels. The cheaper way is taken. */
+#ifndef BT_ENCODING_REFIT_H
+#define BT_ENCODING_REFIT_H
+
+#include "encoding/search.h"
+
+typedef struct bt_refit bt_refit;
+
+/* Collective over problem->comm. n_voxel: how many this rank will predict; weights: bt_refit_weights will be asked. */
+bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out) BT_MUST_CHECK;
+void bt_refit_destroy(bt_refit **refit); /* takes NULL */
+
+bool bt_refit_has_hats(const bt_refit *refit);
+
+/* prediction (n_test, n_voxel) of y (n_row, n_voxel) at penalty (n_voxel); choice (n_voxel): its index, where penalties
+ * come from a grid. One rank, as is the next. */
+bt_status bt_refit_predict(const bt_refit *refit, bt_block *block, const float *y, size_t n_voxel, const size_t *choice,
+                           const double *penalty, double *prediction) BT_MUST_CHECK;
+/* weights (n_feature, stride) of the block that was predicted last, columns 0 .. n_voxel - 1. */
+bt_status bt_refit_weights(const bt_refit *refit, const double *penalty, float *weights, size_t stride) BT_MUST_CHECK;
+
+/* Sizes of a refit, with the voxels of this rank. */
+typedef struct {
+    size_t n_row, n_test, n_feature, n_voxel, block;
+    bool weights, has_kernel;
+} bt_refit_sizes;
+
+/* Bytes, at most: what stays, and what create takes with that. */
+double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *sizes);
+double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *sizes);
+
+#endif
