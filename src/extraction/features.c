@@ -55,8 +55,8 @@ static const bt_setting table[] = {
      "start of the first TR after the start of the sound"},
     {"whisper.input", BT_SET_CHOICE, offsetof(options, whisper_input), BT_SCIENCE, "pad30", "pad30|short", 0, 0, NULL,
      "pad30: attention over 30 s, silence included, as Whisper was trained; short: over the sound only, approximate"},
-    {"whisper.frame", BT_SET_CHOICE, offsetof(options, whisper_frame), BT_SCIENCE, "full", "full|one_past", 0, 0, NULL,
-     "pool=last of Whisper: the last frame that holds sound whole, or the one behind it (the paper's code)"},
+    {"whisper.frame", BT_SET_CHOICE, offsetof(options, whisper_frame), BT_SCIENCE, "last_full", "last_full|one_past", 0, 0,
+     NULL, "pool=last of Whisper: the last frame that holds sound whole, or the one behind it (the paper's code)"},
     BT_TIMING_SETTINGS(options),
 };
 // clang-format on
@@ -392,8 +392,8 @@ static bt_status run(const bt_stage_call *call)
     status = bt_device_create(BT_DEVICE_CPU, &device);
     if (status == BT_OK) status = bt_fault_point("features.model");
     if (status == BT_OK) status = bt_model_open(o->model, device, &extraction.model);
-    if (status == BT_OK) status = bt_model_set_input(extraction.model, &input);
     BT_TRY(bt_agree(call->comm, status));
+    bt_model_set_input(extraction.model, &input);
     extraction.facts = bt_model_describe(extraction.model);
     BT_TRY(compare(call->comm, &extraction.facts));
     status = choose_layers(&o->layers, &extraction);

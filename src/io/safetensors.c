@@ -129,7 +129,8 @@ static bt_status convert(const bt_tensor_file *file, const bt_tensor_entry *entr
 {
     bt_status status = BT_OK;
     unsigned char *copy = NULL;
-    if (!entry->data && n > 0) {
+    if (n == 0) return BT_OK;
+    if (!entry->data) {
         BT_ALLOC(copy, n * bt_element_size(element));
         BT_TRY(bt_archive_read(file, entry, copy));
     }

@@ -148,16 +148,10 @@ void bt_model_set_normalise(bt_model *model, bool normalise)
     model->facts.normalise = normalise;
 }
 
-bt_status bt_model_set_input(bt_model *model, const bt_model_input *input)
+void bt_model_set_input(bt_model *model, const bt_model_input *input)
 {
     bt_encoder *const encoder = bt_encoder_of(model);
-    if (encoder->input->set) {
-        encoder->input->set(encoder, input);
-    } else if (input->only_sound || input->one_past) {
-        return bt_fail(BT_ERR_USAGE, "whisper.*: they have no meaning for model %s of family %s; leave them out",
-                       model->facts.name, model->facts.family);
-    }
-    return BT_OK;
+    if (encoder->input->set) encoder->input->set(encoder, input);
 }
 
 size_t bt_model_frames(const bt_model *model, size_t n_sample)

@@ -55,8 +55,8 @@ void bt_model_close(bt_model **model);
 bt_model_facts bt_model_describe(const bt_model *model);
 /* Whether inputs are normalised here, as facts.normalise says unless told: false for who has done so already. */
 void bt_model_set_normalise(bt_model *model, bool normalise);
-/* BT_ERR_USAGE for a model that has no such choice, unless `input` is zero. */
-bt_status bt_model_set_input(bt_model *model, const bt_model_input *input) BT_MUST_CHECK;
+/* Without effect for a model that has no such choice. */
+void bt_model_set_input(bt_model *model, const bt_model_input *input);
 size_t bt_model_frames(const bt_model *model, size_t n_sample); /* frames that n_sample samples give; Whisper: only
                                                                    those that hold sound from begin to end */
 size_t bt_model_rows(const bt_model *model, size_t n_sample);   /* frames, and the silence behind them */
