@@ -55,7 +55,7 @@ def states(folder, x):
 
 LARGE = dict(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True)
 WHISPER = dict(d_model=512, encoder_layers=6, encoder_attention_heads=8, encoder_ffn_dim=2048, decoder_layers=1,
-               decoder_ffn_dim=8, vocab_size=8, pad_token_id=1, bos_token_id=1, eos_token_id=1,
+               decoder_attention_heads=8, decoder_ffn_dim=8, vocab_size=8, pad_token_id=1, bos_token_id=1, eos_token_id=1,
                decoder_start_token_id=1, suppress_tokens=None, begin_suppress_tokens=None)
 SIZES = {"wav2vec2-base": ("Wav2Vec2Model", {}), "wav2vec2-large": ("Wav2Vec2Model", LARGE),
          "hubert-base": ("HubertModel", {}), "hubert-large": ("HubertModel", LARGE),
