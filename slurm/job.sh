@@ -149,6 +149,8 @@ run_tasks()
 {
     local heard
     code=6
+    # On a node that was lost and came back, Slurm ends the step of the earlier start only now; a new one cannot begin before.
+    if [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && [ "${SLURM_NNODES:-1}" -gt 1 ]; then sleep 5; fi
     [ -z "$told" ] || return
     "${launch[@]}" "$program" run "$plan" --task "$tasks" --inputs=leave &
     child=$!

@@ -35,7 +35,7 @@ static const bt_setting settings[] = {
     {"ceiling.total_power", BT_SET_CHOICE, AT(total_power), BT_SCIENCE, "data", "data|one", 0, 0, NULL,
      "total power from the repeats, or 1 (released code)"},
     {"preset", BT_SET_TEXT, AT(preset), BT_SCIENCE, "clean", NULL, 0, 0, NULL,
-     "name of the settings that this run follows; kept with the result"},
+     "preset that gives the settings which are not given (braintune preset); kept with the result"},
 };
 
 typedef struct {

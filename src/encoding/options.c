@@ -89,7 +89,7 @@ const bt_setting bt_encode_settings[] = {
     {"ceiling.keep_above", BT_SET_REAL, AT(ceiling_threshold), 0, "0.4", NULL, -1e9, 1, NULL,
      "ROI means that are printed take voxels whose ceiling is above it"},
     {"preset", BT_SET_TEXT, AT(preset), BT_SCIENCE, "clean", NULL, 0, 0, NULL,
-     "name of the settings that this run follows; kept with the result"},
+     "preset that gives the settings which are not given (braintune preset); kept with the result"},
 };
 _Static_assert(sizeof bt_encode_settings / sizeof *bt_encode_settings == BT_ENCODE_SETTINGS, "options.h says how many");
 

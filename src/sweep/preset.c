@@ -3,6 +3,7 @@
 #include "base/installed.h"
 #include "base/memory.h"
 #include "sweep/experiment.h"
+#include "sweep/program.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,6 +109,30 @@ cleanup:
 bt_status bt_preset_settings(const bt_node *preset, bt_names *keys, bt_names *values)
 {
     return add_settings(preset, "", keys, values);
+}
+
+bt_status bt_preset_words(const char *named, const bt_stage *stage, bt_names *words)
+{
+    bt_status status = BT_OK;
+    bt_region region = {0};
+    bt_names files = {0}, keys = {0}, values = {0};
+    bt_text word = {0};
+    const bt_node *preset = NULL;
+    BT_TRY(bt_preset_read(&region, named, (bt_place){.file = "command line"}, &files, &preset));
+    if (bt_node_get(preset, stage->name)) BT_TRY(bt_preset_settings(bt_node_get(preset, stage->name), &keys, &values));
+    for (size_t i = 0; i < keys.n; ++i) {
+        if (!bt_stage_setting(stage, keys.items[i])) continue;
+        bt_text_clear(&word);
+        BT_TRY(bt_text_add(&word, "%s?=%s", keys.items[i], values.items[i]));
+        BT_TRY(bt_names_add(words, word.data));
+    }
+cleanup:
+    bt_text_clear(&word);
+    bt_names_clear(&files);
+    bt_names_clear(&keys);
+    bt_names_clear(&values);
+    bt_region_clear(&region);
+    return status;
 }
 
 static const char *value_of(const bt_names *keys, const bt_names *values, const char *key)

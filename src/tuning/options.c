@@ -108,7 +108,8 @@ const bt_setting bt_tune_settings[] = {
          "what tables call it: pretrained, for a model that others start from; empty: the objective"),
     TEXT("label.origin", label_origin, BT_SCIENCE | BT_OPTIONAL, NULL,
          "how it came about, in words: simulated pre-training; empty: OBJECTIVE-tuned"),
-    TEXT("preset", preset, BT_SCIENCE, "clean", "name of the settings that this run follows; kept with the result"),
+    TEXT("preset", preset, BT_SCIENCE, "clean",
+         "preset that gives the settings which are not given (braintune preset); kept with the result"),
 };
 _Static_assert(sizeof bt_tune_settings / sizeof *bt_tune_settings == BT_TUNE_SETTINGS, "options.h says how many");
 

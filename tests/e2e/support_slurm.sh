@@ -82,15 +82,18 @@ END
     } >"$folder/etc/slurm.conf"
 }
 
-# Every process below the cluster (daemons, steps, what jobs left), told by the variable that all of them inherit.
+# Every process of the cluster: daemons and what jobs started, told by the variable that they inherit; steps, which write
+# over theirs, by the files they hold open.
 cluster_processes() # FOLDER
 {
-    local entry pid
-    for entry in /proc/[0-9]*; do
-        pid=${entry#/proc/}
+    local pid state
+    {
+        grep -lzxF "BRAINTUNE_TEST_CLUSTER=$1" /proc/[0-9]*/environ | cut -d/ -f3 || true # processes come and go
+        for pid in $(pgrep -x slurmstepd); do find "/proc/$pid/fd" -lname "$1/log/*" -printf "$pid\n" -quit || true; done
+    } 2>/dev/null | while read -r pid; do
         if [ "$pid" -eq "$BASHPID" ] || [ "$pid" -eq $$ ]; then continue; fi
-        grep -qzxF "BRAINTUNE_TEST_CLUSTER=$1" "$entry/environ" 2>/dev/null || continue
-        case $(cut -d' ' -f3 "$entry/stat" 2>/dev/null) in Z | X | "") ;; *) echo "$pid" ;; esac
+        state=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) || continue
+        case $state in Z* | X* | "") ;; *) echo "$pid" ;; esac
     done
 }
 

@@ -148,6 +148,12 @@ wait "$job" || code=$?
 # --- the preset clean is what the program does unless told ---
 "$BRAINTUNE" preset | tr '\n' ' ' | grep -q '^clean paper released-code $' || fail "preset lists"
 "$BRAINTUNE" preset diff paper clean | grep -q '^encode.cv.scheme *chunks *stories$' || fail "preset diff"
+refuse 2 "command line: preset: there is no papre; there are clean, paper, released-code; did you mean paper?" "" \
+    "$BRAINTUNE" ceiling dataset="$SWEEP_DATA" subject=SIM01 preset=papre out="$scratch/c.h5"
+"$BRAINTUNE" ceiling dataset="$SWEEP_DATA" subject=SIM01 preset=released-code out="$scratch/c.h5" >/dev/null 2>&1 || fail "a preset by name"
+"$BRAINTUNE" inspect "$scratch/c.h5" | grep -q 'ceiling.total_power.*one' || { "$BRAINTUNE" inspect "$scratch/c.h5"; fail "preset= is a name without its settings"; }
+"$BRAINTUNE" ceiling dataset="$SWEEP_DATA" subject=SIM01 preset=released-code ceiling.total_power=data out="$scratch/d.h5" >/dev/null 2>&1
+"$BRAINTUNE" inspect "$scratch/d.h5" | grep -q 'ceiling.total_power.*data' || fail "a preset wins over what is given"
 compared=0
 while read -r key value; do
     stage=${key%%.*} setting=${key#*.}
