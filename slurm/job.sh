@@ -162,7 +162,7 @@ run_tasks()
     done
 }
 
-requeue_by_exit() { scontrol show config | awk '$1 == "RequeueExit" { print "," $3 "," }' | grep -q ',85,'; }
+requeue_by_exit() { scontrol show config | awk '$1 == "RequeueExit" && "," $3 "," ~ /,85,/ { found = 1 } END { exit !found }'; }
 
 # The tasks of this slot that are not done; --failed: that failed, or were begun and have no state to go on from.
 unfinished() { "$program" plan "$original_plan" --slots=0 --task "$tasks" "$@" | cut -f6; }

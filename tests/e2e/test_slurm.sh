@@ -23,7 +23,12 @@ within() { # SECONDS COMMAND...: until it succeeds
     done
 }
 queue_is_empty() { [ -z "$(squeue -h)" ]; }
-logged() { cat "$1.slurm"/logs/* 2>/dev/null | grep -q -- "$2"; } # PLAN-STEM WHAT
+logged() { grep -qs -- "$2" "$1.slurm"/logs/*; } # PLAN-STEM WHAT
+says() { # WHAT COMMAND...
+    local what=$1 text
+    shift
+    text=$("$@" 2>&1) && grep -q -- "$what" <<<"$text"
+}
 plan_of() { # YAML key=value ...: the plan's path without .json
     "$BRAINTUNE" plan "$@" | sed -n '1s/\.json$//p'
 }
@@ -31,27 +36,27 @@ states() { # PLAN: "done running failed blocked waiting" of all tasks
     "$BRAINTUNE" status "$1" | awk '$1 == "all" { print $3, $4, $5, $6, $7 }'
 }
 
-echo "== a data set, a plan =="
-on_ranks 2 "$BRAINTUNE" simulate "${world_settings[@]}" subjects.count=2 stories.count=3 out=data >log 2>&1 || { cat log; fail simulate; }
-cat >small.yaml <<'END'
-experiment: small
+echo "== quickstart's plan, of a small data set =="
+cat >small.yaml <<END
+extends: $BRAINTUNE_SOURCE/experiments/quickstart.yaml
 store: store
 results: results
 dataset:
-  root: data
-  subjects: [SIM01, SIM02]
-  stories: {tune: [story01, story02], validate: [story03], encode: [story01, story02, story03], test: [test01]}
-models: {small: data/model}
+  simulate:
+    stories: {count: 3, pretrain_count: 1, repeats: 3, seconds: 60}
+    voxels: {primary_auditory: 20, language: 20, mixed: 10, "null": 10}
+    model: {hidden: 16, intermediate: 24, channels: 8}
 tune:
-  brain: {models: [small], objective: brain, per: subject, epochs: 2, window.seconds: 4, batch: 4, micro_batch: 1}
-encode:
-  alignment: {models: [pretrained, brain], features: {window.context: 2, window.stride: 0.5}}
+  pretrain: {epochs: 2}
+  brain: {epochs: 2}
+  random-brain: {random: {block: 6, apart: 2}}
 resources:
   tune: {ranks: 2, time: 50s}
-  features: {time: 50s}
-  encode: {time: 20s}
+  features: {time: 20s}
+  encode: {time: 10s}
 END
-sed -e 's/^experiment: .*/experiment: long/' -e 's/^store: .*/store: long/' -e 's/subjects: .*/subjects: [SIM01]/' -e '/^encode:/,/^  alignment:/d' -e 's/epochs: 2/epochs: 40, patience: 0/' small.yaml >long.yaml
+on_ranks 2 "$BRAINTUNE" run small.yaml --stage simulate >log 2>&1 || { cat log; fail simulate; }
+data=$(echo store/simulate/*/)
 
 echo "== profiles and calls that are refused =="
 refuse 2 'no profile nowhere .* there are: example test' "" "$submit" small.yaml --profile nowhere
@@ -75,47 +80,63 @@ refuse 2 'no partition bath .* Slurm has: batch short urgent' "" "$submit" small
 stem=$(plan_of small.yaml)
 plan=$stem.json
 "$submit" "$plan" --profile test --dry-run >dry 2>&1 || { cat dry; fail "dry run"; }
-grep -q 'dry run: 10 tasks in 8 jobs would be submitted' dry || { cat dry; fail "dry run"; }
+grep -q 'dry run: 23 tasks in 12 jobs would be submitted' dry || { cat dry; fail "dry run"; }
 [ ! -e "$stem.slurm" ] && queue_is_empty || fail "a dry run left something"
 
-mv data/derivative/preprocessed_data/SIM02/story01.hf5 away.hf5
+mv "$data/derivative/preprocessed_data/SIM02/story01.hf5" away.hf5
 "$submit" "$plan" --profile test >table || { cat table; fail submit; }
 cat table
-# tune 2 slots, features 3, encode 4 tasks two a slot, collect 1; arrays of two at most.
+# Estimates of 50 s are not packed into 60 s, of 20 s and 10 s they are; four slots need two arrays.
 diff - <(cut -f2-5 "$stem.slurm/jobs") <<END || fail "other arrays"
-tune	001/tune-1.slots	0	2
-features	001/features-2.slots	0	2
-features	001/features-2.slots	2	1
-encode	001/encode-3.slots	0	2
-collect	001/collect-4.slots	0	1
+tune	001/tune-1.slots	0	1
+tune.2	001/tune.2-2.slots	0	2
+tune.2	001/tune.2-2.slots	2	2
+features	001/features-3.slots	0	2
+lowlevel	001/lowlevel-5.slots	0	1
+encode	001/encode-4.slots	0	2
+collect	001/collect-6.slots	0	1
+figures	001/figures-7.slots	0	1
 END
 mapfile -t ids < <(cut -f1 "$stem.slurm/jobs")
-for id in "${ids[1]}" "${ids[2]}"; do
-    scontrol show job "${ids[3]}" | grep -q "Dependency=.*afterany:${id}_" || fail "encode does not wait for job $id"
+for id in "${ids[0]}" "${ids[1]}" "${ids[2]}"; do
+    says "Dependency=.*afterany:${id}_" scontrol show job "${ids[3]}" || fail "features do not wait for job $id"
 done
-"$submit" "$plan" --profile test | grep -q 'what is left, 10 tasks, is queued already' || fail "a second submit does not see the queue"
-within 150 queue_is_empty
-# Of SIM02: tune and the untuned model's encode fail, features and encode of the tuned model are blocked.
-[ "$(states "$plan")" = "6 0 2 2 0" ] || { "$BRAINTUNE" status "$plan"; fail "other states than 6 done, 2 failed, 2 blocked"; }
-"$BRAINTUNE" status "$plan" | grep -q 'story01' || fail "status does not say why"
+says 'what is left, .* tasks, is queued already' "$submit" "$plan" --profile test || fail "a second submit does not see the queue"
+within 200 queue_is_empty
+# Of SIM02 fail both tunings and the encodings that need no tuned model; features and encodings of its models are blocked.
+[ "$(states "$plan")" = "16 0 4 4 0" ] || { "$BRAINTUNE" status "$plan"; fail "other states than 16 done, 4 failed, 4 blocked"; }
+says 'SIM02/story01.hf5: not there' "$BRAINTUNE" status "$plan" || fail "status does not say why"
 logged "$stem" 'at least one task failed, is blocked, or lacks inputs (3)' || fail "the log does not say what 3 means"
-[ -s "$stem.slurm/logs/features-${ids[2]}_0.log" ] || fail "no log of job and index"
+[ -s "$stem.slurm/logs/tune.2-${ids[2]}_1.log" ] || fail "no log of job and index"
 
 echo "== rerun --failed, from copies of the responses =="
-mv away.hf5 data/derivative/preprocessed_data/SIM02/story01.hf5
+mv away.hf5 "$data/derivative/preprocessed_data/SIM02/story01.hf5"
 mkdir node
 sed -e "s,^scratch.*,scratch = $scratch/node," "$BRAINTUNE_SLURM/profiles/test.conf" >staged.conf
 echo 'stage_in = responses' >>staged.conf
 "$BRAINTUNE" rerun "$plan" --failed --profile ./staged.conf >table || { cat table; fail rerun; }
 cat table
 within 120 queue_is_empty
-[ "$(states "$plan")" = "10 0 0 0 0" ] || { "$BRAINTUNE" status "$plan"; fail "not all done"; }
-"$submit" "$plan" --profile test --failed | grep -q 'nothing to submit for --failed' || fail "something is left to submit"
+[ "$(states "$plan")" = "24 0 0 0 0" ] || { "$BRAINTUNE" status "$plan"; fail "not all done"; }
+says 'nothing to submit for --failed' "$submit" "$plan" --profile test --failed || fail "something is left to submit"
 
 logged "$stem" "the responses of SIM02 are in $scratch/node/" || fail "nothing was staged"
 [ -z "$(ls -A node)" ] && [ -z "$(find "$stem.slurm" -name 'staged-*')" ] || fail "copies are left behind"
-"$BRAINTUNE" run small.yaml store=unstaged --task 5 >log 2>&1 || { cat log; fail "the unstaged run"; }
+mkdir unstaged && cp -r store/simulate unstaged/
+"$BRAINTUNE" run small.yaml store=unstaged --task 20 >log 2>&1 || { cat log; fail "the unstaged run"; } # control of SIM02
 for scores in unstaged/encode/*.h5; do cmp "$scores" "store/encode/${scores##*/}" || fail "other scores from copies"; done
+
+cat >long.yaml <<END
+experiment: long
+store: long
+results: results
+dataset: {root: $data, subjects: [SIM01]}
+models: {base: $data/model}
+tune:
+  brain: {models: [base], objective: brain, per: subject, epochs: 40, patience: 0, window.seconds: 4, batch: 4, micro_batch: 1}
+resources:
+  tune: {ranks: 2, time: 50s}
+END
 
 echo "== preempted: saved, back by exit code 85, gone on =="
 long=$(plan_of long.yaml)

@@ -23,7 +23,7 @@ within() { # SECONDS COMMAND...: until it succeeds
     done
 }
 queue_is_empty() { [ -z "$(cluster_on 0 squeue -h)" ]; }
-logged() { cat "$1"/plans/*.slurm/logs/* 2>/dev/null | grep -q -- "$2"; } # STORE WHAT
+logged() { grep -qs -- "$2" "$1"/plans/*.slurm/logs/*; } # STORE WHAT
 
 # plan.yaml: one model tuned on two ranks, its features and scores. STORE's name is the experiment's.
 make_plan() # STORE EPOCHS
