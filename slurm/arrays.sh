@@ -68,20 +68,29 @@ packed_seconds()
 declare -A queued_tasks=() queued_jobs=() # by task number: 1; by stage: job ids
 find_queued()
 {
-    local job index stage file offset slot tasks task
-    local -A stage_of=() file_of=() offset_of=()
+    local job index stage file offset
+    local -A stage_of=() file_of=() offset_of=() indices_of=()
     [ -s "$folder/jobs" ] || return 0
     while IFS=$'\t' read -r job stage file offset _; do
         stage_of[$job]=$stage file_of[$job]=$file offset_of[$job]=$offset
     done <"$folder/jobs"
     while read -r job index; do
-        [ -n "${stage_of[$job]:-}" ] || continue
-        stage=${stage_of[$job]}
-        [[ " ${queued_jobs[$stage]:-} " == *" $job "* ]] || queued_jobs[$stage]+=" $job"
-        slot=$((${offset_of[$job]} + index + 1))
-        tasks=$(sed -n "${slot}p" "$folder/${file_of[$job]}" | cut -f6)
-        for task in ${tasks//,/ }; do queued_tasks[$task]=1; done
+        [ -z "${stage_of[$job]:-}" ] || indices_of[$job]+=" $index"
     done < <(squeue -h -r -u "$(id -un)" -o '%F %K' | grep -E '^[0-9]+ [0-9]+$')
+    for job in "${!indices_of[@]}"; do
+        queued_jobs[${stage_of[$job]}]+=" $job"
+        note_queued "$folder/${file_of[$job]}" "${offset_of[$job]}" "${indices_of[$job]}"
+    done
+}
+
+note_queued() # SLOTS-FILE OFFSET INDICES
+{
+    local index lines tasks task
+    mapfile -t lines <"$1"
+    for index in $3; do
+        IFS=$'\t' read -r _ _ _ _ _ tasks _ <<<"${lines[$2 + index]:-}"
+        for task in ${tasks//,/ }; do queued_tasks[$task]=1; done
+    done
 }
 
 # --- slots and groups ---
