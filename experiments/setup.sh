@@ -8,7 +8,7 @@ BT_BUILD_PACKAGES=(
     gcc libc6-dev make cmake ninja-build pkg-config
     openmpi-bin libopenmpi-dev libscalapack-openmpi-dev libhdf5-openmpi-dev
     libopenblas-openmp-dev libdnnl-dev libyaml-dev libsndfile1-dev libsoxr-dev libkissfft-dev
-    libjansson-dev libxxhash-dev zlib1g-dev flite1-dev gnuplot-nox fonts-liberation)
+    libjansson-dev libxxhash-dev libzip-dev zlib1g-dev flite1-dev gnuplot-nox fonts-liberation)
 
 bt_install()
 {

@@ -62,11 +62,12 @@ bt_status bt_trained_convolution_backward(bt_trained_convolution *convolution, b
 
 /* A convolution with a stride over one sequence, then GELU; without padding or groups: products with views of the rows.
  * taps (out, kernel in): the weights in the order (out, kernel, in). h = convolution of x + b, y = gelu(h). x (n, in),
- * h and y (bt_convolution_rows(n), out), dense. */
+ * h and y (bt_convolution_rows(n), out), dense. With BT_ACTIVATION_NONE (a norm comes between) y is not looked at. */
 bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix bias,
                           bt_matrix x, bt_matrix h, bt_matrix y) BT_MUST_CHECK;
 /* x is gelu(before), which is computed again. dh = gelu'(h) dy, in dy's place; dx[t stride + k] = sum over t, k of
- * dh[t] taps[k], dtaps[k] += dh' x[t stride + k], db += column sums of dh. */
+ * dh[t] taps[k], dtaps[k] += dh' x[t stride + k], db += column sums of dh. With BT_ACTIVATION_NONE x is `before`, dh is
+ * dy, h is not looked at. */
 bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix before,
                            bt_matrix h, bt_matrix dy, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias) BT_MUST_CHECK;
 /* weight (out, in kernel), in the order of checkpoints (out, in, kernel), to taps; and dweight += the gradient of taps.

@@ -9,8 +9,8 @@
 
 static bt_status check_shapes(const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x, bt_matrix y)
 {
-    if (spec->groups == 1 && spec->before == 0 && spec->after == 0 && spec->activation == BT_ACTIVATION_GELU &&
-        y.rows > 0 && y.rows == bt_convolution_rows(spec, x.rows) && x.columns == spec->in && y.columns == spec->out &&
+    if (spec->groups == 1 && spec->before == 0 && spec->after == 0 && y.rows > 0 &&
+        y.rows == bt_convolution_rows(spec, x.rows) && x.columns == spec->in && y.columns == spec->out &&
         taps.rows == spec->out && taps.columns == spec->kernel * spec->in && x.stride == x.columns)
         return BT_OK;
     return bt_fail(BT_ERR_INTERNAL, "taps (%zu, %zu): (%zu, %zu) to (%zu, %zu), kernel %zu, stride %zu", taps.rows,
@@ -58,7 +58,7 @@ static bt_status part_forward(bt_device *device, const bt_convolution_spec *spec
         BT_TRY(first == 0 ? bt_linear_forward(device, rows, w, bias, h)
                           : bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, rows, w, 1, h));
     }
-    BT_TRY(bt_gelu_forward(device, h, y));
+    if (spec->activation == BT_ACTIVATION_GELU) BT_TRY(bt_gelu_forward(device, h, y));
 cleanup:
     return status;
 }
@@ -67,6 +67,7 @@ bt_status bt_taps_forward(bt_device *device, const bt_convolution_spec *spec, bt
                           bt_matrix x, bt_matrix h, bt_matrix y)
 {
     bt_status status = BT_OK;
+    if (spec->activation == BT_ACTIVATION_NONE) y = h;
     BT_TRY(check_shapes(spec, taps, x, h));
     BT_TRY(check_shapes(spec, taps, x, y));
     for (size_t first = 0, most = part_rows(device, spec); first < h.rows; first += most) {
@@ -95,11 +96,26 @@ static bt_status part_backward(bt_device *device, const bt_convolution_spec *spe
     const bt_matrix none = {0};
     for (size_t first = 0; first < spec->kernel; first += spec->stride) {
         const size_t n = group_size(spec, first), column = first * spec->in;
+        const bt_matrix drows = dx.buffer ? seen(spec, dx, first, n, dh.rows) : none;
         BT_TRY(bt_linear_backward(
             device, seen(spec, x, first, n, dh.rows), bt_matrix_part(taps, 0, column, spec->out, n * spec->in), dh,
-            first > 0, seen(spec, dx, first, n, dh.rows), bt_matrix_part(dtaps, 0, column, spec->out, n * spec->in),
-            first == 0 ? dbias : none));
+            first > 0, drows, bt_matrix_part(dtaps, 0, column, spec->out, n * spec->in), first == 0 ? dbias : none));
     }
+cleanup:
+    return status;
+}
+
+static bt_status plain_backward(bt_device *device, const bt_convolution_spec *spec, bt_matrix taps, bt_matrix x,
+                                bt_matrix dh, bt_matrix dx, bt_matrix dtaps, bt_matrix dbias)
+{
+    bt_status status = BT_OK;
+    BT_TRY(check_shapes(spec, taps, x, dh));
+    BT_TRY(check_shapes(spec, dtaps, x, dh));
+    if (dx.buffer) {
+        BT_TRY(check_shapes(spec, taps, dx, dh));
+        BT_TRY(clear_unreached(device, spec, dh.rows, dx));
+    }
+    BT_TRY(part_backward(device, spec, taps, x, dh, dx, dtaps, dbias));
 cleanup:
     return status;
 }
@@ -111,6 +127,7 @@ bt_status bt_taps_backward(bt_device *device, const bt_convolution_spec *spec, b
     bt_status status = BT_OK;
     void *memory = NULL;
     const size_t most = part_rows(device, spec);
+    if (spec->activation == BT_ACTIVATION_NONE) return plain_backward(device, spec, taps, before, dy, dx, dtaps, dbias);
     BT_TRY(check_shapes(spec, taps, before, dy));
     BT_TRY(check_shapes(spec, taps, dx, h));
     BT_TRY(check_shapes(spec, dtaps, before, dy));

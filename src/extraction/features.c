@@ -23,6 +23,7 @@ typedef struct {
     double context, stride;
     double tr, tr_start;
     int64_t n_tr;
+    int whisper_input, whisper_frame;
     bt_timing timing;
 } options;
 
@@ -52,6 +53,10 @@ static const bt_setting table[] = {
      "rows to resample to; 0: as many as the sound holds"},
     {"tr.start", BT_SET_REAL, offsetof(options, tr_start), BT_SCIENCE, "0", NULL, -1e6, 1e6, "s",
      "start of the first TR after the start of the sound"},
+    {"whisper.input", BT_SET_CHOICE, offsetof(options, whisper_input), BT_SCIENCE, "pad30", "pad30|short", 0, 0, NULL,
+     "pad30: attention over 30 s, silence included, as Whisper was trained; short: over the sound only, approximate"},
+    {"whisper.frame", BT_SET_CHOICE, offsetof(options, whisper_frame), BT_SCIENCE, "last_full", "last_full|one_past", 0, 0,
+     NULL, "pool=last of Whisper: the last frame that holds sound whole, or the one behind it (the paper's code)"},
     BT_TIMING_SETTINGS(options),
 };
 // clang-format on
@@ -61,6 +66,7 @@ static const bt_setting table[] = {
 static const char *const timing[] = {"timing.source", "timing.tr", "timing.sound_start", "timing.at", "timing.reports"};
 static const char *const regular[] = {"tr", "n_tr", "tr.start"};
 static const char *const windows[] = {"window.context", "window.stride", "pool"};
+static const char *const whisper[] = {"whisper.input", "whisper.frame"};
 
 static bt_status check_settings(const bt_settings *settings, const options *o)
 {
@@ -89,13 +95,14 @@ cleanup:
     return status;
 }
 
-/* Keys that this call makes no use of, as many as timing, regular and windows have together at most. */
-static size_t idle_settings(const options *o, const char **idle)
+/* Keys that this call makes no use of, as many as timing, regular, windows and whisper have together at most. */
+static size_t idle_settings(const options *o, const bt_model_facts *facts, const char **idle)
 {
     size_t n = 0;
     for (size_t i = 0; i < COUNT(timing) && !o->dataset; ++i) idle[n++] = timing[i];
     for (size_t i = 0; i < COUNT(regular) && isnan(o->tr); ++i) idle[n++] = regular[i];
     for (size_t i = 0; i < COUNT(windows) && o->mode == MODE_FRAMES; ++i) idle[n++] = windows[i];
+    for (size_t i = 0; i < COUNT(whisper) && strcmp(facts->family, "whisper"); ++i) idle[n++] = whisper[i];
     return n;
 }
 
@@ -171,11 +178,11 @@ static bt_status fill_recipe(const bt_stage_call *call, const options *o, const 
 {
     bt_status status = BT_OK;
     bt_text layers = {0};
-    const char *idle[COUNT(timing) + COUNT(regular) + COUNT(windows)];
+    const char *idle[COUNT(timing) + COUNT(regular) + COUNT(windows) + COUNT(whisper)];
     BT_TRY(join_layers(extraction, &layers));
     BT_TRY(bt_recipe_settings(recipe, call->settings));
     BT_TRY(bt_recipe_setting(recipe, "layers", layers.data));
-    const size_t n_idle = idle_settings(o, idle);
+    const size_t n_idle = idle_settings(o, &extraction->facts, idle);
     for (size_t i = 0; i < n_idle; ++i) BT_TRY(bt_recipe_setting(recipe, idle[i], ""));
     BT_TRY(bt_recipe_input(recipe, "model", o->model, call->common->store));
     BT_TRY(bt_sounds_recipe(sounds, call->common->store, recipe));
@@ -283,7 +290,7 @@ static bt_status write_head(const bt_stage_call *call, const options *o, const b
 {
     bt_status status = BT_OK;
     bt_text stories = {0}, layers = {0};
-    const char *idle[COUNT(timing) + COUNT(regular) + COUNT(windows)];
+    const char *idle[COUNT(timing) + COUNT(regular) + COUNT(windows) + COUNT(whisper)];
     BT_TRY(bt_sounds_names(sounds, &stories));
     BT_TRY(join_layers(extraction, &layers));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "recipe", recipe));
@@ -291,7 +298,7 @@ static bt_status write_head(const bt_stage_call *call, const options *o, const b
 
     BT_TRY(write_model(extraction));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "stories", stories.data));
-    BT_TRY(bt_write_settings(extraction->file, call->settings, idle, idle_settings(o, idle)));
+    BT_TRY(bt_write_settings(extraction->file, call->settings, idle, idle_settings(o, &extraction->facts, idle)));
     BT_TRY(bt_h5_set_text(extraction->file, "/", "layers", layers.data));
 cleanup:
     bt_text_clear(&layers);
@@ -377,6 +384,7 @@ static bt_status run(const bt_stage_call *call)
                                 .pool = o->mode == MODE_FRAMES ? BT_POOL_NONE
                                         : o->pool              ? BT_POOL_MEAN
                                                                : BT_POOL_LAST};
+    const bt_model_input input = {.only_sound = o->whisper_input, .one_past = o->whisper_frame};
     BT_TRY(bt_agree(call->comm, check_settings(call->settings, o)));
     BT_TRY(bt_sample_grid(call, &grid));
     extraction.comm = bt_grid_axis(grid, BT_AXIS_SAMPLE);
@@ -385,6 +393,7 @@ static bt_status run(const bt_stage_call *call)
     if (status == BT_OK) status = bt_fault_point("features.model");
     if (status == BT_OK) status = bt_model_open(o->model, device, &extraction.model);
     BT_TRY(bt_agree(call->comm, status));
+    bt_model_set_input(extraction.model, &input);
     extraction.facts = bt_model_describe(extraction.model);
     BT_TRY(compare(call->comm, &extraction.facts));
     status = choose_layers(&o->layers, &extraction);

@@ -13,7 +13,7 @@ enum { FRAMES_OF_A_GROUP = 4096, VECTORS_OF_A_FRAME = 12 };
 double bt_states_bytes(const bt_extraction *extraction, size_t n_sample)
 {
     const double hidden = (double)extraction->facts.n_hidden * sizeof(float);
-    const double frames = (double)bt_model_frames(extraction->model, n_sample);
+    const double frames = (double)bt_model_rows(extraction->model, n_sample);
     const double rows = extraction->pool == BT_POOL_NONE ? frames : 1;
     const double buffers = (double)n_sample * sizeof(float) + (double)extraction->n_layer * rows * hidden;
     return (double)extraction->batch * buffers + VECTORS_OF_A_FRAME * hidden * fmax(frames, FRAMES_OF_A_GROUP);
@@ -22,7 +22,7 @@ double bt_states_bytes(const bt_extraction *extraction, size_t n_sample)
 size_t bt_states_batch(const bt_extraction *extraction)
 {
     enum { FEWEST = 8, MOST = 128 };
-    const size_t frames = bt_model_frames(extraction->model, bt_states_window(extraction));
+    const size_t frames = bt_model_rows(extraction->model, bt_states_window(extraction));
     const size_t n = 2 * FRAMES_OF_A_GROUP / (frames > 0 ? frames : 1);
     return n < FEWEST ? FEWEST : n > MOST ? MOST : n;
 }
@@ -47,12 +47,20 @@ static bt_status check_sound(const bt_sound *sound, double shortest, const char 
 bt_status bt_states_check(const bt_extraction *extraction, const bt_sounds *sounds, bool whole)
 {
     const double shortest = (double)extraction->facts.minimum_samples / extraction->facts.rate;
+    const double longest = (double)extraction->facts.maximum_samples / extraction->facts.rate;
     bt_status status = BT_OK;
     size_t low = 0, high = 0;
     bt_window_samples(0, extraction->facts.rate, extraction->context, extraction->stride, &low, &high);
     BT_CHECK(whole || high >= extraction->facts.minimum_samples, BT_ERR_USAGE,
              "window.stride: the first window holds %g s, %zu samples, and model %s needs %zu; use at least %g",
              extraction->stride, high, extraction->facts.name, extraction->facts.minimum_samples, shortest);
+    BT_CHECK(whole || bt_states_window(extraction) - 1 <= extraction->facts.maximum_samples, BT_ERR_USAGE,
+             "window.context: windows of %g s; model %s takes at most %g s", extraction->context + extraction->stride,
+             extraction->facts.name, longest);
+    for (size_t i = 0; i < sounds->n && whole; ++i)
+        BT_CHECK(sounds->items[i].seconds <= longest + 1e-9, BT_ERR_INPUT,
+                 "%s: %g s of sound; model %s takes at most %g s: cut it, or give mode=windows", sounds->items[i].audio,
+                 sounds->items[i].seconds, extraction->facts.name, longest);
     for (size_t i = 0; i < sounds->n; ++i)
         BT_TRY(whole ? check_sound(&sounds->items[i], shortest, "the model's shortest input")
                      : check_sound(&sounds->items[i], extraction->stride, "one window (window.stride)"));

@@ -39,6 +39,26 @@ cleanup:
     return status;
 }
 
+static bt_status add_safetensors(bt_checkpoint *checkpoint)
+{
+    bt_status status = BT_OK;
+    bt_tensor_file *const file = &checkpoint->files[checkpoint->n_file - 1];
+    BT_TRY(map_file(file));
+    uint64_t length;
+    memcpy(&length, file->bytes, PREFIX);
+    BT_CHECK(length <= longest_header, BT_ERR_INPUT,
+             "%s: expected a safetensors header below 100 MB, found a length of %llu; it is of another kind or damaged",
+             file->path, (unsigned long long)length);
+    BT_CHECK(length <= file->size - PREFIX, BT_ERR_INPUT,
+             "%s: expected a header of %llu bytes, found only %zu; the file is truncated, fetch it again", file->path,
+             (unsigned long long)length, file->size - PREFIX);
+    const char *const header = (const char *)file->bytes + PREFIX;
+    BT_TRY(bt_safetensors_parse(checkpoint, header, (size_t)length, (const unsigned char *)header + length,
+                                file->size - PREFIX - (size_t)length));
+cleanup:
+    return status;
+}
+
 bt_status bt_checkpoint_add(bt_checkpoint *checkpoint, const char *path)
 {
     bt_status status = BT_OK;
@@ -48,18 +68,7 @@ bt_status bt_checkpoint_add(bt_checkpoint *checkpoint, const char *path)
     *file = (bt_tensor_file){.path = bt_strdup(path)};
     BT_CHECK(file->path, BT_ERR_MEMORY, "%s: out of memory", path);
     ++checkpoint->n_file;
-    BT_TRY(map_file(file));
-    uint64_t length;
-    memcpy(&length, file->bytes, PREFIX);
-    BT_CHECK(length <= longest_header, BT_ERR_INPUT,
-             "%s: expected a safetensors header below 100 MB, found a length of %llu; it is of another kind or damaged",
-             path, (unsigned long long)length);
-    BT_CHECK(length <= file->size - PREFIX, BT_ERR_INPUT,
-             "%s: expected a header of %llu bytes, found only %zu; the file is truncated, fetch it again", path,
-             (unsigned long long)length, file->size - PREFIX);
-    const char *const header = (const char *)file->bytes + PREFIX;
-    BT_TRY(bt_safetensors_parse(checkpoint, header, (size_t)length, (const unsigned char *)header + length,
-                                file->size - PREFIX - (size_t)length));
+    BT_TRY(bt_ends_with(path, ".bin") ? bt_archive_open(checkpoint) : add_safetensors(checkpoint));
 cleanup:
     return status;
 }
@@ -71,6 +80,7 @@ void bt_checkpoint_close(bt_checkpoint **handle)
     for (size_t i = 0; i < checkpoint->n; ++i) bt_free(checkpoint->entries[i].name);
     for (size_t i = 0; i < checkpoint->n_file; ++i) {
         if (checkpoint->files[i].bytes) (void)munmap(checkpoint->files[i].bytes, checkpoint->files[i].size);
+        bt_archive_close(&checkpoint->files[i]);
         bt_free(checkpoint->files[i].path);
     }
     bt_free(checkpoint->folder);
@@ -113,18 +123,37 @@ static bool element_of(const char *type, bt_element *element)
     return false;
 }
 
+/* n elements as float32, straight from the file or by way of a copy. */
+static bt_status convert(const bt_tensor_file *file, const bt_tensor_entry *entry, bt_element element, size_t n,
+                         float *out)
+{
+    bt_status status = BT_OK;
+    unsigned char *copy = NULL;
+    if (n == 0) return BT_OK;
+    if (!entry->data) {
+        BT_ALLOC(copy, n * bt_element_size(element));
+        BT_TRY(bt_archive_read(file, entry, copy));
+    }
+    bt_elements_convert(element, false, copy ? copy : entry->data, 1, n, BT_F32, out);
+cleanup:
+    bt_free(copy);
+    return status;
+}
+
 bt_status bt_checkpoint_read(const bt_checkpoint *checkpoint, size_t index, float *out)
 {
     bt_status status = BT_OK;
     assert(index < checkpoint->n);
     const bt_tensor_entry *const entry = &checkpoint->entries[index];
-    const char *const path = checkpoint->files[entry->file].path;
+    const bt_tensor_file *const file = &checkpoint->files[entry->file];
+    const char *const path = file->path;
     bt_element element = BT_ELEMENT_F32;
+    size_t n = 1;
     BT_CHECK(element_of(entry->type, &element), BT_ERR_INPUT,
              "%s: tensor %s: expected F32, F16, BF16 or F64, found %s; convert the weights", path, entry->name,
              entry->type);
-    const size_t n = (entry->high - entry->low) / bt_element_size(element);
-    bt_elements_convert(element, false, entry->data, 1, n, BT_F32, out);
+    for (int i = 0; i < entry->rank; ++i) n *= entry->shape[i];
+    BT_TRY(convert(file, entry, element, n, out));
     for (size_t i = 0; i < n; ++i)
         BT_CHECK(
             isfinite(out[i]), BT_ERR_INPUT,

@@ -1,5 +1,7 @@
-/* safetensors, one file or sharded by model.safetensors.index.json: memory-mapped, validated (header length, offsets in
- * range, no overlap, shape times element size equal to the span, duplicate names). f32, f16, bf16, f64 read as f32. */
+/* The tensors of a model folder. safetensors, one file or sharded: memory-mapped, validated (header length, offsets in
+ * range, no overlap, shape times element size equal to the span, duplicate names). pytorch_model.bin, one file or
+ * sharded: a zip archive of which a pickle lists the tensors; it is read, never executed, and what asks for more than
+ * tensors is refused. f32, f16, bf16, f64 read as f32. */
 #ifndef BT_IO_SAFETENSORS_H
 #define BT_IO_SAFETENSORS_H
 
@@ -19,9 +21,10 @@ typedef struct {
     const char *type; /* "F32", "BF16", ... as in the file */
 } bt_tensor_info;
 
-/* `folder` holds model.safetensors or, without it, model.safetensors.index.json (symlinks of a hub cache are followed);
- * a path that ends in .safetensors is that one file. Errors, BT_ERR_INPUT: neither is there (says what is), and every
- * way in which a file can contradict itself or the index. Tensors are sorted by name. */
+/* `folder` holds model.safetensors, model.safetensors.index.json, pytorch_model.bin or its index, of which the first is
+ * taken (symlinks of a hub cache are followed); a path that ends in .safetensors or .bin is that one file. Errors,
+ * BT_ERR_INPUT: none is there, and every way in which a file can contradict itself or the index. Tensors are sorted by
+ * name. */
 bt_status bt_checkpoint_open(const char *folder, bt_checkpoint **out) BT_MUST_CHECK;
 void bt_checkpoint_close(bt_checkpoint **checkpoint);
 size_t bt_checkpoint_count(const bt_checkpoint *checkpoint);

@@ -112,18 +112,6 @@ cleanup:
     return status;
 }
 
-static bt_status fail_without(const char *folder)
-{
-    char *const other = bt_path_join(folder, "pytorch_model.bin");
-    const bool pickled = other && bt_path_exists(other);
-    bt_free(other);
-    return bt_fail(BT_ERR_INPUT, "%s: expected model.safetensors or model.safetensors.index.json, found neither%s",
-                   folder,
-                   pickled ? "; pytorch_model.bin is not read here: load it in transformers and call "
-                             "save_pretrained(FOLDER, safe_serialization=True)"
-                           : "; give the folder of a Hugging Face model");
-}
-
 /* A link that dangles (an annex, an incomplete cache) counts: bt_file_check explains it. */
 static bool is_listed(const char *folder, const char *name)
 {
@@ -133,24 +121,43 @@ static bool is_listed(const char *folder, const char *name)
     return found;
 }
 
+/* The path of what holds the folder's weights, the first of those that are there; or the file itself. */
+static bt_status find_weights(const char *folder, char **path, bool *sharded)
+{
+    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                        "pytorch_model.bin.index.json"};
+    enum { N = sizeof names / sizeof *names };
+    bt_status status = BT_OK;
+    size_t i = 0;
+    *sharded = false;
+    if ((bt_ends_with(folder, ".safetensors") || bt_ends_with(folder, ".bin")) && !bt_path_is_directory(folder)) {
+        *path = bt_strdup(folder);
+    } else {
+        while (i < N && !is_listed(folder, names[i])) ++i;
+        BT_CHECK(i < N, BT_ERR_INPUT,
+                 "%s: expected model.safetensors, pytorch_model.bin, or an index of shards (.index.json), found none; "
+                 "give the folder of a Hugging Face model",
+                 folder);
+        *path = bt_path_join(folder, names[i]);
+        *sharded = i % 2;
+    }
+    BT_CHECK(*path, BT_ERR_MEMORY, "%s: out of memory", folder);
+cleanup:
+    return status;
+}
+
 bt_status bt_checkpoint_open(const char *folder, bt_checkpoint **out)
 {
-    static const char *const single_name = "model.safetensors", *const index_name = "model.safetensors.index.json";
     bt_status status = BT_OK;
     bt_checkpoint *checkpoint = NULL;
     char *path = NULL;
+    bool sharded;
     *out = NULL;
     BT_ALLOC(checkpoint, 1);
     checkpoint->folder = bt_strdup(folder);
-    const bool is_file = bt_ends_with(folder, ".safetensors") && !bt_path_is_directory(folder);
-    const bool single = is_file || is_listed(folder, single_name);
-    if (!single && !is_listed(folder, index_name)) {
-        status = fail_without(folder);
-        goto cleanup;
-    }
-    path = is_file ? bt_strdup(folder) : bt_path_join(folder, single ? single_name : index_name);
-    BT_CHECK(path && checkpoint->folder, BT_ERR_MEMORY, "%s: out of memory", folder);
-    BT_TRY(single ? bt_checkpoint_add(checkpoint, path) : open_sharded(checkpoint, path));
+    BT_CHECK(checkpoint->folder, BT_ERR_MEMORY, "%s: out of memory", folder);
+    BT_TRY(find_weights(folder, &path, &sharded));
+    BT_TRY(sharded ? open_sharded(checkpoint, path) : bt_checkpoint_add(checkpoint, path));
     sort_entries(checkpoint);
     *out = checkpoint;
     checkpoint = NULL;

@@ -1,6 +1,7 @@
 #include "nn/block.h"
 
 #include "base/memory.h"
+#include "device/backward.h"
 
 #include <math.h>
 
@@ -55,25 +56,65 @@ void bt_block_destroy(bt_block **block)
     *block = NULL;
 }
 
-bt_status bt_block_apply(bt_block *block, bt_matrix from, bt_sequences keys, bt_matrix x, bt_sequences queries,
-                         const bt_block_work *work)
+/* work->query: of the attention behind its output product. */
+static bt_status attend(bt_block *block, bt_sequences keys, bt_sequences queries, const bt_block_work *work)
 {
     bt_status status = BT_OK;
     const bt_block_spec *const spec = &block->spec;
     const bt_attention_spec attention = {
         .heads = spec->heads, .mask = spec->mask, .scale = 1.0 / sqrt((double)(spec->hidden / spec->heads))};
-    const bt_matrix key = bt_matrix_part(work->key_value, 0, 0, from.rows, spec->hidden);
-    const bt_matrix value = bt_matrix_part(work->key_value, 0, spec->hidden, from.rows, spec->hidden);
-    BT_TRY(bt_linear_apply(block->query, x, work->query));
-    BT_TRY(bt_linear_apply(block->key_value, from, work->key_value));
+    const size_t n_key = work->key_value.rows;
+    const bt_matrix key = bt_matrix_part(work->key_value, 0, 0, n_key, spec->hidden);
+    const bt_matrix value = bt_matrix_part(work->key_value, 0, spec->hidden, n_key, spec->hidden);
     BT_TRY(bt_attention(block->device, &attention, work->query, queries, key, value, keys, work->context));
     BT_TRY(bt_linear_apply(block->out, work->context, work->query));
-    BT_TRY(bt_layer_norm(block->device, x, work->query, block->norm_scale, block->norm_shift, spec->epsilon, x));
-    BT_TRY(bt_linear_apply(block->up, x, work->intermediate));
-    BT_TRY(bt_linear_apply(block->down, work->intermediate, work->query));
-    BT_TRY(bt_layer_norm(block->device, x, work->query, block->final_scale, block->final_shift, spec->epsilon, x));
 cleanup:
     return status;
+}
+
+static bt_status apply_post_norm(bt_block *block, bt_matrix from, bt_sequences keys, bt_matrix x, bt_sequences queries,
+                                 const bt_block_work *work)
+{
+    bt_status status = BT_OK;
+    const double epsilon = block->spec.epsilon;
+    BT_TRY(bt_linear_apply(block->query, x, work->query));
+    BT_TRY(bt_linear_apply(block->key_value, from, work->key_value));
+    BT_TRY(attend(block, keys, queries, work));
+    BT_TRY(bt_layer_norm(block->device, x, work->query, block->norm_scale, block->norm_shift, epsilon, x));
+    BT_TRY(bt_linear_apply(block->up, x, work->intermediate));
+    BT_TRY(bt_linear_apply(block->down, work->intermediate, work->query));
+    BT_TRY(bt_layer_norm(block->device, x, work->query, block->final_scale, block->final_shift, epsilon, x));
+cleanup:
+    return status;
+}
+
+static bt_status apply_pre_norm(bt_block *block, bt_matrix from, bt_sequences keys, bt_matrix x, bt_sequences queries,
+                                const bt_block_work *work)
+{
+    bt_status status = BT_OK;
+    const double epsilon = block->spec.epsilon;
+    const bt_matrix none = {0}, normed = work->normed;
+    const bool same = x.buffer == from.buffer && x.offset == from.offset && x.rows == from.rows;
+    const bt_matrix asking = same ? normed : work->context;
+    BT_TRY(bt_layer_norm(block->device, from, none, block->norm_scale, block->norm_shift, epsilon, normed));
+    BT_TRY(bt_linear_apply(block->key_value, normed, work->key_value));
+    if (!same) BT_TRY(bt_layer_norm(block->device, x, none, block->norm_scale, block->norm_shift, epsilon, asking));
+    BT_TRY(bt_linear_apply(block->query, asking, work->query));
+    BT_TRY(attend(block, keys, queries, work));
+    BT_TRY(bt_matrix_add(block->device, x, work->query, x));
+    BT_TRY(bt_layer_norm(block->device, x, none, block->final_scale, block->final_shift, epsilon, work->query));
+    BT_TRY(bt_linear_apply(block->up, work->query, work->intermediate));
+    BT_TRY(bt_linear_apply(block->down, work->intermediate, work->query));
+    BT_TRY(bt_matrix_add(block->device, x, work->query, x));
+cleanup:
+    return status;
+}
+
+bt_status bt_block_apply(bt_block *block, bt_matrix from, bt_sequences keys, bt_matrix x, bt_sequences queries,
+                         const bt_block_work *work)
+{
+    return block->spec.pre_norm ? apply_pre_norm(block, from, keys, x, queries, work)
+                                : apply_post_norm(block, from, keys, x, queries, work);
 }
 
 double bt_block_flops(const bt_block_spec *spec, size_t n_query, size_t n_key)

@@ -1,4 +1,5 @@
-/* Transformer blocks with post-norm: x = norm(x + attention(x)), x = norm(x + W2 gelu(W1 x)). */
+/* Transformer blocks. Post-norm: x = norm(x + attention(x)), x = norm(x + W2 gelu(W1 x)); pre-norm:
+ * x += attention(norm(x)), x += W2 gelu(W1 norm(x)). */
 #ifndef BT_NN_BLOCK_H
 #define BT_NN_BLOCK_H
 
@@ -6,11 +7,13 @@
 #include "device/layers.h"
 #include "nn/parameters.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
     size_t hidden, heads, intermediate;
     double epsilon; /* of the layer norms */
+    bool pre_norm;
     bt_mask mask;
 } bt_block_spec;
 
@@ -27,6 +30,7 @@ typedef struct {
     bt_matrix query;        /* (n_query, hidden) */
     bt_matrix key_value;    /* (n_key, 2 hidden) */
     bt_matrix context;      /* (n_query, hidden) */
+    bt_matrix normed;       /* (n_key, hidden), pre-norm only; may share memory with context */
     bt_matrix intermediate; /* (n_query, intermediate); may share memory with key_value and context */
 } bt_block_work;
 

@@ -39,16 +39,30 @@ static bt_status dlinear(const bt_block_training *b, size_t weight, size_t bias,
                               bt_gradient_join(b->gradients, bias, joined));
 }
 
-/* Keys and values in one product, or apart when only one of them has gradients (LoRA). */
-static bt_status dkeys_values(const bt_block_training *b, bt_matrix x, bt_matrix dy, bt_matrix dx)
+static bool has_gradient(const bt_block_training *b, size_t row)
+{
+    return bt_gradient_matrix(b->gradients, row).buffer != NULL;
+}
+
+/* Keys and values in one product, or apart when only one of them has gradients (LoRA). A bias of the values alone
+ * (no bias of the keys: Whisper) comes behind the product. dx = beta dx + Wkv' dy. */
+static bt_status dkeys_values(const bt_block_training *b, bt_matrix x, bt_matrix dy, double beta, bt_matrix dx)
 {
     bt_status status = BT_OK;
     const size_t weight = b->rows.key_weight, bias = b->rows.key_bias, hidden = b->spec.hidden;
-    const bool key = bt_gradient_matrix(b->gradients, weight).buffer;
-    if (key == (bool)bt_gradient_matrix(b->gradients, weight + 1).buffer)
-        return dlinear(b, weight, bias, 2, x, dy, 1, dx);
-    for (size_t i = 0; i < 2; ++i)
-        BT_TRY(dlinear(b, weight + i, bias + i, 1, x, bt_matrix_part(dy, 0, i * hidden, dy.rows, hidden), 1, dx));
+    const bool together = has_gradient(b, weight) == has_gradient(b, weight + 1);
+    const bool biases = has_gradient(b, bias) == has_gradient(b, bias + 1);
+    const bt_matrix none = {0}, dvalue = bt_matrix_part(dy, 0, hidden, dy.rows, hidden);
+    if (together && biases) return dlinear(b, weight, bias, 2, x, dy, beta, dx);
+    if (together) {
+        BT_TRY(bt_linear_backward(b->device, x, bt_parameter_join(b->parameters, weight, 2), dy, beta, dx,
+                                  bt_gradient_join(b->gradients, weight, 2), none));
+        BT_TRY(bt_linear_backward(b->device, x, bt_parameter_matrix(b->parameters, weight + 1), dvalue, 0, none, none,
+                                  bt_gradient_matrix(b->gradients, bias + 1)));
+        goto cleanup;
+    }
+    BT_TRY(dlinear(b, weight, bias, 1, x, bt_matrix_part(dy, 0, 0, dy.rows, hidden), beta, dx));
+    BT_TRY(dlinear(b, weight + 1, bias + 1, 1, x, dvalue, 1, dx));
 cleanup:
     return status;
 }
@@ -77,29 +91,136 @@ static bt_status dnorm(const bt_block_training *b, size_t scale, size_t shift, b
                                   bt_gradient_matrix(b->gradients, scale), bt_gradient_matrix(b->gradients, shift));
 }
 
+/* --- attention -------------------------------------------------------------------------------------------------------
+ */
+
+static bt_matrix half(bt_matrix key_value, size_t which)
+{
+    const size_t hidden = key_value.columns / 2;
+    return bt_matrix_part(key_value, 0, which * hidden, key_value.rows, hidden);
+}
+
+/* s = x + Wo attention(q, k, v), with q = Wq from, k and v = Wkv from. */
+static bt_status attention_forward(const bt_block_training *b, bt_matrix x, bt_matrix from, bt_sequences sequences,
+                                   const bt_matrix *kept)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    const bt_attention_spec attention = attention_of(&b->spec);
+    const bt_matrix query = kept[BT_KEPT_QUERY], key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
+    BT_TRY(linear(b, rows->query_weight, rows->query_bias, 1, from, query));
+    BT_TRY(linear(b, rows->key_weight, rows->key_bias, 2, from, key_value));
+    BT_TRY(bt_attention(b->device, &attention, query, sequences, half(key_value, 0), half(key_value, 1), sequences,
+                        context));
+    BT_TRY(linear(b, rows->out_weight, rows->out_bias, 1, context, kept[BT_KEPT_SUM]));
+    BT_TRY(bt_matrix_add(b->device, x, kept[BT_KEPT_SUM], kept[BT_KEPT_SUM]));
+cleanup:
+    return status;
+}
+
+/* dfrom = beta dfrom + Wq' dq + Wkv' dkv from ds; dfrom may be without buffer, or BT_WORK_DCONTEXT. */
+static bt_status attention_backward(const bt_block_training *b, bt_matrix from, bt_sequences sequences,
+                                    const bt_matrix *kept, const bt_matrix *work, bt_matrix ds, double beta,
+                                    bt_matrix dfrom)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    const bt_attention_spec attention = attention_of(&b->spec);
+    const bt_matrix key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
+    const bt_matrix dquery = work[BT_WORK_DQUERY], dkey_value = work[BT_WORK_DKEY_VALUE];
+    const bt_matrix dcontext = work[BT_WORK_DCONTEXT];
+    BT_TRY(dlinear(b, rows->out_weight, rows->out_bias, 1, context, ds, 0, dcontext)); /* dc = Wo' ds */
+    BT_TRY(bt_attention_backward(b->device, &attention, kept[BT_KEPT_QUERY], sequences, half(key_value, 0),
+                                 half(key_value, 1), sequences, context, dcontext, dquery, half(dkey_value, 0),
+                                 half(dkey_value, 1)));
+    BT_TRY(dkeys_values(b, from, dkey_value, beta, dfrom));
+    BT_TRY(dlinear(b, rows->query_weight, rows->query_bias, 1, from, dquery, 1, dfrom));
+cleanup:
+    return status;
+}
+
+/* --- feed-forward ----------------------------------------------------------------------------------------------------
+ */
+
+/* y = W2 gelu(W1 m), m = kept[BT_KEPT_MIDDLE]. */
+static bt_status feed_forward(const bt_block_training *b, const bt_matrix *kept, const bt_matrix *work, bt_matrix y)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    BT_TRY(linear(b, rows->up_weight, rows->up_bias, 1, kept[BT_KEPT_MIDDLE], kept[BT_KEPT_UP]));
+    BT_TRY(bt_gelu_forward(b->device, kept[BT_KEPT_UP], work[BT_WORK_ACTIVE]));
+    BT_TRY(linear(b, rows->down_weight, rows->down_bias, 1, work[BT_WORK_ACTIVE], y));
+cleanup:
+    return status;
+}
+
+/* dm = beta dm + W1' gelu'(u) W2' dy; dm may be dy. */
+static bt_status feed_backward(const bt_block_training *b, const bt_matrix *kept, const bt_matrix *work, bt_matrix dy,
+                               double beta, bt_matrix dm)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    const bt_matrix up = kept[BT_KEPT_UP], active = work[BT_WORK_ACTIVE], dup = work[BT_WORK_DUP];
+    BT_TRY(bt_gelu_forward(b->device, up, active));                                /* a, once more */
+    BT_TRY(dlinear(b, rows->down_weight, rows->down_bias, 1, active, dy, 0, dup)); /* da = W2' dy */
+    BT_TRY(bt_gelu_backward(b->device, up, dup, dup));                             /* du = gelu'(u) da */
+    BT_TRY(dlinear(b, rows->up_weight, rows->up_bias, 1, kept[BT_KEPT_MIDDLE], dup, beta, dm));
+cleanup:
+    return status;
+}
+
+/* --- blocks ----------------------------------------------------------------------------------------------------------
+ */
+
 bt_status bt_block_forward(const bt_block_training *b, bt_matrix x, bt_sequences sequences, const bt_matrix *kept,
                            const bt_matrix *work, bt_matrix out)
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
-    const bt_attention_spec attention = attention_of(&b->spec);
-    const size_t hidden = b->spec.hidden;
-    const bt_matrix query = kept[BT_KEPT_QUERY], key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
-    const bt_matrix sum = kept[BT_KEPT_SUM], middle = kept[BT_KEPT_MIDDLE], final_sum = kept[BT_KEPT_FINAL_SUM];
-    const bt_matrix up = kept[BT_KEPT_UP], active = work[BT_WORK_ACTIVE];
-    const bt_matrix key = bt_matrix_part(key_value, 0, 0, x.rows, hidden);
-    const bt_matrix value = bt_matrix_part(key_value, 0, hidden, x.rows, hidden);
-    BT_TRY(linear(b, rows->query_weight, rows->query_bias, 1, x, query)); /* q = Wq x */
-    BT_TRY(linear(b, rows->key_weight, rows->key_bias, 2, x, key_value)); /* k, v = Wkv x */
-    BT_TRY(bt_attention(b->device, &attention, query, sequences, key, value, sequences, context));
-    BT_TRY(linear(b, rows->out_weight, rows->out_bias, 1, context, sum)); /* s = x + Wo c */
-    BT_TRY(bt_matrix_add(b->device, x, sum, sum));
-    BT_TRY(norm(b, rows->norm_scale, rows->norm_shift, sum, middle));            /* m = norm(s) */
-    BT_TRY(linear(b, rows->up_weight, rows->up_bias, 1, middle, up));            /* u = W1 m */
-    BT_TRY(bt_gelu_forward(b->device, up, active));                              /* a = gelu(u) */
-    BT_TRY(linear(b, rows->down_weight, rows->down_bias, 1, active, final_sum)); /* f = m + W2 a */
-    BT_TRY(bt_matrix_add(b->device, middle, final_sum, final_sum));
-    BT_TRY(norm(b, rows->final_scale, rows->final_shift, final_sum, out)); /* y = norm(f) */
+    const bool pre_norm = b->spec.pre_norm;
+    const bt_matrix sum = kept[BT_KEPT_SUM], middle = kept[BT_KEPT_MIDDLE], outer = kept[BT_KEPT_OUTER];
+    if (pre_norm) BT_TRY(norm(b, rows->norm_scale, rows->norm_shift, x, outer));
+    BT_TRY(attention_forward(b, x, pre_norm ? outer : x, sequences, kept)); /* s = x + attention */
+    BT_TRY(norm(b, pre_norm ? rows->final_scale : rows->norm_scale, pre_norm ? rows->final_shift : rows->norm_shift,
+                sum, middle)); /* m = norm(s) */
+    BT_TRY(feed_forward(b, kept, work, pre_norm ? out : outer));
+    if (pre_norm) {
+        BT_TRY(bt_matrix_add(b->device, sum, out, out)); /* y = s + W2 gelu(W1 m) */
+    } else {
+        BT_TRY(bt_matrix_add(b->device, middle, outer, outer));
+        BT_TRY(norm(b, rows->final_scale, rows->final_shift, outer, out)); /* y = norm(m + W2 gelu(W1 m)) */
+    }
+cleanup:
+    return status;
+}
+
+static bt_status post_norm_backward(const bt_block_training *b, bt_matrix x, bt_sequences sequences,
+                                    const bt_matrix *kept, const bt_matrix *work, bt_matrix d, bool last)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    BT_TRY(dnorm(b, rows->final_scale, rows->final_shift, kept[BT_KEPT_OUTER], d)); /* df = dnorm(dy) */
+    BT_TRY(feed_backward(b, kept, work, d, 1, d));                                  /* dm = df + W1' du */
+    BT_TRY(dnorm(b, rows->norm_scale, rows->norm_shift, kept[BT_KEPT_SUM], d));     /* ds = dnorm(dm) */
+    BT_TRY(attention_backward(b, x, sequences, kept, work, d, 1, last ? (bt_matrix){0} : d));
+cleanup:
+    return status;
+}
+
+static bt_status pre_norm_backward(const bt_block_training *b, bt_matrix x, bt_sequences sequences,
+                                   const bt_matrix *kept, const bt_matrix *work, bt_matrix d, bool last)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    const bt_matrix dnormed = work[BT_WORK_DCONTEXT];
+    const bool needed = !last || has_gradient(b, rows->norm_scale);
+    BT_TRY(feed_backward(b, kept, work, d, 0, dnormed));                                /* dm = W1' du */
+    BT_TRY(dnorm(b, rows->final_scale, rows->final_shift, kept[BT_KEPT_SUM], dnormed)); /* ds = dy + dnorm(dm) */
+    BT_TRY(bt_matrix_add(b->device, d, dnormed, d));
+    BT_TRY(attention_backward(b, kept[BT_KEPT_OUTER], sequences, kept, work, d, 0, needed ? dnormed : (bt_matrix){0}));
+    if (!needed) goto cleanup;
+    BT_TRY(dnorm(b, rows->norm_scale, rows->norm_shift, x, dnormed)); /* dx = ds + dnorm(dn) */
+    BT_TRY(bt_matrix_add(b->device, d, dnormed, d));
 cleanup:
     return status;
 }
@@ -108,30 +229,8 @@ bt_status bt_block_backward(const bt_block_training *b, bt_matrix x, bt_sequence
                             const bt_matrix *work, bt_matrix d, bool last)
 {
     bt_status status = BT_OK;
-    const bt_block_rows *const rows = &b->rows;
-    const bt_attention_spec attention = attention_of(&b->spec);
-    const size_t hidden = b->spec.hidden;
-    const bt_matrix query = kept[BT_KEPT_QUERY], key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
-    const bt_matrix sum = kept[BT_KEPT_SUM], middle = kept[BT_KEPT_MIDDLE], final_sum = kept[BT_KEPT_FINAL_SUM];
-    const bt_matrix up = kept[BT_KEPT_UP], active = work[BT_WORK_ACTIVE], dup = work[BT_WORK_DUP];
-    const bt_matrix dquery = work[BT_WORK_DQUERY], dkey_value = work[BT_WORK_DKEY_VALUE];
-    const bt_matrix dcontext = work[BT_WORK_DCONTEXT];
-    const bt_matrix key = bt_matrix_part(key_value, 0, 0, x.rows, hidden);
-    const bt_matrix value = bt_matrix_part(key_value, 0, hidden, x.rows, hidden);
-    const bt_matrix dkey = bt_matrix_part(dkey_value, 0, 0, x.rows, hidden);
-    const bt_matrix dvalue = bt_matrix_part(dkey_value, 0, hidden, x.rows, hidden);
-    BT_TRY(dnorm(b, rows->final_scale, rows->final_shift, final_sum, d));             /* df = dnorm(dy) */
-    BT_TRY(bt_gelu_forward(b->device, up, active));                                   /* a, once more */
-    BT_TRY(dlinear(b, rows->down_weight, rows->down_bias, 1, active, d, 0, dup));     /* da = W2' df */
-    BT_TRY(bt_gelu_backward(b->device, up, dup, dup));                                /* du = gelu'(u) da */
-    BT_TRY(dlinear(b, rows->up_weight, rows->up_bias, 1, middle, dup, 1, d));         /* dm = df + W1' du */
-    BT_TRY(dnorm(b, rows->norm_scale, rows->norm_shift, sum, d));                     /* ds = dnorm(dm) */
-    BT_TRY(dlinear(b, rows->out_weight, rows->out_bias, 1, context, d, 0, dcontext)); /* dc = Wo' ds */
-    BT_TRY(bt_attention_backward(b->device, &attention, query, sequences, key, value, sequences, context, dcontext,
-                                 dquery, dkey, dvalue));
-    const bt_matrix dx = last ? (bt_matrix){0} : d;
-    BT_TRY(dkeys_values(b, x, dkey_value, dx));                                    /* dx = ds + Wkv' dkv */
-    BT_TRY(dlinear(b, rows->query_weight, rows->query_bias, 1, x, dquery, 1, dx)); /* dx += Wq' dq */
+    BT_TRY(b->spec.pre_norm ? pre_norm_backward(b, x, sequences, kept, work, d, last)
+                            : post_norm_backward(b, x, sequences, kept, work, d, last));
     BT_TRY(hand_on(b));
 cleanup:
     return status;

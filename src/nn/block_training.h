@@ -1,4 +1,4 @@
-/* A post-norm block in training: forward with what its adjoint needs kept, and the adjoint. Weights are read from the
+/* A block in training: forward with what its adjoint needs kept, and the adjoint. Weights are read from the
  * parameter table at every call. */
 #ifndef BT_NN_BLOCK_TRAINING_H
 #define BT_NN_BLOCK_TRAINING_H
@@ -26,10 +26,10 @@ enum {
     BT_KEPT_QUERY,     /* (n, hidden) */
     BT_KEPT_KEY_VALUE, /* (n, 2 hidden) */
     BT_KEPT_CONTEXT,   /* (n, hidden), of the attention */
-    BT_KEPT_SUM,       /* (n, hidden): x + attention, before its norm */
+    BT_KEPT_SUM,       /* (n, hidden): x + attention */
     BT_KEPT_MIDDLE,    /* (n, hidden): its norm */
     BT_KEPT_UP,        /* (n, intermediate), before GELU */
-    BT_KEPT_FINAL_SUM, /* (n, hidden), before the last norm */
+    BT_KEPT_OUTER,     /* (n, hidden): post-norm, the sum before the last norm; pre-norm, the norm of x */
     BT_BLOCK_KEPT
 };
 

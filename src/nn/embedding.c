@@ -1,6 +1,7 @@
 #include "nn/embedding.h"
 
 #include "base/memory.h"
+#include "device/backward.h"
 
 struct bt_embedding {
     bt_device *device;
@@ -19,10 +20,14 @@ bt_status bt_embedding_create(bt_device *device, const bt_embedding_spec *spec, 
     BT_ALLOC(e, 1);
     e->device = device;
     e->spec = *spec;
-    e->frame_scale = bt_parameter_matrix(p, rows->frame_scale);
-    e->frame_shift = bt_parameter_matrix(p, rows->frame_shift);
-    e->norm_scale = bt_parameter_matrix(p, rows->norm_scale);
-    e->norm_shift = bt_parameter_matrix(p, rows->norm_shift);
+    if (spec->frame_norm) {
+        e->frame_scale = bt_parameter_matrix(p, rows->frame_scale);
+        e->frame_shift = bt_parameter_matrix(p, rows->frame_shift);
+    }
+    if (spec->norm) {
+        e->norm_scale = bt_parameter_matrix(p, rows->norm_scale);
+        e->norm_shift = bt_parameter_matrix(p, rows->norm_shift);
+    }
     BT_TRY(bt_linear_create(device, bt_parameter_matrix(p, rows->project_weight),
                             bt_parameter_matrix(p, rows->project_bias), BT_ACTIVATION_NONE, &e->project));
     const bt_convolution_spec position = {.in = spec->hidden,
@@ -54,14 +59,17 @@ void bt_embedding_destroy(bt_embedding **embedding)
 bt_status bt_embedding_apply(bt_embedding *e, bt_matrix frames, bt_sequences sequences, bt_matrix position, bt_matrix x)
 {
     bt_status status = BT_OK;
-    BT_TRY(bt_layer_norm(e->device, frames, (bt_matrix){0}, e->frame_scale, e->frame_shift, e->spec.epsilon, frames));
+    if (e->spec.frame_norm)
+        BT_TRY(
+            bt_layer_norm(e->device, frames, (bt_matrix){0}, e->frame_scale, e->frame_shift, e->spec.epsilon, frames));
     BT_TRY(bt_linear_apply(e->project, frames, x));
     for (size_t s = 0; s < sequences.n; ++s) {
         const size_t first = sequences.offsets[s], n = sequences.offsets[s + 1] - first;
         BT_TRY(bt_convolution_apply(e->position, bt_matrix_part(x, first, 0, n, x.columns),
                                     bt_matrix_part(position, first, 0, n, x.columns)));
     }
-    BT_TRY(bt_layer_norm(e->device, x, position, e->norm_scale, e->norm_shift, e->spec.epsilon, x));
+    BT_TRY(e->spec.norm ? bt_layer_norm(e->device, x, position, e->norm_scale, e->norm_shift, e->spec.epsilon, x)
+                        : bt_matrix_add(e->device, x, position, x));
 cleanup:
     return status;
 }

@@ -6,16 +6,19 @@
 #include "device/layers.h"
 #include "nn/parameters.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
     size_t channels, hidden;
     size_t kernel,
-        groups;     /* of the positional convolution; frames around it are zero, as many rows come out as go in */
-    double epsilon; /* of the layer norms */
+        groups;      /* of the positional convolution; frames around it are zero, as many rows come out as go in */
+    double epsilon;  /* of the layer norms */
+    bool frame_norm; /* before the projection */
+    bool norm;       /* of the sum; not where every block begins with a norm */
 } bt_embedding_spec;
 
-/* Rows of the parameter table. */
+/* Rows of the parameter table; those of norms that are not there are not looked at. */
 typedef struct {
     size_t frame_scale, frame_shift;     /* norm before the projection */
     size_t project_weight, project_bias; /* channels to hidden */
@@ -29,8 +32,8 @@ bt_status bt_embedding_create(bt_device *device, const bt_embedding_spec *spec, 
                               const bt_embedding_rows *rows, bt_embedding **out) BT_MUST_CHECK;
 void bt_embedding_destroy(bt_embedding **embedding);
 
-/* x = norm(p + gelu(convolution(p))), p = W norm(frames) + b. frames (n, channels) is overwritten by its norm; position
- * (n, hidden) is work memory; x (n, hidden). */
+/* x = norm(p + gelu(convolution(p))), p = W norm(frames) + b. frames (n, channels) is overwritten by its norm, if any;
+ * position (n, hidden) is work memory; x (n, hidden). */
 bt_status bt_embedding_apply(bt_embedding *embedding, bt_matrix frames, bt_sequences sequences, bt_matrix position,
                              bt_matrix x) BT_MUST_CHECK;
 

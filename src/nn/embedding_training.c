@@ -76,16 +76,18 @@ bt_status bt_embedding_forward(bt_embedding_training *e, bt_matrix frames, bt_se
     const bt_matrix none = {0}, normed = kept[BT_KEPT_NORMED], projected = kept[BT_KEPT_PROJECTED];
     const bt_matrix position = kept[BT_KEPT_POSITION], embedded = kept[BT_KEPT_EMBEDDED];
     const bt_matrix active = work[BT_WORK_DPOSITION];
-    BT_TRY(bt_layer_norm(e->device, frames, none, value(e, rows->frame_scale), value(e, rows->frame_shift),
-                         e->spec.epsilon, normed)); /* n = norm(frames) */
+    BT_TRY(e->spec.frame_norm ? bt_layer_norm(e->device, frames, none, value(e, rows->frame_scale),
+                                              value(e, rows->frame_shift), e->spec.epsilon, normed)
+                              : bt_matrix_copy(e->device, frames, normed)); /* n = norm(frames) */
     BT_TRY(bt_linear_forward(e->device, normed, value(e, rows->project_weight), value(e, rows->project_bias),
                              projected)); /* p = W n */
     BT_TRY(bt_trained_convolution_forward(e->position, value(e, rows->position_weight), value(e, rows->position_bias),
                                           projected, sequences, position)); /* c = convolution(p) */
     BT_TRY(bt_gelu_forward(e->device, position, active));
-    BT_TRY(bt_matrix_add(e->device, projected, active, embedded)); /* s = p + gelu(c) */
-    BT_TRY(bt_layer_norm(e->device, embedded, none, value(e, rows->norm_scale), value(e, rows->norm_shift),
-                         e->spec.epsilon, out)); /* y = norm(s) */
+    BT_TRY(bt_matrix_add(e->device, projected, active, e->spec.norm ? embedded : out)); /* s = p + gelu(c) */
+    if (e->spec.norm)
+        BT_TRY(bt_layer_norm(e->device, embedded, none, value(e, rows->norm_scale), value(e, rows->norm_shift),
+                             e->spec.epsilon, out)); /* y = norm(s) */
 cleanup:
     return status;
 }
@@ -99,9 +101,11 @@ bt_status bt_embedding_backward(bt_embedding_training *e, bt_matrix frames, bt_s
     const bt_matrix position = kept[BT_KEPT_POSITION], embedded = kept[BT_KEPT_EMBEDDED];
     const bt_matrix dposition = work[BT_WORK_DPOSITION], dprojected = work[BT_WORK_DPROJECTED];
     const bt_matrix dnormed = work[BT_WORK_DNORMED];
-    BT_TRY(bt_layer_norm_backward(e->device, embedded, value(e, rows->norm_scale), e->spec.epsilon, d, d,
-                                  gradient(e, rows->norm_scale), gradient(e, rows->norm_shift))); /* ds = dnorm(dy) */
-    BT_TRY(bt_gelu_backward(e->device, position, d, dposition));                                  /* dc = gelu'(c) ds */
+    if (e->spec.norm)
+        BT_TRY(bt_layer_norm_backward(e->device, embedded, value(e, rows->norm_scale), e->spec.epsilon, d, d,
+                                      gradient(e, rows->norm_scale),
+                                      gradient(e, rows->norm_shift))); /* ds = dnorm(dy) */
+    BT_TRY(bt_gelu_backward(e->device, position, d, dposition));       /* dc = gelu'(c) ds */
     BT_TRY(bt_trained_convolution_backward(e->position, value(e, rows->position_weight), projected, sequences,
                                            dposition, dprojected, gradient(e, rows->position_weight),
                                            gradient(e, rows->position_bias)));
@@ -109,8 +113,11 @@ bt_status bt_embedding_backward(bt_embedding_training *e, bt_matrix frames, bt_s
     BT_TRY(bt_matrix_add(e->device, dprojected, d, dprojected));       /* dp = ds + convolution'(dc) */
     BT_TRY(bt_linear_backward(e->device, normed, value(e, rows->project_weight), dprojected, 0, dnormed,
                               gradient(e, rows->project_weight), gradient(e, rows->project_bias))); /* dn = W' dp */
-    BT_TRY(bt_layer_norm_backward(e->device, frames, value(e, rows->frame_scale), e->spec.epsilon, dnormed, dframes,
-                                  gradient(e, rows->frame_scale), gradient(e, rows->frame_shift)));
+    if (e->spec.frame_norm)
+        BT_TRY(bt_layer_norm_backward(e->device, frames, value(e, rows->frame_scale), e->spec.epsilon, dnormed, dframes,
+                                      gradient(e, rows->frame_scale), gradient(e, rows->frame_shift)));
+    else if (dframes.buffer)
+        BT_TRY(bt_matrix_copy(e->device, dnormed, dframes));
 cleanup:
     return status;
 }

@@ -1,5 +1,6 @@
-/* The convolutional front end of wav2vec 2.0 and its kin: samples to frames. The first layer is normalised per channel
- * over the whole sequence (group norm), the others are plain; GELU after each. Works through the frames in tiles, so
+/* The convolutional front end of wav2vec 2.0 and its kin: samples to frames, GELU after each layer. Either the first
+ * layer is normalised per channel over the whole sequence (group norm) and the others are plain, or every frame of
+ * every layer is normalised over its channels (layer norm). Works through the frames in tiles, so
  * its memory does not grow with the sequence. */
 #ifndef BT_NN_FRONT_END_H
 #define BT_NN_FRONT_END_H
@@ -8,6 +9,7 @@
 #include "device/layers.h"
 #include "nn/parameters.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { BT_FRONT_END_LAYERS = 16 };
@@ -15,14 +17,15 @@ enum { BT_FRONT_END_LAYERS = 16 };
 typedef struct {
     size_t n_layer;
     size_t channels[BT_FRONT_END_LAYERS], kernels[BT_FRONT_END_LAYERS], strides[BT_FRONT_END_LAYERS];
-    double epsilon; /* of the norm */
+    bool layer_norm;
+    double epsilon; /* of the norms */
     size_t tile;    /* frames computed at a time, at most */
 } bt_front_end_spec;
 
 /* Rows of the parameter table; bias SIZE_MAX when the layers have none. */
 typedef struct {
     size_t weight[BT_FRONT_END_LAYERS], bias[BT_FRONT_END_LAYERS];
-    size_t norm_scale, norm_shift;
+    size_t norm_scale[BT_FRONT_END_LAYERS], norm_shift[BT_FRONT_END_LAYERS]; /* of the first, or of every layer */
 } bt_front_end_rows;
 
 typedef struct bt_front_end bt_front_end;

@@ -41,7 +41,7 @@ void bt_front_end_extend(const bt_front_end_spec *spec, size_t n_sample, size_t 
 
 static size_t taps_columns(const bt_front_end_spec *spec, size_t layer)
 {
-    return spec->kernels[layer] * spec->channels[layer - 1];
+    return spec->kernels[layer] * (layer ? spec->channels[layer - 1] : 1);
 }
 
 static bt_signal_spec signal_of(const bt_front_end_training *f)
@@ -56,11 +56,13 @@ static bt_signal_spec signal_of(const bt_front_end_training *f)
 static void work_slots(const bt_front_end_spec *spec, const bt_front_end_extent *extent, int forward, int backward,
                        bt_arena_slot *slots)
 {
-    size_t most[2] = {0, 0};
-    for (size_t i = 0; i + 1 < spec->n_layer; ++i) { /* the last layer's output is the result */
+    size_t most[2] = {0, 0}, again = 0;
+    for (size_t i = 0; i < spec->n_layer; ++i) {
         const size_t count = extent->longest[i] * spec->channels[i];
-        most[i % 2] = count > most[i % 2] ? count : most[i % 2];
+        again = spec->layer_norm && count > again ? count : again;
+        if (i + 1 < spec->n_layer) most[i % 2] = count > most[i % 2] ? count : most[i % 2]; /* the last is the result */
     }
+    slots[BT_FRONT_AGAIN] = (bt_arena_slot){1, again, backward, backward, 0};
     for (size_t i = 0; i < 2; ++i) {
         slots[BT_FRONT_ACTIVE + i] = (bt_arena_slot){1, most[i], forward, forward, 0};
         slots[BT_FRONT_BACK + i] = (bt_arena_slot){1, most[i], backward, backward, 0};
@@ -122,12 +124,12 @@ static bt_matrix shaped(bt_matrix work, bt_matrix shape)
 
 static bt_convolution_spec convolution_of(const bt_front_end_spec *spec, size_t i)
 {
-    return (bt_convolution_spec){.in = spec->channels[i - 1],
+    return (bt_convolution_spec){.in = i ? spec->channels[i - 1] : 1,
                                  .out = spec->channels[i],
                                  .groups = 1,
                                  .kernel = spec->kernels[i],
                                  .stride = spec->strides[i],
-                                 .activation = BT_ACTIVATION_GELU};
+                                 .activation = spec->layer_norm ? BT_ACTIVATION_NONE : BT_ACTIVATION_GELU};
 }
 
 static bt_matrix parameter(const bt_front_end_training *f, size_t row)
@@ -147,13 +149,13 @@ static bt_matrix output_of(const sequence *q, const bt_matrix work[2], size_t i)
 }
 
 /* h[i] = convolution of a[i - 1], a[i] = gelu(h[i]). */
-static bt_status sequence_forward(const sequence *q, const bt_matrix work[2])
+static bt_status forward_group_norm(const sequence *q, const bt_matrix work[2])
 {
     bt_status status = BT_OK;
     const bt_front_end_training *const f = q->f;
     const bt_signal_spec signal = signal_of(f);
     BT_TRY(bt_signal_filter(f->device, &signal, q->signal, parameter(f, f->rows.weight[0]),
-                            parameter(f, f->rows.norm_scale), parameter(f, f->rows.norm_shift),
+                            parameter(f, f->rows.norm_scale[0]), parameter(f, f->rows.norm_shift[0]),
                             q->at[BT_FRONT_FILTER]));
     BT_TRY(
         bt_signal_convolve(f->device, &signal, q->signal, q->at[BT_FRONT_FILTER], q->kept[0], output_of(q, work, 0)));
@@ -167,7 +169,7 @@ cleanup:
 }
 
 /* dh[i] = gelu'(h[i]) da[i], da[i - 1] = convolution' dh[i]. */
-static bt_status sequence_backward(const sequence *q, const bt_matrix work[2], bt_matrix d)
+static bt_status backward_group_norm(const sequence *q, const bt_matrix work[2], bt_matrix d)
 {
     bt_status status = BT_OK;
     const bt_front_end_training *const f = q->f;
@@ -180,10 +182,90 @@ static bt_status sequence_backward(const sequence *q, const bt_matrix work[2], b
         d = dx;
     }
     BT_TRY(bt_signal_backward(f->device, &signal, q->signal, parameter(f, f->rows.weight[0]),
-                              parameter(f, f->rows.norm_scale), q->kept[0], d, gradient(f, f->rows.weight[0]),
-                              gradient(f, f->rows.norm_scale), gradient(f, f->rows.norm_shift)));
+                              parameter(f, f->rows.norm_scale[0]), q->kept[0], d, gradient(f, f->rows.weight[0]),
+                              gradient(f, f->rows.norm_scale[0]), gradient(f, f->rows.norm_shift[0])));
 cleanup:
     return status;
+}
+
+/* --- one sequence, layer norm ----------------------------------------------------------------------------------------
+ */
+
+/* What layer i reads: the samples as rows of one channel, or the layer before it. */
+static bt_matrix input_of(const sequence *q, const bt_matrix work[2], size_t i)
+{
+    bt_matrix signal = q->signal;
+    signal.rows = signal.columns;
+    signal.columns = signal.stride = 1;
+    return i ? output_of(q, work, i - 1) : signal;
+}
+
+/* Those of the first layer, of one channel, are in the order of products as they are. */
+static bt_matrix taps_of(const sequence *q, size_t i)
+{
+    return i ? q->at[BT_FRONT_TAPS + i] : parameter(q->f, q->f->rows.weight[0]);
+}
+
+static bt_status norm(const sequence *q, size_t i, bt_matrix out)
+{
+    const bt_front_end_training *const f = q->f;
+    return bt_layer_norm(f->device, q->kept[i], (bt_matrix){0}, parameter(f, f->rows.norm_scale[i]),
+                         parameter(f, f->rows.norm_shift[i]), f->spec.epsilon, out);
+}
+
+/* h[i] = convolution of a[i - 1], a[i] = gelu(norm(h[i])). */
+static bt_status forward_layer_norm(const sequence *q, const bt_matrix work[2])
+{
+    bt_status status = BT_OK;
+    const bt_front_end_training *const f = q->f;
+    for (size_t i = 0; i < f->spec.n_layer; ++i) {
+        const bt_convolution_spec convolution = convolution_of(&f->spec, i);
+        const bt_matrix out = output_of(q, work, i);
+        BT_TRY(bt_taps_forward(f->device, &convolution, taps_of(q, i), parameter(f, f->rows.bias[i]),
+                               input_of(q, work, i), q->kept[i], (bt_matrix){0}));
+        BT_TRY(norm(q, i, out));
+        BT_TRY(bt_gelu_forward(f->device, out, out));
+    }
+cleanup:
+    return status;
+}
+
+/* dn[i] = gelu'(n[i]) da[i], dh[i] = dnorm(dn[i]), da[i - 1] = convolution' dh[i]. */
+static bt_status backward_layer_norm(const sequence *q, const bt_matrix work[2], bt_matrix d)
+{
+    bt_status status = BT_OK;
+    const bt_front_end_training *const f = q->f;
+    const bt_front_end_rows *const rows = &f->rows;
+    for (size_t i = f->spec.n_layer; i-- > 0;) {
+        const bt_convolution_spec convolution = convolution_of(&f->spec, i);
+        const bt_matrix n = shaped(q->at[BT_FRONT_AGAIN], q->kept[i]);
+        const bt_matrix x = i ? shaped(n, q->kept[i - 1]) : input_of(q, work, 0); /* n's memory, after it */
+        const bt_matrix dx = i ? shaped(work[(i - 1) % 2], x) : (bt_matrix){0};
+        const bt_matrix dtaps = i ? q->at[BT_FRONT_DTAPS + i] : gradient(f, rows->weight[0]);
+        BT_TRY(norm(q, i, n));
+        BT_TRY(bt_gelu_backward(f->device, n, d, d));
+        BT_TRY(bt_layer_norm_backward(f->device, q->kept[i], parameter(f, rows->norm_scale[i]), f->spec.epsilon, d, d,
+                                      gradient(f, rows->norm_scale[i]), gradient(f, rows->norm_shift[i])));
+        if (i > 0) {
+            BT_TRY(norm(q, i - 1, x));
+            BT_TRY(bt_gelu_forward(f->device, x, x));
+        }
+        BT_TRY(bt_taps_backward(f->device, &convolution, taps_of(q, i), x, (bt_matrix){0}, d, dx, dtaps,
+                                gradient(f, rows->bias[i])));
+        d = dx;
+    }
+cleanup:
+    return status;
+}
+
+static bt_status sequence_forward(const sequence *q, const bt_matrix work[2])
+{
+    return q->f->spec.layer_norm ? forward_layer_norm(q, work) : forward_group_norm(q, work);
+}
+
+static bt_status sequence_backward(const sequence *q, const bt_matrix work[2], bt_matrix d)
+{
+    return q->f->spec.layer_norm ? backward_layer_norm(q, work, d) : backward_group_norm(q, work, d);
 }
 
 /* --- all sequences ---------------------------------------------------------------------------------------------------

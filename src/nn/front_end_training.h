@@ -30,7 +30,8 @@ enum {
     BT_FRONT_FILTER,
     BT_FRONT_ACTIVE,                                      /* 2: outputs of even and odd layers, forward */
     BT_FRONT_BACK = BT_FRONT_ACTIVE + 2,                  /* 2: their gradients */
-    BT_FRONT_KEPT = BT_FRONT_BACK + 2,                    /* per layer (rows, channels), before GELU */
+    BT_FRONT_AGAIN = BT_FRONT_BACK + 2,                   /* layer norm: a layer's norm or output, once more */
+    BT_FRONT_KEPT,                                        /* per layer (rows, channels), before GELU and layer norm */
     BT_FRONT_TAPS = BT_FRONT_KEPT + BT_FRONT_END_LAYERS,  /* per layer from 1 on: weights, as products want them */
     BT_FRONT_DTAPS = BT_FRONT_TAPS + BT_FRONT_END_LAYERS, /* and their gradient */
     BT_FRONT_END_SLOTS = BT_FRONT_DTAPS + BT_FRONT_END_LAYERS

@@ -8,7 +8,7 @@
 
 static bool is_derived_from_trainable(const bt_parameters *table, const bt_parameter *row)
 {
-    if (row->derivation == BT_DERIVED_NOT) return false;
+    if (row->derivation == BT_DERIVED_NOT || row->derivation == BT_DERIVED_ZERO) return false;
     const size_t n = row->derivation == BT_DERIVED_LORA ? 3 : 2;
     for (size_t i = 0; i < n; ++i)
         if (table->rows[row->from[i]].trainable) return true;

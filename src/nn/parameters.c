@@ -233,7 +233,8 @@ static bt_status derive_row(bt_parameters *table, size_t index, bt_device *devic
     const bt_parameter *const row = &table->rows[index];
     const bt_matrix w = bt_parameter_matrix(table, index);
     switch (row->derivation) {
-    case BT_DERIVED_NOT: break;
+    case BT_DERIVED_NOT:
+    case BT_DERIVED_ZERO: break; /* as it was made */
     case BT_DERIVED_WEIGHT_NORM:
         BT_TRY(bt_weight_norm_forward(device, by_last_axis(table, row->from[0]), by_last_axis(table, row->from[1]),
                                       by_last_axis(table, index)));

@@ -19,7 +19,8 @@ typedef enum {
     BT_DERIVED_NOT,
     BT_DERIVED_WEIGHT_NORM, /* W[:, :, k] = g[k] v[:, :, k] / |v[:, :, k]|; Salimans & Kingma 2016, over the last axis
                              */
-    BT_DERIVED_LORA         /* W = W0 + scale B A; Hu et al. 2022, nn/lora.h */
+    BT_DERIVED_LORA,        /* W = W0 + scale B A; Hu et al. 2022, nn/lora.h */
+    BT_DERIVED_ZERO         /* always 0: a bias that a model does not have, for layers that join it with another */
 } bt_derivation;
 
 enum { BT_DERIVED_FROM = 3 };

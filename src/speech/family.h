@@ -1,4 +1,5 @@
-/* Model families. A new one is a folder beside wav2vec2/, a bt_family in it, and one line in family.c. */
+/* Model families. A new one is a folder beside wav2vec2/, a bt_family in it, and one line in family.c; what it can
+ * share is in speech/encoder.h and, for models that hear samples, speech/waveform/. */
 #ifndef BT_SPEECH_FAMILY_H
 #define BT_SPEECH_FAMILY_H
 
@@ -16,35 +17,19 @@
 /* What model.c has read before a family looks at the weights; borrowed. */
 typedef struct {
     const char *folder;
-    const bt_json *config; /* config.json */
-    bool normalise;        /* preprocessor_config.json */
+    const bt_json *config;       /* config.json */
+    const bt_json *preprocessor; /* preprocessor_config.json; NULL: there is none */
     int rate;
     bt_device *device;
 } bt_model_request;
 
 typedef struct {
     const char *name;                                /* "model_type" of config.json */
+    bool normalises;                                 /* do_normalize of preprocessor_config.json means its inputs */
     bt_parameter_names (*names)(const char *folder); /* of its tensors in checkpoints */
-    /* A model whose first member is a bt_model; fills facts.n_layer, n_hidden, minimum_samples, n_parameter. */
+    /* A bt_encoder (speech/encoder.h); fills the facts n_layer, n_hidden, minimum_samples, maximum_samples and
+     * n_parameter. */
     bt_status (*open)(const bt_model_request *request, bt_model **out);
-    void (*close)(bt_model *model); /* frees the model itself too */
-    size_t (*frames)(const bt_model *model, size_t n_sample);
-    double (*flops)(const bt_model *model, size_t n_sample);
-    double (*frame_time)(const bt_model *model, size_t frame);
-    /* As bt_model_states, arguments checked. */
-    bt_status (*states)(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
-                        const size_t *layers, size_t n_layer, bt_pool pool, float *out);
-    size_t (*frame_width)(const bt_model *model);
-    /* As bt_model_front_end, arguments checked. */
-    bt_status (*front_end)(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
-                           float *frames);
-    /* A training whose first member is a bt_training; training.c fills the rest of it but `parameters` and the
-     * sequences' states. */
-    bt_status (*training_create)(bt_model *model, const bt_training_options *options, bt_training **out);
-    void (*training_destroy)(bt_training *training); /* frees the training itself too */
-    size_t (*training_bytes)(const bt_training *training, size_t n_sequence, size_t n_frame);
-    bt_status (*training_forward)(bt_training *training, const float *input); /* frames, or samples */
-    bt_status (*training_backward)(bt_training *training);
 } bt_family;
 
 /* What all families' models begin with. */
@@ -66,7 +51,9 @@ struct bt_training {
     size_t n_layer;
     bool recompute, train_front_end;
     bt_gradients_ready ready;
-    bt_ragged frames, samples;   /* sequences of the latest forward; samples with train_front_end only */
+    bt_ragged frames, samples; /* sequences of the latest forward; samples with train_front_end only */
+    size_t *real;              /* (frames.n) rows that hold sound */
+    size_t real_capacity;
     bt_matrix *states, *dstates; /* (n_layer) after forward */
     bool waits;                  /* forward was, backward was not */
 };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "speech/encoder.h"
 #include "speech/family.h"
 
 #include <limits.h>
@@ -32,25 +33,24 @@ cleanup:
 }
 
 /* Without preprocessor_config.json the defaults of Wav2Vec2FeatureExtractor hold, as in transformers. */
-static bt_status read_preprocessor(bt_model_request *request)
+static bt_status read_preprocessor(const bt_family *family, const bt_json *json, bt_model_request *request,
+                                   bool *normalise)
 {
     bt_status status = BT_OK;
-    bt_json *json = NULL;
     int64_t rate = 16000;
-    request->normalise = true;
-    BT_TRY(bt_folder_read(request->folder, "preprocessor_config.json", &json));
-    if (!json) {
-        bt_log_warn("%s: no preprocessor_config.json; taking 16000 Hz and do_normalize=true", request->folder);
-    } else {
-        if (bt_json_has(json, "do_normalize")) BT_TRY(bt_json_bool(json, "do_normalize", &request->normalise));
-        if (bt_json_has(json, "sampling_rate")) BT_TRY(bt_json_int(json, "sampling_rate", &rate));
-    }
+    request->preprocessor = json;
+    *normalise = family->normalises;
+    if (!json)
+        bt_log_warn("%s: no preprocessor_config.json; taking 16000 Hz%s", request->folder,
+                    family->normalises ? " and do_normalize=true" : "");
+    if (json && family->normalises && bt_json_has(json, "do_normalize"))
+        BT_TRY(bt_json_bool(json, "do_normalize", normalise));
+    if (json && bt_json_has(json, "sampling_rate")) BT_TRY(bt_json_int(json, "sampling_rate", &rate));
     BT_CHECK(rate > 0 && rate <= 1000000, BT_ERR_INPUT,
              "%s/preprocessor_config.json: key \"sampling_rate\": expected 1 to 1000000 Hz, found %lld",
              request->folder, (long long)rate);
     request->rate = (int)rate;
 cleanup:
-    bt_json_close(&json);
     return status;
 }
 
@@ -98,26 +98,29 @@ cleanup:
 bt_status bt_model_open(const char *folder, bt_device *device, bt_model **out)
 {
     bt_status status = BT_OK;
-    bt_json *config = NULL;
+    bt_json *config = NULL, *preprocessor = NULL;
     bt_model *model = NULL;
+    bool normalise;
     const bt_family *family = NULL;
     bt_model_request request = {.folder = folder, .device = device};
     *out = NULL;
     BT_TRY(read_config(folder, &config));
     request.config = config;
     BT_TRY(find_family(folder, config, &family));
-    BT_TRY(read_preprocessor(&request));
+    BT_TRY(bt_folder_read(folder, "preprocessor_config.json", &preprocessor));
+    BT_TRY(read_preprocessor(family, preprocessor, &request, &normalise));
     BT_TRY(family->open(&request, &model));
     model->family = family;
     model->device = device;
     model->facts.family = family->name;
     model->facts.rate = request.rate;
-    model->facts.normalise = request.normalise;
+    model->facts.normalise = normalise;
     BT_TRY(identify(folder, model));
     *out = model;
     model = NULL;
 cleanup:
     bt_model_close(&model);
+    bt_json_close(&preprocessor);
     bt_json_close(&config);
     return status;
 }
@@ -127,7 +130,8 @@ void bt_model_close(bt_model **model)
     if (!*model) return;
     bt_free((*model)->folder);
     bt_identity_clear(&(*model)->identity);
-    (*model)->family->close(*model);
+    bt_encoder *const encoder = bt_encoder_of(*model);
+    encoder->input->close(encoder);
     *model = NULL;
 }
 
@@ -144,19 +148,36 @@ void bt_model_set_normalise(bt_model *model, bool normalise)
     model->facts.normalise = normalise;
 }
 
+void bt_model_set_input(bt_model *model, const bt_model_input *input)
+{
+    bt_encoder *const encoder = bt_encoder_of(model);
+    if (encoder->input->set) encoder->input->set(encoder, input);
+}
+
 size_t bt_model_frames(const bt_model *model, size_t n_sample)
 {
-    return model->family->frames(model, n_sample);
+    const bt_encoder *const encoder = bt_encoder_of_const(model);
+    return encoder->input->frames(encoder, n_sample);
+}
+
+size_t bt_model_rows(const bt_model *model, size_t n_sample)
+{
+    const bt_encoder *const encoder = bt_encoder_of_const(model);
+    return encoder->input->rows(encoder, n_sample);
 }
 
 double bt_model_flops(const bt_model *model, size_t n_sample)
 {
-    return model->family->flops(model, n_sample);
+    const bt_encoder *const encoder = bt_encoder_of_const(model);
+    const size_t rows = encoder->input->rows(encoder, n_sample);
+    return encoder->input->flops(encoder, n_sample) +
+           (double)encoder->spec.n_block * bt_block_flops(&encoder->spec.block, rows, rows);
 }
 
 double bt_model_frame_time(const bt_model *model, size_t frame)
 {
-    return model->family->frame_time(model, frame);
+    const bt_encoder *const encoder = bt_encoder_of_const(model);
+    return encoder->input->frame_time(encoder, frame);
 }
 
 /* --- states ----------------------------------------------------------------------------------------------------------
@@ -176,13 +197,20 @@ bt_status bt_model_check_layers(const bt_model *model, const size_t *layers, siz
 
 bt_status bt_model_check_sequences(const bt_model *model, const size_t *offsets, size_t n_sequence)
 {
-    for (size_t s = 0; s < n_sequence; ++s)
-        if (offsets[s + 1] - offsets[s] < model->facts.minimum_samples)
-            return bt_fail(BT_ERR_INPUT,
-                           "sequence %zu has %zu samples; model %s needs at least %zu (%.4f s) for one frame", s,
-                           offsets[s + 1] - offsets[s], model->facts.name, model->facts.minimum_samples,
-                           (double)model->facts.minimum_samples / (double)model->facts.rate);
-    return BT_OK;
+    bt_status status = BT_OK;
+    const bt_model_facts *const facts = &model->facts;
+    const double rate = (double)facts->rate;
+    for (size_t s = 0; s < n_sequence; ++s) {
+        const size_t n = offsets[s + 1] - offsets[s];
+        BT_CHECK(n >= facts->minimum_samples, BT_ERR_INPUT,
+                 "sequence %zu has %zu samples; model %s needs at least %zu (%.4f s) for one frame", s, n, facts->name,
+                 facts->minimum_samples, (double)facts->minimum_samples / rate);
+        BT_CHECK(n <= facts->maximum_samples, BT_ERR_INPUT,
+                 "sequence %zu has %zu samples (%.2f s); model %s takes at most %zu (%.2f s): cut it into windows", s,
+                 n, (double)n / rate, facts->name, facts->maximum_samples, (double)facts->maximum_samples / rate);
+    }
+cleanup:
+    return status;
 }
 
 bt_status bt_model_states(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
@@ -192,7 +220,7 @@ bt_status bt_model_states(bt_model *model, const float *samples, const size_t *o
     BT_TRY(bt_model_check_layers(model, layers, n_layer));
     if (n_layer == 0) goto cleanup;
     BT_TRY(bt_model_check_sequences(model, offsets, n_sequence));
-    BT_TRY(model->family->states(model, samples, offsets, n_sequence, layers, n_layer, pool, out));
+    BT_TRY(bt_encoder_states(bt_encoder_of(model), samples, offsets, n_sequence, layers, n_layer, pool, out));
 cleanup:
     return status;
 }

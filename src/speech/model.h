@@ -35,10 +35,18 @@ typedef struct {
     int rate;               /* Hz of the input, 16000 */
     bool normalise;         /* do_normalize: zero mean, unit variance per input, eps 1e-7 */
     size_t minimum_samples; /* a shorter input gives no frame */
+    size_t maximum_samples; /* a longer one is refused; SIZE_MAX: none is */
     size_t n_parameter;
 } bt_model_facts;
 
 typedef enum { BT_POOL_NONE, BT_POOL_LAST, BT_POOL_MEAN } bt_pool;
+
+/* How Whisper takes its inputs, which are filled with silence to 30 s (chunk_length). */
+typedef struct {
+    bool only_sound; /* attention over the frames that hold sound only: faster, approximate */
+    bool one_past;   /* BT_POOL_LAST takes the frame behind the last that holds sound, as the paper's code does: frame
+                        floor((n_mel + 1) / 2), n_mel = log-mel frames of the sound */
+} bt_model_input;
 
 /* Reads config.json, preprocessor_config.json, the weights. Errors, BT_ERR_INPUT: unknown family (lists the known),
  * config fields missing or contradictory, tensors missing, unused or misshapen (lists them all). */
@@ -47,7 +55,11 @@ void bt_model_close(bt_model **model);
 bt_model_facts bt_model_describe(const bt_model *model);
 /* Whether inputs are normalised here, as facts.normalise says unless told: false for who has done so already. */
 void bt_model_set_normalise(bt_model *model, bool normalise);
-size_t bt_model_frames(const bt_model *model, size_t n_sample); /* frames that n_sample samples give */
+/* Without effect for a model that has no such choice. */
+void bt_model_set_input(bt_model *model, const bt_model_input *input);
+size_t bt_model_frames(const bt_model *model, size_t n_sample); /* frames that n_sample samples give; Whisper: only
+                                                                   those that hold sound from begin to end */
+size_t bt_model_rows(const bt_model *model, size_t n_sample);   /* frames, and the silence behind them */
 double bt_model_flops(const bt_model *model, size_t n_sample);  /* forward, one sequence */
 double bt_model_frame_time(const bt_model *model,
                            size_t frame); /* seconds: centre of the frame's receptive field's hop, (frame + 0.5) hop */

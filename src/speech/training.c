@@ -2,6 +2,7 @@
 #include "speech/training.h"
 
 #include "base/memory.h"
+#include "speech/encoder.h"
 #include "speech/family.h"
 
 #include <assert.h>
@@ -54,7 +55,7 @@ bt_status bt_training_create(bt_model *model, const bt_training_options *options
     BT_CHECK(options->n_layer > 0, BT_ERR_USAGE, "training model %s: no layer to read; expected at least one",
              model->facts.name);
     BT_TRY(bt_model_check_layers(model, options->layers, options->n_layer));
-    BT_TRY(model->family->training_create(model, options, &training));
+    BT_TRY(bt_encoder_training_create(bt_encoder_of(model), options, &training));
     training->model = model;
     BT_TRY(fill(training, model, options));
     *out = training;
@@ -71,54 +72,65 @@ void bt_training_destroy(bt_training **training)
     bt_gradients_clear(&t->gradients);
     bt_ragged_clear(&t->frames);
     bt_ragged_clear(&t->samples);
+    bt_free(t->real);
     bt_free(t->layers);
     bt_free(t->states);
     bt_free(t->dstates);
-    t->model->family->training_destroy(t);
+    bt_encoder_training_destroy(t);
     *training = NULL;
 }
 
 size_t bt_model_frame_width(const bt_model *model)
 {
-    return model->family->frame_width(model);
+    const bt_encoder *const encoder = bt_encoder_of_const(model);
+    return encoder->input->width(encoder);
 }
 
 bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
                              float *frames)
 {
     const bt_status status = bt_model_check_sequences(model, offsets, n_sequence);
-    return status == BT_OK ? model->family->front_end(model, samples, offsets, n_sequence, frames) : status;
+    return status == BT_OK ? bt_encoder_front_end(bt_encoder_of(model), samples, offsets, n_sequence, frames) : status;
 }
 
-size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_frame)
+size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_row)
 {
-    return training->model->family->training_bytes(training, n_sequence, n_frame);
+    return bt_encoder_training_bytes(training, n_sequence, n_row);
 }
 
-/* Frames of the sequences whose samples are given, or which are frames themselves. */
-static bt_status take_sequences(bt_training *t, const size_t *offsets, size_t n_sequence)
+/* Rows of the sequences whose samples are given, or which are frames themselves. */
+static bt_status take_sequences(bt_training *t, const size_t *offsets, const size_t *real, size_t n_sequence)
 {
     bt_status status = BT_OK;
     BT_CHECK(n_sequence > 0, BT_ERR_INTERNAL, "forward in training: no sequence");
     BT_TRY(bt_ragged_reset(&t->frames, n_sequence));
     BT_TRY(bt_ragged_reset(&t->samples, n_sequence));
+    if (n_sequence > t->real_capacity) {
+        bt_free(t->real);
+        t->real_capacity = 0;
+        BT_ALLOC(t->real, n_sequence);
+        t->real_capacity = n_sequence;
+    }
     for (size_t s = 0; s < n_sequence; ++s) {
         const size_t length = offsets[s + 1] - offsets[s];
-        const size_t n_frame = t->train_front_end ? bt_model_frames(t->model, length) : length;
-        BT_CHECK(n_frame > 0, BT_ERR_INTERNAL, "forward in training: sequence %zu has no frame", s);
-        bt_ragged_set(&t->frames, s, n_frame);
+        const size_t n_row = t->train_front_end ? bt_model_rows(t->model, length) : length;
+        t->real[s] = t->train_front_end ? bt_model_frames(t->model, length) : real ? real[s] : n_row;
+        BT_CHECK(t->real[s] > 0 && t->real[s] <= n_row, BT_ERR_INTERNAL,
+                 "forward in training: sequence %zu has no frame", s);
+        bt_ragged_set(&t->frames, s, n_row);
         bt_ragged_set(&t->samples, s, t->train_front_end ? length : 0);
     }
 cleanup:
     return status;
 }
 
-bt_status bt_training_forward(bt_training *t, const float *frames, const size_t *offsets, size_t n_sequence)
+bt_status bt_training_forward(bt_training *t, const float *frames, const size_t *offsets, const size_t *real,
+                              size_t n_sequence)
 {
     bt_status status = BT_OK;
     BT_CHECK(!t->train_front_end, BT_ERR_INTERNAL, "bt_training_forward: a front end in training wants samples");
-    BT_TRY(take_sequences(t, offsets, n_sequence));
-    BT_TRY(t->model->family->training_forward(t, frames + offsets[0] * bt_model_frame_width(t->model)));
+    BT_TRY(take_sequences(t, offsets, real, n_sequence));
+    BT_TRY(bt_encoder_training_forward(t, frames + offsets[0] * bt_model_frame_width(t->model)));
     t->waits = true;
 cleanup:
     return status;
@@ -130,8 +142,8 @@ bt_status bt_training_forward_samples(bt_training *t, const float *samples, cons
     BT_CHECK(t->train_front_end, BT_ERR_INTERNAL,
              "bt_training_forward_samples: a frozen front end's frames are wanted");
     BT_TRY(bt_model_check_sequences(t->model, offsets, n_sequence));
-    BT_TRY(take_sequences(t, offsets, n_sequence));
-    BT_TRY(t->model->family->training_forward(t, samples + offsets[0]));
+    BT_TRY(take_sequences(t, offsets, NULL, n_sequence));
+    BT_TRY(bt_encoder_training_forward(t, samples + offsets[0]));
     t->waits = true;
 cleanup:
     return status;
@@ -151,14 +163,16 @@ bt_matrix bt_training_state_gradient(const bt_training *training, size_t i)
 
 bt_sequences bt_training_sequences(const bt_training *training)
 {
-    return bt_ragged_view(&training->frames);
+    bt_sequences sequences = bt_ragged_view(&training->frames);
+    sequences.lengths = training->real;
+    return sequences;
 }
 
 bt_status bt_training_backward(bt_training *t)
 {
     if (!t->waits) return bt_fail(BT_ERR_INTERNAL, "bt_training_backward: no forward before it");
     t->waits = false;
-    return t->model->family->training_backward(t);
+    return bt_encoder_training_backward(t);
 }
 
 bt_parameters *bt_training_parameters(bt_training *training)

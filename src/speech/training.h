@@ -59,16 +59,16 @@ void bt_training_destroy(bt_training **training);
 
 /* Columns of the front end's frames. */
 size_t bt_model_frame_width(const bt_model *model);
-/* Frames of a ragged batch as in bt_model_states; frames (n_frame_total, width). */
+/* Frames of a ragged batch, bt_model_rows of each sequence; frames (n_row_total, width). */
 bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
                              float *frames) BT_MUST_CHECK;
 
-/* Bytes of activations for n_sequence sequences of n_frame frames each. */
-size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_frame);
+/* Bytes of activations for n_sequence sequences of n_row rows (bt_model_rows) each. */
+size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_row);
 
-/* Sequence s is rows offsets[s] .. offsets[s+1] of frames (offsets[n_sequence], width), at least one each. Sets the
- * gradients of the states to 0. */
-bt_status bt_training_forward(bt_training *training, const float *frames, const size_t *offsets,
+/* Sequence s is rows offsets[s] .. offsets[s+1] of frames (offsets[n_sequence], width), at least one each, of which the
+ * first real[s] hold sound (bt_model_frames); real NULL: all do. Sets the gradients of the states to 0. */
+bt_status bt_training_forward(bt_training *training, const float *frames, const size_t *offsets, const size_t *real,
                               size_t n_sequence) BT_MUST_CHECK;
 
 /* With train_front_end, in place of bt_training_forward: sequence s is samples[offsets[s] .. offsets[s+1]), as
@@ -76,11 +76,11 @@ bt_status bt_training_forward(bt_training *training, const float *frames, const 
 bt_status bt_training_forward_samples(bt_training *training, const float *samples, const size_t *offsets,
                                       size_t n_sequence) BT_MUST_CHECK;
 
-/* State i of the options' layers after forward, (n_frame_total, n_hidden), and the gradient of the loss with respect to
+/* State i of the options' layers after forward, (n_row_total, n_hidden), and the gradient of the loss with respect to
  * it, for the objective to set; both valid until backward. */
 bt_matrix bt_training_state(const bt_training *training, size_t i);
 bt_matrix bt_training_state_gradient(const bt_training *training, size_t i);
-bt_sequences bt_training_sequences(const bt_training *training);
+bt_sequences bt_training_sequences(const bt_training *training); /* lengths: rows that hold sound */
 
 /* Once per forward. */
 bt_status bt_training_backward(bt_training *training) BT_MUST_CHECK;

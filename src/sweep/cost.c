@@ -43,6 +43,9 @@ bt_status bt_model_size_read(const char *config, bt_model_size *out)
     read_size(json, "hidden_size", &out->n_hidden);
     read_size(json, "num_hidden_layers", &out->n_block);
     read_size(json, "intermediate_size", &out->n_intermediate);
+    read_size(json, "d_model", &out->n_hidden); /* Whisper's words */
+    read_size(json, "encoder_layers", &out->n_block);
+    read_size(json, "encoder_ffn_dim", &out->n_intermediate);
     read_size(json, "num_conv_pos_embeddings", &out->position_kernel);
     read_size(json, "num_conv_pos_embedding_groups", &out->position_groups);
     const size_t n = read_sizes(json, "conv_dim", out->channels);

@@ -35,7 +35,7 @@ void bt_cost_tune(bt_draft *draft, const bt_model_size *size, double rows, doubl
 void bt_cost_encode(bt_draft *draft, double n_feature, double n_layer, double rows, double test_rows, double n_voxel);
 void bt_cost_ceiling(bt_draft *draft, double rows, double n_voxel);
 
-/* Share of a core's peak that whole stages reach. */
+/* At the task's ranks and threads, of cores that do `rate` FLOP/s at best. */
 double bt_cost_seconds(const bt_task *task, double rate);
 
 #endif

@@ -75,11 +75,10 @@ cleanup:
     return status;
 }
 
-bt_status bt_expand_dataset_settings(bt_expansion *x, const char *section, bt_draft *draft)
+bt_status bt_expand_dataset_settings(bt_expansion *x, bt_draft *draft)
 {
     bt_status status = BT_OK;
     const bt_member *const rois = bt_node_member(x->data.section, "rois");
-    (void)section;
     BT_TRY(put_timing(x, bt_node_get(x->data.section, "timing"), draft));
     BT_TRY(put_ceiling(x, bt_node_get(x->data.section, "ceiling"), draft));
     if (rois) BT_TRY(bt_expansion_gap(x, "", "dataset", "rois", bt_not_built("dataset", "rois", NULL), rois->place));
@@ -113,7 +112,7 @@ bt_status bt_expand_settings(bt_expansion *x, const bt_entry *entry, const bt_no
     const char *const preset = bt_experiment_preset(x->experiment, settings);
     const bt_place place = settings ? settings->place : x->experiment->root->place;
     BT_TRY(bt_entry_put(entry, settings, BT_ENTRY_PRESET, draft));
-    BT_TRY(bt_expand_dataset_settings(x, entry->section, draft));
+    BT_TRY(bt_expand_dataset_settings(x, draft));
     BT_TRY(bt_entry_put(entry, settings, BT_ENTRY_OWN, draft));
     if (bt_draft_knows(draft, "preset")) BT_TRY(bt_draft_put(draft, "preset", preset, place));
     BT_TRY(put_default_roles(entry, draft));
@@ -134,14 +133,13 @@ cleanup:
 /* --- single sections -------------------------------------------------------------------------------------------------
  */
 
-static bt_status read_head(const bt_program *program, bt_experiment *experiment, bt_plan *out)
+static bt_status read_head(bt_experiment *experiment, bt_plan *out)
 {
     bt_status status = BT_OK;
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     const bt_node *const name = bt_node_get(experiment->root, "experiment");
     const bt_node *const store = bt_node_get(experiment->root, "store");
     const bt_node *const results = bt_node_get(experiment->root, "results");
-    (void)program;
     if (!name || name->kind != BT_NODE_TEXT || !*name->text || name->text[strspn(name->text, plain)])
         return bt_place_fail(name ? name->place : experiment->root->place,
                              "experiment: expected a name of letters, digits, '.', '_' and '-'");
@@ -221,7 +219,7 @@ bt_status bt_expand(const bt_program *program, bt_experiment *experiment, double
     bt_indices encodings = {0};
     *out = (bt_plan){.rate = rate};
     x.data.task = BT_NO_TASK;
-    BT_TRY(read_head(program, experiment, out));
+    BT_TRY(read_head(experiment, out));
     BT_TRY(bt_data_open(program, experiment, out, &x.data));
     BT_TAKE(out->assumed, x.data.n_voxel_assumed
                               ? bt_region_print(&out->region, "%.0f voxels a subject are assumed", x.data.n_voxel)

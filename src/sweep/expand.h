@@ -11,7 +11,7 @@
 bt_status bt_expand(const bt_program *program, bt_experiment *experiment, double rate, bt_plan *out) BT_MUST_CHECK;
 
 /* Its parts. Timing and ceilings of the section `dataset`, into any draft whose stage has such settings. */
-bt_status bt_expand_dataset_settings(bt_expansion *x, const char *section, bt_draft *draft) BT_MUST_CHECK;
+bt_status bt_expand_dataset_settings(bt_expansion *x, bt_draft *draft) BT_MUST_CHECK;
 /* A draft's settings in their order: the preset's, the data set's, the entry's own; and the preset's name. */
 bt_status bt_expand_settings(bt_expansion *x, const bt_entry *entry, const bt_node *settings,
                              bt_draft *draft) BT_MUST_CHECK;

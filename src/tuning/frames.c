@@ -21,14 +21,14 @@ struct bt_frames {
     bt_model *model;
     const bt_windows *windows;
     size_t n_frame, width;
+    size_t n_real; /* frames that hold sound; the rest of n_frame is silence */
     size_t n_story;
     bt_npy **files; /* (n_story); NULL: frames are computed */
 };
 
 double bt_frames_bytes(const bt_model *model, size_t n_row, size_t n_sample)
 {
-    return (double)n_row * (double)bt_model_frames(model, n_sample) * (double)bt_model_frame_width(model) *
-           sizeof(float);
+    return (double)n_row * (double)bt_model_rows(model, n_sample) * (double)bt_model_frame_width(model) * sizeof(float);
 }
 
 bt_status bt_frames_choose(int wanted, bt_normalise normalise, double bytes, double memory, const bt_comm *comm,
@@ -224,12 +224,14 @@ bt_status bt_frames_create(const bt_frames_options *options, const bt_comm *comm
     frames->model = options->model;
     frames->windows = options->windows;
     frames->n_story = bt_rows_stories(bt_windows_rows(options->windows));
-    frames->n_frame = bt_model_frames(options->model, bt_windows_samples(options->windows));
+    const size_t n_sample = bt_windows_samples(options->windows);
+    frames->n_real = bt_model_frames(options->model, n_sample);
+    frames->n_frame = bt_model_rows(options->model, n_sample);
     frames->width = bt_model_frame_width(options->model);
-    if (frames->n_frame == 0)
-        status = bt_fail(BT_ERR_USAGE, "window.seconds: %zu samples are too few for a frame; model %s needs %zu",
-                         bt_windows_samples(options->windows), bt_model_describe(options->model).name,
-                         bt_model_describe(options->model).minimum_samples);
+    if (frames->n_real == 0)
+        status =
+            bt_fail(BT_ERR_USAGE, "window.seconds: %zu samples are too few for a frame; model %s needs %zu", n_sample,
+                    bt_model_describe(options->model).name, bt_model_describe(options->model).minimum_samples);
     BT_TRY(bt_agree(comm, status));
     bt_model_set_normalise(options->model, false);
     if (options->stored) BT_TRY(have_all(options, frames, comm));
@@ -258,6 +260,11 @@ bool bt_frames_are_stored(const bt_frames *frames)
 size_t bt_frames_length(const bt_frames *frames)
 {
     return frames->n_frame;
+}
+
+size_t bt_frames_real(const bt_frames *frames)
+{
+    return frames->n_real;
 }
 
 size_t bt_frames_width(const bt_frames *frames)

@@ -44,6 +44,7 @@ void bt_frames_destroy(bt_frames **frames); /* takes NULL */
 
 bool bt_frames_are_stored(const bt_frames *frames);
 size_t bt_frames_length(const bt_frames *frames); /* n_frame of a row */
+size_t bt_frames_real(const bt_frames *frames);   /* of them, the first that hold sound (Whisper: not all) */
 size_t bt_frames_width(const bt_frames *frames);
 
 /* out (n, n_frame, width) of the rows. scale: as in bt_windows_read. This rank alone. */

@@ -29,13 +29,24 @@ cleanup:
     return status;
 }
 
+/* Rows of sequence s from its first on that hold sound. */
+static size_t real_rows(bt_sequences sequences, size_t s)
+{
+    return sequences.lengths ? sequences.lengths[s] : sequences.offsets[s + 1] - sequences.offsets[s];
+}
+
+static size_t last_row(bt_sequences sequences, size_t s)
+{
+    return sequences.offsets[s] + real_rows(sequences, s) - 1;
+}
+
 static void find_largest(bt_pooling *p, bt_sequences sequences, float *pooled)
 {
     const size_t h = p->n_hidden;
     for (size_t s = 0; s < sequences.n; ++s)
         for (size_t j = 0; j < h; ++j) {
             size_t at = sequences.offsets[s];
-            for (size_t f = at + 1; f < sequences.offsets[s + 1]; ++f)
+            for (size_t f = at + 1; f <= last_row(sequences, s); ++f)
                 if (p->states[f * h + j] > p->states[at * h + j]) at = f;
             p->at[s * h + j] = at;
             pooled[s * h + j] = p->states[at * h + j];
@@ -58,8 +69,8 @@ bt_status bt_pooling_forward(bt_pooling *p, bt_matrix states, bt_sequences seque
         break;
     case BT_TUNE_POOL_LAST:
         for (size_t s = 0; s < n; ++s)
-            BT_TRY(bt_buffer_read(states.buffer, states.offset + (sequences.offsets[s + 1] - 1) * states.stride,
-                                  pooled + s * h, h));
+            BT_TRY(bt_buffer_read(states.buffer, states.offset + last_row(sequences, s) * states.stride, pooled + s * h,
+                                  h));
         break;
     }
 cleanup:
@@ -81,7 +92,7 @@ bt_status bt_pooling_backward(bt_pooling *p, const float *dpooled, bt_sequences 
         break;
     case BT_TUNE_POOL_LAST:
         for (size_t s = 0; s < n; ++s)
-            BT_TRY(bt_buffer_write(dstates.buffer, dstates.offset + (sequences.offsets[s + 1] - 1) * dstates.stride,
+            BT_TRY(bt_buffer_write(dstates.buffer, dstates.offset + last_row(sequences, s) * dstates.stride,
                                    dpooled + s * h, h));
         break;
     }

@@ -22,7 +22,8 @@ typedef struct {
 } bt_pooling;
 
 void bt_pooling_clear(bt_pooling *pooling);
-/* states (n_frame_total, n_hidden) of n sequences; pooled (n, n_hidden) on the host. max takes the first of equal
+/* states (n_frame_total, n_hidden) of n sequences, of which only rows that hold sound count (their lengths); pooled
+ * (n, n_hidden) on the host. max takes the first of equal
  * frames.
  */
 bt_status bt_pooling_forward(bt_pooling *pooling, bt_matrix states, bt_sequences sequences,

@@ -51,13 +51,14 @@ static bt_status states_in_training(const bt_tuning *t, const probe *p, float *o
     float *frames = NULL;
     bt_training *const training = bt_trainer_training(t->trainer);
     bt_pooling pooling = {.rule = BT_TUNE_POOL_MEAN, .device = t->device, .n_hidden = t->facts.n_hidden};
-    const size_t offsets[2] = {0, bt_model_frames(t->model, p->offsets[1])};
+    const size_t n = bt_model_frames(t->model, p->offsets[1]);
+    const size_t offsets[2] = {0, bt_model_rows(t->model, p->offsets[1])};
     if (t->options->front_end) {
         BT_TRY(bt_training_forward_samples(training, p->samples, p->offsets, 1));
     } else {
         BT_ALLOC(frames, offsets[1] * bt_model_frame_width(t->model));
         BT_TRY(bt_model_front_end(t->model, p->samples, p->offsets, 1, frames));
-        BT_TRY(bt_training_forward(training, frames, offsets, 1));
+        BT_TRY(bt_training_forward(training, frames, offsets, &n, 1));
     }
     BT_TRY(bt_pooling_forward(&pooling, bt_training_state(training, 0), bt_training_sequences(training), out));
 cleanup:

@@ -22,6 +22,7 @@ struct bt_trainer {
     size_t n_input;   /* numbers of a row's input */
     size_t n_length;  /* frames or samples of a row */
     size_t *offsets;  /* (micro + 1) of a micro-batch */
+    size_t *real;     /* (micro) rows of each window that hold sound */
     float *input;     /* (micro, n_input) */
     bt_exchange_count seen;
 };
@@ -157,6 +158,7 @@ static bt_status create_training(bt_trainer *t, size_t **bounds, size_t *n_bound
     BT_CHECK(t->gradients->n_trainable > 0, BT_ERR_USAGE,
              "nothing of the model would be trained; raise train.blocks, or leave it out");
     BT_ALLOC(t->offsets, t->options.micro + 1);
+    BT_ALLOC(t->real, t->options.micro);
     BT_TRY(find_bounds(t->gradients, bounds, n_bound));
 cleanup:
     return status;
@@ -191,6 +193,7 @@ void bt_trainer_destroy(bt_trainer **trainer)
     bt_training_destroy(&t->training);
     bt_free(t->missing);
     bt_free(t->offsets);
+    bt_free(t->real);
     bt_free(t->input);
     bt_free(t);
     *trainer = NULL;
@@ -245,7 +248,8 @@ static bt_status forward(bt_trainer *t, const bt_inputs_of_rows *inputs, const s
         BT_TRY(bt_training_forward_samples(t->training, t->input, t->offsets, n));
     } else {
         BT_TRY(bt_frames_read(inputs->frames, rows, n, scale, t->input));
-        BT_TRY(bt_training_forward(t->training, t->input, t->offsets, n));
+        for (size_t i = 0; i < n; ++i) t->real[i] = bt_frames_real(inputs->frames);
+        BT_TRY(bt_training_forward(t->training, t->input, t->offsets, t->real, n));
     }
 cleanup:
     return status;

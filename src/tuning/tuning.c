@@ -454,7 +454,7 @@ bt_estimate bt_tuning_estimate(const bt_tuning *t)
 {
     const bt_tune_options *const o = t->options;
     const size_t n_sample = (size_t)(o->window_seconds * t->facts.rate);
-    const double window = bt_model_flops(t->model, n_sample), row = 4.0 * (double)bt_model_frames(t->model, n_sample);
+    const double window = bt_model_flops(t->model, n_sample), row = 4.0 * (double)bt_model_rows(t->model, n_sample);
     const double n_row = (double)bt_rows_count(t->lists[BT_LIST_TUNE].rows), ranks = bt_comm_size(t->all);
     const double micro = (double)(o->micro_batch < o->batch ? o->micro_batch : o->batch);
     double n_check = 0, head = 0, targets = 0;

@@ -180,8 +180,8 @@ cp -r "$data" "$nowhere"
 sed -i '/"story01"/d' "$nowhere/data/derivative/respdict.json"
 parted "rank 1: this rank finds [34] voxels" encode features="$scratch/X.npy" responses=Y.npy test.features="$scratch/X.npy" \
     test.responses=Y.npy
-parted "rank 1: this rank finds [45] sounds" lowlevel dataset=data
-parted "rank 1: this rank finds [45] sounds" features model="$data/model" dataset=data "${feature_settings[@]}"
+parted "rank 1: this rank finds [56] sounds" lowlevel dataset=data
+parted "rank 1: this rank finds [56] sounds" features model="$data/model" dataset=data "${feature_settings[@]}"
 
 echo "ok: $tried failures"
 [ "$tried" -ge 110 ]

@@ -161,5 +161,14 @@ while read -r key value; do
     [ "$value" = "$default" ] || fail "clean: $key is $value, the program's default $default"
     compared=$((compared + 1))
 done < <("$BRAINTUNE" preset show clean | grep -v 'not built yet$')
+# Total: what has a default and decides a result is in the preset.
+free='features.(n_tr|tr.start) lowlevel.features ceiling.preset tune.(objective|micro_batch|seed|frames|recompute|checkpoint.*|preset)'
+free+=' encode.(weights|predictions|preset) figures.results'
+"$BRAINTUNE" preset show clean >"$scratch/clean"
+for stage in features lowlevel ceiling tune encode collect figures; do
+    for key in $("$BRAINTUNE" "$stage" --help | sed '/^keys of every stage/,$d' | awk '/^  [a-z]/ { key = $1 } /; default / { print key }'); do
+        grep -q "^$stage.$key " "$scratch/clean" || grep -qxE "${free// /|}" <<<"$stage.$key" || fail "no preset fixes $stage.$key"
+    done
+done
 [ "$compared" -ge 60 ] || fail "only $compared settings of clean are the program's"
 echo "ok: $tried refusals, $killed kills ($met in a task), $compared defaults"

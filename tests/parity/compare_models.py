@@ -11,7 +11,6 @@ import soundfile
 import torch
 import transformers
 from safetensors.torch import load_file
-from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 LIMIT = 1e-4
 transformers.logging.set_verbosity_error()
@@ -33,42 +32,68 @@ def golden(fresh, committed):
         assert worst < 1e-6, path
 
 
-def states(model, x, normalise):
+def states(folder, x):
+    """All layers' states of frames that hold sound, from transformers in float64."""
+    config = json.loads((folder / "config.json").read_text())
+    settings = json.loads((folder / "preprocessor_config.json").read_text())
+    whole = getattr(transformers, config["architectures"][0]).from_pretrained(
+        folder, dtype=torch.float64, attn_implementation="eager").eval()
+    model = getattr(whole, whole.base_model_prefix, whole)
+    n = None
     x = x.astype(np.float64)
-    if normalise:
+    if config["model_type"] == "whisper":
+        extractor = transformers.WhisperFeatureExtractor(**settings)
+        n = len(x) // 320
+        x = extractor._np_extract_fbank_features(np.pad(x, (0, extractor.n_samples - len(x)))[None], "cpu")[0]
+        model = model.encoder
+    elif settings["do_normalize"]:
         x = (x - x.mean()) / np.sqrt(x.var() + 1e-7)
     with torch.no_grad():
-        out = model(torch.from_numpy(x)[None].to(model.dtype), output_hidden_states=True)
-    return [h[0].double().numpy() for h in out.hidden_states]
+        out = model(torch.from_numpy(np.asarray(x))[None].double(), output_hidden_states=True)
+    return [h[0, :n].numpy() for h in out.hidden_states]
 
 
-def base_folder(scratch):
-    """wav2vec2-base's sizes; weights as initialised but for norms and attention, which are made to matter."""
-    folder = Path(scratch) / "base"
+LARGE = dict(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True)
+WHISPER = dict(d_model=512, encoder_layers=6, encoder_attention_heads=8, encoder_ffn_dim=2048, decoder_layers=1,
+               decoder_attention_heads=8, decoder_ffn_dim=8, vocab_size=8, pad_token_id=1, bos_token_id=1, eos_token_id=1,
+               decoder_start_token_id=1, suppress_tokens=None, begin_suppress_tokens=None)
+SIZES = {"wav2vec2-base": ("Wav2Vec2Model", {}), "wav2vec2-large": ("Wav2Vec2Model", LARGE),
+         "hubert-base": ("HubertModel", {}), "hubert-large": ("HubertModel", LARGE),
+         "whisper-base": ("WhisperModel", WHISPER)}
+
+
+def full_size(scratch, name):
+    """Base's sizes (twelve blocks of large's arrangement); weights as initialised but for norms and attention, which are
+    made to matter."""
+    folder = Path(scratch) / name
     torch.manual_seed(0)
-    model = Wav2Vec2Model(Wav2Vec2Config())
+    class_name, sizes = SIZES[name]
+    model_class = getattr(transformers, class_name)
+    model = model_class(model_class.config_class(**sizes))
     with torch.no_grad():
-        for name, p in model.named_parameters():
-            if "norm" in name:
+        for parameter, p in model.named_parameters():
+            if "norm" in parameter:
                 p.add_(0.2 * torch.randn_like(p))
-            elif "q_proj.weight" in name or "k_proj.weight" in name:
+            elif "q_proj.weight" in parameter or "k_proj.weight" in parameter:
                 p.mul_(4)
     model.save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps({"do_normalize": True, "sampling_rate": 16000}))
+    settings = {"do_normalize": True, "sampling_rate": 16000}
+    if class_name == "WhisperModel":
+        settings = {"feature_size": 80, "sampling_rate": 16000, "chunk_length": 30, "hop_length": 160, "n_fft": 400}
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
     return folder
 
 
 def features(program, scratch, sound, *folders):
+    """Folders, or names of SIZES."""
     x, _ = soundfile.read(sound, dtype="float32")
-    for folder in [base_folder(scratch), *map(Path, folders)]:
+    for folder in (full_size(scratch, f) if f in SIZES else Path(f) for f in folders):
         out = Path(scratch) / f"{folder.name}.h5"
         subprocess.run([program, "features", f"model={folder}", f"audio={sound}", "layers=all", "mode=frames",
                         f"out={out}", f"store={scratch}/store"], check=True, stdout=subprocess.DEVNULL)
-        normalise = json.loads((folder / "preprocessor_config.json").read_text())["do_normalize"]
-        model = Wav2Vec2Model.from_pretrained(folder, torch_dtype=torch.float64, attn_implementation="eager").eval()
         with h5py.File(out) as file:
             group = file[Path(sound).stem]
-            found = [distance(group[f"layer_{i:02d}"][:], h) for i, h in enumerate(states(model, x, normalise))]
+            found = [distance(group[f"layer_{i:02d}"][:], h) for i, h in enumerate(states(folder, x))]
         print(f"features {folder.name}: layers 0 to {len(found) - 1}, largest distance {max(found):.1e}")
         assert max(found) < LIMIT, folder
 

@@ -1,5 +1,4 @@
-/* wav2vec 2.0, base arrangement (Baevski et al. 2020; transformers' Wav2Vec2Model): group-norm front end,
- * weight-normalised positional convolution, post-norm blocks. */
+/* wav2vec 2.0 (Baevski et al. 2020; transformers' Wav2Vec2Model), arrangements base and large-lv60. */
 #ifndef BT_SPEECH_WAV2VEC2_FAMILY_H
 #define BT_SPEECH_WAV2VEC2_FAMILY_H
 

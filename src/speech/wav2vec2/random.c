@@ -6,7 +6,7 @@
 #include "io/safetensors.h"
 #include "speech/folder.h"
 #include "speech/model.h"
-#include "speech/wav2vec2/config.h"
+#include "speech/waveform/waveform.h"
 
 #include <errno.h>
 #include <math.h>
@@ -31,18 +31,20 @@ bt_model_random bt_model_tiny(void)
                              .name = "wav2vec2-tiny-random"};
 }
 
-static bt_wav2vec2_config config_of(const bt_model_random *random)
+static bt_waveform_config config_of(const bt_model_random *random)
 {
-    bt_wav2vec2_config config = {.n_block = random->n_block,
-                                 .embedding = {.channels = random->conv_channels,
+    bt_waveform_config config = {.embedding = {.channels = random->conv_channels,
                                                .hidden = random->n_hidden,
                                                .kernel = random->position_kernel,
                                                .groups = random->position_groups,
-                                               .epsilon = 1e-5},
-                                 .block = {.hidden = random->n_hidden,
-                                           .heads = random->n_head,
-                                           .intermediate = random->n_intermediate,
-                                           .epsilon = 1e-5}};
+                                               .epsilon = 1e-5,
+                                               .frame_norm = true,
+                                               .norm = true},
+                                 .encoder = {.n_block = random->n_block,
+                                             .block = {.hidden = random->n_hidden,
+                                                       .heads = random->n_head,
+                                                       .intermediate = random->n_intermediate,
+                                                       .epsilon = 1e-5}}};
     config.front_end.n_layer = random->n_conv ? random->n_conv : BASE_LAYERS;
     for (size_t i = 0; i < config.front_end.n_layer; ++i) {
         config.front_end.channels[i] = random->conv_channels;
@@ -109,7 +111,7 @@ static void initialise_projection_bias(const bt_parameters *table, const bt_embe
 }
 
 /* Values of all rows of the table, and of masked_spec_embed behind them. */
-static void draw(const bt_parameters *table, const bt_wav2vec2_rows *rows, const bt_model_random *model, float *values)
+static void draw(const bt_parameters *table, const bt_waveform_rows *rows, const bt_model_random *model, float *values)
 {
     const bt_parameter *const weight = &table->rows[rows->embedding.position_weight];
     const bt_parameter *const g = &table->rows[weight->from[0]], *const v = &table->rows[weight->from[1]];
@@ -130,7 +132,7 @@ static bt_status add_list(bt_text *text, const char *key, const size_t *values, 
     return status == BT_OK ? bt_text_add(text, "],\n") : status;
 }
 
-static bt_status write_config(const char *folder, const bt_wav2vec2_config *config, double initializer_range)
+static bt_status write_config(const char *folder, const bt_waveform_config *config, double initializer_range)
 {
     bt_status status = BT_OK;
     bt_text text = {0};
@@ -147,7 +149,8 @@ static bt_status write_config(const char *folder, const bt_wav2vec2_config *conf
     BT_TRY(bt_text_add(&text,
                        "  \"hidden_size\": %zu,\n  \"num_hidden_layers\": %zu,\n  \"num_attention_heads\": %zu,\n"
                        "  \"intermediate_size\": %zu,\n  \"hidden_act\": \"gelu\",\n  \"layer_norm_eps\": 1e-05,\n",
-                       config->block.hidden, config->n_block, config->block.heads, config->block.intermediate));
+                       config->encoder.block.hidden, config->encoder.n_block, config->encoder.block.heads,
+                       config->encoder.block.intermediate));
     BT_TRY(bt_text_add(&text,
                        "  \"num_conv_pos_embeddings\": %zu,\n  \"num_conv_pos_embedding_groups\": %zu,\n"
                        "  \"mask_time_prob\": 0.05,\n  \"initializer_range\": %g,\n  \"torch_dtype\": \"float32\"\n}\n",
@@ -216,9 +219,9 @@ static bt_status check(const bt_model_random *random)
     if (random->seed > INT64_MAX)
         return bt_fail(BT_ERR_USAGE, "a random model: seed %llu is beyond %lld", (unsigned long long)random->seed,
                        (long long)INT64_MAX);
-    if (random->n_block > BT_WAV2VEC2_BLOCKS)
+    if (random->n_block > BT_ENCODER_BLOCKS)
         return bt_fail(BT_ERR_USAGE, "a random model: %zu blocks, at most %d are possible", random->n_block,
-                       (int)BT_WAV2VEC2_BLOCKS);
+                       (int)BT_ENCODER_BLOCKS);
     if (random->n_hidden % random->n_head != 0 || random->n_hidden % random->position_groups != 0)
         return bt_fail(BT_ERR_USAGE, "a random model: %zu heads and %zu position groups must divide hidden size %zu",
                        random->n_head, random->position_groups, random->n_hidden);
@@ -228,23 +231,25 @@ static bt_status check(const bt_model_random *random)
 bt_status bt_model_write_random(const char *folder, const bt_model_random *random)
 {
     bt_status status = BT_OK;
-    bt_wav2vec2_config config;
+    bt_waveform_config config;
     bt_parameters table = {0};
-    bt_wav2vec2_rows *rows = NULL;
+    bt_waveform_rows rows;
+    bt_encoder_rows *encoder = NULL;
     float *values = NULL;
     BT_TRY(check(random));
     config = config_of(random);
-    BT_ALLOC(rows, 1);
-    BT_TRY(bt_wav2vec2_table(&config, &table, rows));
+    BT_ALLOC(encoder, 1);
+    BT_TRY(bt_waveform_table(&config, &table, &rows));
+    BT_TRY(bt_encoder_table(&config.encoder, &bt_waveform_blocks, &table, encoder));
     BT_ALLOC(values, table.n_value + random->n_hidden);
-    draw(&table, rows, random, values);
+    draw(&table, &rows, random, values);
     BT_TRY(write_weights(folder, &table, random->n_hidden, values));
     BT_TRY(write_config(folder, &config, random->initializer_range));
     BT_TRY(write_preprocessor(folder));
     BT_TRY(write_identity(folder, random));
 cleanup:
     bt_free(values);
-    bt_free(rows);
+    bt_free(encoder);
     bt_parameters_clear(&table);
     return status;
 }

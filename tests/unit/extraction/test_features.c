@@ -98,15 +98,20 @@ typedef struct {
     size_t n_sample;
 } by_hand;
 
-static by_hand start_by_hand(const char *root)
+static by_hand start_by_hand_with(const char *folder, const char *root)
 {
     by_hand hand = {0};
     int rate = 0;
     expect_ok(bt_device_create(BT_DEVICE_CPU, &hand.device));
-    expect_ok(bt_model_open(model(), hand.device, &hand.model));
+    expect_ok(bt_model_open(folder, hand.device, &hand.model));
     hand.facts = bt_model_describe(hand.model);
     expect_ok(bt_audio_read(test_path(root, "stimuli/apple.wav"), 16000, &hand.samples, &hand.n_sample, &rate));
     return hand;
+}
+
+static by_hand start_by_hand(const char *root)
+{
+    return start_by_hand_with(model(), root);
 }
 
 static void end_by_hand(by_hand *hand)
@@ -121,6 +126,7 @@ static void test_frames(void **state)
     (void)state;
     const char *const root = with_sound("frames", 1.7);
     const char *const out = extract(root, "frames.h5", "mode=frames");
+    (void)extract(root, "frames.h5", "mode=frames whisper.input=short"); /* without meaning here, hence the same */
     by_hand hand = start_by_hand(root);
     const size_t n_frame = bt_model_frames(hand.model, hand.n_sample), offsets[2] = {0, hand.n_sample};
     float *const wanted = bt_calloc(n_frame * hand.facts.n_hidden, sizeof *wanted);
@@ -179,6 +185,45 @@ static void test_windows(void **state)
                     BT_POOL_MEAN);
     compare_windows(extract(root, "short.h5", "window.context=0 window.stride=0.1"), &hand, 0, 0.1, BT_POOL_LAST);
     end_by_hand(&hand);
+}
+
+/* Whisper's settings reach the model, and the result says so; inputs beyond two seconds are more than this one takes.
+ */
+static void test_whisper(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words, *name, *attribute;
+        bt_model_input input;
+    } cases[] = {{"", "plain.h5", "pad30", {0}},
+                 {"whisper.frame=one_past", "past.h5", "pad30", {.one_past = true}},
+                 {"whisper.input=short", "short.h5", "short", {.only_sound = true}}};
+    const char *const root = with_sound("whisper", 2.6);
+    char folder[256];
+    (void)snprintf(folder, sizeof folder, "%s", test_file("golden/models/whisper"));
+    by_hand hand = start_by_hand_with(folder, root);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        bt_text words = {0};
+        bt_h5 *file = NULL;
+        char *value = NULL;
+        expect_ok(bt_text_add(&words, "model=%s window.context=1 window.stride=0.5 %s", folder, cases[i].words));
+        const char *const out = extract(root, cases[i].name, words.data);
+        bt_model_set_input(hand.model, &cases[i].input);
+        compare_windows(out, &hand, 1, 0.5, BT_POOL_LAST);
+        expect_ok(bt_h5_open(out, NULL, &file));
+        expect_ok(bt_h5_get_text(file, "/", "whisper.input", &value));
+        assert_string_equal(value, cases[i].attribute);
+        bt_free(value);
+        bt_h5_abandon(&file);
+        bt_text_clear(&words);
+    }
+    end_by_hand(&hand);
+    bt_text line = {0};
+    expect_ok(bt_text_add(&line, "model=%s audio=%s/stimuli/apple.wav", folder, root));
+    expect_failure(run(line.data), BT_ERR_USAGE, "window.context: windows of 16.1 s; model whisper takes at most 2 s");
+    expect_ok(bt_text_add(&line, " mode=frames"));
+    expect_failure(run(line.data), BT_ERR_INPUT, "2.6 s of sound; model whisper takes at most 2 s");
+    bt_text_clear(&line);
 }
 
 /* Rows at TR times are the Lanczos sum of the rows at window ends. */
@@ -434,12 +479,19 @@ static void test_states_that_are_not_finite(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),          cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_resampled),       cmocka_unit_test(test_dataset),
-        cmocka_unit_test(test_automatic_count), cmocka_unit_test(test_memory_does_not_matter),
-        cmocka_unit_test(test_attributes),      cmocka_unit_test(test_again),
-        cmocka_unit_test(test_dry_run),         cmocka_unit_test(test_bad_settings),
-        cmocka_unit_test(test_bad_inputs),      cmocka_unit_test(test_states_that_are_not_finite),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_whisper),
+        cmocka_unit_test(test_resampled),
+        cmocka_unit_test(test_dataset),
+        cmocka_unit_test(test_automatic_count),
+        cmocka_unit_test(test_memory_does_not_matter),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_dry_run),
+        cmocka_unit_test(test_bad_settings),
+        cmocka_unit_test(test_bad_inputs),
+        cmocka_unit_test(test_states_that_are_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, test_no_leak);
 }

@@ -258,10 +258,10 @@ static void folders_without_weights(void **state)
     (void)state;
     const char *const folder = test_path(test_scratch(), "bare");
     expect_ok(bt_path_make(folder));
-    refuse(folder, "found neither; give the folder of a Hugging Face model");
+    refuse(folder, "found none; give the folder of a Hugging Face model");
     (void)test_write_text("bare/pytorch_model.bin", "PK");
-    refuse(folder, "pytorch_model.bin is not read here");
-    refuse(test_path(test_scratch(), "absent"), "found neither");
+    refuse(folder, "no zip archive of PyTorch");
+    refuse(test_path(test_scratch(), "absent"), "found none");
 }
 
 int main(void)

@@ -42,8 +42,8 @@ static void make_table(bt_device *device, bt_parameters *table, bt_front_end_row
     }
     const bt_parameter vector = {.name = "v", .rank = 1, .shape = {channels[0]}};
     const bt_parameter bias = {.name = "b", .rank = 1, .shape = {channels[2]}};
-    expect_ok(bt_parameters_add(table, &vector, &rows->norm_scale));
-    expect_ok(bt_parameters_add(table, &vector, &rows->norm_shift));
+    expect_ok(bt_parameters_add(table, &vector, &rows->norm_scale[0]));
+    expect_ok(bt_parameters_add(table, &vector, &rows->norm_shift[0]));
     expect_ok(bt_parameters_add(table, &bias, &rows->bias[2]));
     float *const values = bt_calloc(table->n_value, sizeof *values);
     for (size_t i = 0; i < table->n_value; ++i) values[i] = (float)bt_random_normal(&random);

@@ -76,8 +76,14 @@ static void config_fields(void **state)
         const char *from, *to, *message;
     } cases[] = {
         {"\"hidden_size\": 8,", "", "key \"hidden_size\" is missing"},
-        {"\"model_type\": \"wav2vec2\"", "\"model_type\": \"hubbert\"", "unknown family \"hubbert\"; known: wav2vec2"},
+        {"\"model_type\": \"wav2vec2\"", "\"model_type\": \"hubbert\"",
+         "unknown family \"hubbert\"; known: wav2vec2, hubert, whisper"},
         {"\"model_type\": \"wav2vec2\",", "", "key \"model_type\" is missing"},
+        {"\"model_type\": \"wav2vec2\"", "\"model_type\": \"whisper\"", "key \"num_mel_bins\" is missing"},
+        {"\"model_type\": \"wav2vec2\"", "\"conv_pos_batch_norm\": true, \"model_type\": \"hubert\"",
+         "key \"conv_pos_batch_norm\": expected false, found true"},
+        {"\"model_type\": \"wav2vec2\"", "\"feat_proj_layer_norm\": false, \"model_type\": \"hubert\"",
+         "0 missing, 0 misshapen, 2 unused"},
         {"\"hidden_size\": 8", "\"hidden_size\": \"8\"", "key \"hidden_size\": expected an integer"},
         {"\"hidden_size\": 8", "\"hidden_size\": 0", "key \"hidden_size\": expected 1 to"},
         {"\"hidden_size\": 8", "\"hidden_size\": 9", "does not divide \"hidden_size\" 9"},
@@ -87,10 +93,9 @@ static void config_fields(void **state)
         {"\"conv_kernel\": [10, 3,", "\"conv_kernel\": [10,", "lists of equal length, found 7, 6 and 7"},
         {"\"conv_stride\": [5, 2,", "\"conv_stride\": [5, -2,", "key \"conv_stride\": element 1"},
         {"\"num_feat_extract_layers\": 7", "\"num_feat_extract_layers\": 6", "key \"num_feat_extract_layers\": 6"},
-        {"\"feat_extract_norm\": \"group\"", "\"feat_extract_norm\": \"layer\"",
-         "key \"feat_extract_norm\": expected \"group\""},
-        {"\"do_stable_layer_norm\": false", "\"do_stable_layer_norm\": true",
-         "key \"do_stable_layer_norm\": expected false"},
+        {"\"feat_extract_norm\": \"group\"", "\"feat_extract_norm\": \"batch\"",
+         "key \"feat_extract_norm\": expected \"group\" or \"layer\""},
+        {"\"feat_extract_norm\": \"group\"", "\"feat_extract_norm\": \"layer\"", "12 missing, 0 misshapen, 0 unused"},
         {"\"do_stable_layer_norm\": false,", "", "key \"do_stable_layer_norm\" is missing"},
         {"\"hidden_act\": \"gelu\"", "\"hidden_act\": \"relu\"", "key \"hidden_act\": expected \"gelu\""},
         {"\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": -1", "key \"layer_norm_eps\""},
@@ -102,6 +107,55 @@ static void config_fields(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         const char *const folder = good_folder();
         spoil(folder, "config.json", cases[i].from, cases[i].to);
+        expect_refused(*state, folder, cases[i].message);
+    }
+}
+
+/* A golden model's folder, to spoil. */
+static const char *copied(const char *name)
+{
+    static const char *const files[] = {"config.json", "preprocessor_config.json", "model.safetensors"};
+    static char folder[128];
+    char path[512], *bytes = NULL;
+    size_t n;
+    (void)snprintf(folder, sizeof folder, "%s/copied", test_scratch());
+    expect_ok(bt_path_remove(folder));
+    expect_ok(bt_path_make(folder));
+    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
+        expect_ok(bt_path_read(test_path(test_path(test_file("golden/models"), name), files[i]), &bytes, &n));
+        (void)snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        FILE *const file = fopen(path, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(bytes, 1, n, file), n);
+        assert_int_equal(fclose(file), 0);
+        bt_free(bytes);
+    }
+    return folder;
+}
+
+static void fields_of_whisper(void **state)
+{
+    static const char *const config = "config.json", *const preprocessor = "preprocessor_config.json";
+    const struct {
+        const char *file, *from, *to, *message;
+    } cases[] = {
+        {config, "\"max_source_positions\": 100", "\"max_source_positions\": 150",
+         "\"max_source_positions\": 150, but inputs of 2 s at 16000 Hz"},
+        {config, "\"encoder_attention_heads\": 3", "\"encoder_attention_heads\": 4",
+         "4 does not divide \"d_model\" 18"},
+        {config, "\"activation_function\": \"gelu\"", "\"activation_function\": \"relu\"",
+         "key \"activation_function\": expected \"gelu\""},
+        {config, "\"encoder_layers\": 3", "\"encoder_layers\": 2", "0 missing, 0 misshapen, 15 unused"},
+        {config, "\"num_mel_bins\": 80", "\"num_mel_bins\": 81",
+         "key \"feature_size\": expected 81 (\"num_mel_bins\" of config.json), found 80"},
+        {preprocessor, "\"hop_length\": 160", "\"hop_length\": 128", "key \"hop_length\": expected 160, found 128"},
+        {preprocessor, "\"n_fft\": 400", "\"n_fft\": 512", "key \"n_fft\": expected 400, found 512"},
+        {preprocessor, "\"chunk_length\": 2,", "\"chunk_length\": -2,", "but inputs of -2 s"},
+        {preprocessor, "\"chunk_length\": 2,", "", "but inputs of 30 s"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        const char *const folder = copied("whisper");
+        spoil(folder, cases[i].file, cases[i].from, cases[i].to);
         expect_refused(*state, folder, cases[i].message);
     }
 }
@@ -173,7 +227,8 @@ static void optional_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(config_fields), cmocka_unit_test(tensors_that_do_not_fit),
-                                       cmocka_unit_test(files), cmocka_unit_test(optional_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(config_fields), cmocka_unit_test(fields_of_whisper),
+                                       cmocka_unit_test(tensors_that_do_not_fit), cmocka_unit_test(files),
+                                       cmocka_unit_test(optional_files)};
     return cmocka_run_group_tests_name("speech.bad_models", tests, setup, teardown);
 }

@@ -5,14 +5,18 @@ static const struct {
     size_t rank, n_target;
     double alpha;
     const char *targets[BT_TENSOR_RANK];
-} goldens[] = {
-    {3, 6, 7, {"down", "query", "key", "value", "out", "up"}}, {2, 1, 4, {"key"}}, {4, 2, 2, {"query", "value"}}};
+} goldens[] = {{3, 6, 7, {"down", "query", "key", "value", "out", "up"}},
+               {2, 1, 4, {"key"}},
+               {4, 2, 2, {"query", "value"}},
+               {2, 3, 3, {"query", "out", "down"}},
+               {1, 2, 2, {"value", "up"}},
+               {2, 2, 5, {"key", "query"}},
+               {3, 4, 4, {"up", "key", "value", "down"}}};
 
 static void open_adapted(world *w, bt_device *device, size_t g, size_t trained_blocks)
 {
-    bt_model *model = NULL;
+    bt_model *model = golden_model(device, golden[g]);
     size_t layer;
-    expect_ok(bt_model_open(test_path(test_file("golden/models"), golden[g]), device, &model));
     bt_training_options options = last_layer(model, &layer);
     bt_model_close(&model);
     options.trained_blocks = trained_blocks;
@@ -63,7 +67,7 @@ static size_t compare(const world *w, const bt_checkpoint *truth, double whole)
 
 static void parity(void **state)
 {
-    for (size_t g = 0; g < N_GOLDEN; ++g) {
+    for (size_t g = 0; g < N_TRAINED; ++g) {
         world w;
         size_t n;
         open_adapted(&w, *state, g, SIZE_MAX);
@@ -94,8 +98,8 @@ static void fresh_adapters(void **state)
     bt_training *plain = NULL;
     const bt_training_options options = last_layer(w.model, &layer);
     expect_ok(bt_training_create(w.model, &options, &plain));
-    expect_ok(bt_training_forward(w.training, w.frames, w.offsets, w.n));
-    expect_ok(bt_training_forward(plain, w.frames, w.offsets, w.n));
+    expect_ok(bt_training_forward(w.training, w.frames, w.offsets, w.real, w.n));
+    expect_ok(bt_training_forward(plain, w.frames, w.offsets, w.real, w.n));
     float *const a = fetched(bt_training_state(w.training, 0)), *const b = fetched(bt_training_state(plain, 0));
     assert_memory_equal(a, b, w.offsets[w.n] * w.hidden * sizeof *a);
     const bt_parameters *const table = bt_training_parameters(w.training);
@@ -161,10 +165,9 @@ static void top_blocks_and_steps(void **state)
 static void refused(void **state)
 {
     static const char *const unknown[] = {"query", "quarry"}, *const twice[] = {"up", "up"};
-    bt_model *model = NULL;
+    bt_model *model = golden_model(*state, "odd");
     bt_training *training = NULL;
     size_t layer;
-    expect_ok(bt_model_open(test_path(test_file("golden/models"), "odd"), *state, &model));
     bt_training_options options = last_layer(model, &layer);
     options.lora = (bt_lora_options){.rank = 2, .alpha = 1, .targets = unknown, .n_target = 2};
     expect_failure(bt_training_create(model, &options, &training), BT_ERR_USAGE, "\"quarry\" is unknown");

@@ -53,7 +53,7 @@ static const bt_model_identity plain = {.name = "copy", .origin = "brain-tuned",
 static void identity_map(void **state)
 {
     static const char *const targets[] = {"value", "up"};
-    for (size_t g = 0; g < N_GOLDEN * 2; ++g) {
+    for (size_t g = 0; g < N_TRAINED * 2; ++g) {
         world w;
         bt_model *model = NULL;
         size_t layer;
@@ -76,7 +76,7 @@ static void identity_map(void **state)
 /* States of the first sequence, whose frames the world holds. */
 static float *states_of(bt_training *training, const world *w, size_t *n)
 {
-    expect_ok(bt_training_forward(training, w->frames, w->offsets, 1));
+    expect_ok(bt_training_forward(training, w->frames, w->offsets, w->real, 1));
     const bt_matrix state = bt_training_state(training, 0);
     *n = state.rows * state.columns;
     return fetched(state);
@@ -87,7 +87,8 @@ static void trained_weights(void **state)
 {
     static const char *const targets[] = {"query", "value", "down"};
     const double rates[BT_ROLES] = {[BT_ROLE_BACKBONE] = 1e-3, [BT_ROLE_ADAPTER] = 1e-2};
-    for (size_t adapted = 0; adapted < 2; ++adapted) {
+    for (size_t g = 0; g < 2 * N_ARRANGEMENT; ++g) {
+        const bool adapted = g % 2;
         world w;
         bt_adam adam;
         bt_model *again = NULL;
@@ -100,7 +101,7 @@ static void trained_weights(void **state)
         options.n_layer = 1;
         make_folder("trained", folder);
         if (adapted) options.lora = (bt_lora_options){.rank = 3, .alpha = 6, .targets = targets, .n_target = 3};
-        world_open(&w, *state, "odd", &options);
+        world_open(&w, *state, arrangements[g / 2], &options);
         float *const before = states_of(w.training, &w, &n);
         expect_ok(bt_adam_create(&adam, &defaults, bt_training_parameters(w.training),
                                  bt_training_gradients(w.training), NULL, 0));

@@ -4,15 +4,14 @@
 #define BT_TESTS_TRAINING_WORLD_H
 
 #include "device_matrices.h"
+#include "golden_models.h"
 
 #include "device/backward.h"
 #include "io/audio.h"
-#include "io/safetensors.h"
 #include "nn/adam.h"
 #include "speech/training.h"
 
-static const char *const golden[] = {"odd", "even", "wrapped"};
-enum { N_GOLDEN = sizeof golden / sizeof *golden, N_TARGET = 6, MOST_SEQUENCES = 4 };
+enum { N_TARGET = 6, MOST_SEQUENCES = 4 };
 
 /* A model in training with a head, its sequences' frames and their targets. */
 typedef struct {
@@ -20,7 +19,8 @@ typedef struct {
     bt_model *model;
     bt_training *training;
     bt_checkpoint *truth;
-    size_t n, hidden, offsets[MOST_SEQUENCES + 1]; /* sequences; their frames */
+    size_t n, hidden, offsets[MOST_SEQUENCES + 1]; /* sequences; their rows */
+    size_t real[MOST_SEQUENCES];                   /* of them, those that hold sound */
     size_t sample_offsets[MOST_SEQUENCES + 1];
     float *samples, *frames, *target;
     bool from_samples;  /* the front end is trained */
@@ -28,26 +28,6 @@ typedef struct {
     bt_gradients dhead;
     bt_matrix mean, dmean, out, dout;
 } world;
-
-static inline bt_checkpoint *golden_file(const char *name, const char *file)
-{
-    bt_checkpoint *truth = NULL;
-    expect_ok(bt_checkpoint_open(test_path(test_path(test_file("golden/models"), name), file), &truth));
-    return truth;
-}
-
-static inline float *tensor(const bt_checkpoint *from, const char *name, size_t *count)
-{
-    const size_t index = bt_checkpoint_find(from, name);
-    *count = 0;
-    if (index == SIZE_MAX) return NULL;
-    const bt_tensor_info info = bt_checkpoint_info(from, index);
-    *count = 1;
-    for (int i = 0; i < info.rank; ++i) *count *= info.shape[i];
-    float *const values = bt_calloc(*count, sizeof *values);
-    expect_ok(bt_checkpoint_read(from, index, values));
-    return values;
-}
 
 /* --- the world -------------------------------------------------------------------------------------------------------
  */
@@ -68,7 +48,8 @@ static inline void load_frames(world *w, const char *name)
         const size_t first = (size_t)part[0], last = (size_t)part[1];
         memcpy(w->samples + offsets[w->n], sound + first, (last - first) * sizeof *sound);
         offsets[w->n + 1] = offsets[w->n] + last - first;
-        w->offsets[w->n + 1] = w->offsets[w->n] + bt_model_frames(w->model, last - first);
+        w->offsets[w->n + 1] = w->offsets[w->n] + bt_model_rows(w->model, last - first);
+        w->real[w->n] = bt_model_frames(w->model, last - first);
         bt_free(part);
     }
     w->frames = bt_calloc(w->offsets[w->n] * bt_model_frame_width(w->model), sizeof *w->frames);
@@ -179,8 +160,9 @@ static inline double pass(world *w, size_t batch)
     double loss = 0;
     for (size_t first = 0; first < w->n; first += batch) {
         const size_t n = w->n - first < batch ? w->n - first : batch;
-        expect_ok(w->from_samples ? bt_training_forward_samples(w->training, w->samples, w->sample_offsets + first, n)
-                                  : bt_training_forward(w->training, w->frames, w->offsets + first, n));
+        expect_ok(w->from_samples
+                      ? bt_training_forward_samples(w->training, w->samples, w->sample_offsets + first, n)
+                      : bt_training_forward(w->training, w->frames, w->offsets + first, w->real + first, n));
         loss += objective(w, 0, first, first + n);
         expect_ok(bt_training_backward(w->training));
     }

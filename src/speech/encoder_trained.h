@@ -1,8 +1,8 @@
-/* Which weights of a wav2vec2 model a training moves: its own parameter table. */
-#ifndef BT_SPEECH_WAV2VEC2_TRAINED_H
-#define BT_SPEECH_WAV2VEC2_TRAINED_H
+/* Which weights of a model a training moves: its own parameter table. */
+#ifndef BT_SPEECH_ENCODER_TRAINED_H
+#define BT_SPEECH_ENCODER_TRAINED_H
 
-#include "speech/wav2vec2/model.h"
+#include "speech/encoder.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,12 +14,13 @@ typedef struct {
     size_t lowest;              /* the first block with trained rows; n_block: none */
     bool front_end;             /* is trained */
     bool embedding;             /* has trained rows */
+    bool final_norm;            /* runs and is trained */
     size_t adapters, n_adapter; /* the first row of block `lowest`'s adapters, and rows per block */
-} bt_wav2vec2_trained;
+} bt_encoder_trained;
 
 /* Values are the model's. Errors: BT_ERR_USAGE for options that do not fit the model. */
-bt_status bt_wav2vec2_trained_create(const bt_wav2vec2 *model, const bt_training_options *options,
-                                     bt_wav2vec2_trained *out) BT_MUST_CHECK;
-void bt_wav2vec2_trained_clear(bt_wav2vec2_trained *trained);
+bt_status bt_encoder_trained_create(const bt_encoder *model, const bt_training_options *options,
+                                    bt_encoder_trained *out) BT_MUST_CHECK;
+void bt_encoder_trained_clear(bt_encoder_trained *trained);
 
 #endif

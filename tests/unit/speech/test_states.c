@@ -1,44 +1,11 @@
-/* wav2vec2 against transformers (tests/parity/golden_models.py), and against itself: batches, layers, pooling. */
-#include "support.h"
+/* Hidden states of every family and arrangement against transformers (tests/parity/golden_models.py), and against
+ * themselves: batches, layers, pooling. */
+#include "device_matrices.h"
+#include "golden_models.h"
 
 #include "io/audio.h"
-#include "io/safetensors.h"
-#include "speech/model.h"
 
-static const char *const golden[] = {"odd", "even", "wrapped"};
-enum { N_GOLDEN = sizeof golden / sizeof *golden, MOST_LAYERS = 8 };
-
-static int setup(void **state)
-{
-    bt_device *device = NULL;
-    if (bt_device_create(BT_DEVICE_CPU, &device) != BT_OK) return 1;
-    *state = device;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bt_device *device = *state;
-    bt_device_destroy(&device);
-    return test_no_leak(state);
-}
-
-/* NAME among the golden models; valid for the next few calls. */
-static const char *golden_folder(const char *name)
-{
-    static char paths[8][4096];
-    static unsigned turn;
-    char *const path = paths[turn++ % 8];
-    (void)snprintf(path, sizeof paths[0], "%s/%s", test_file("golden/models"), name);
-    return path;
-}
-
-static bt_model *opened(bt_device *device, const char *folder)
-{
-    bt_model *model = NULL;
-    expect_ok(bt_model_open(folder, device, &model));
-    return model;
-}
+enum { MOST_LAYERS = 8 };
 
 static float *sound_of(const char *path, size_t *n)
 {
@@ -65,7 +32,7 @@ static float *states_of(bt_model *model, const float *x, size_t n, const size_t 
 }
 
 /* Norm of the difference over the norm; rows of `truth` are every step-th of `result`. */
-static double distance(const float *result, const float *truth, size_t rows, size_t step, size_t columns)
+static double relative_gap(const float *result, const float *truth, size_t rows, size_t step, size_t columns)
 {
     double difference = 0, norm = 0;
     for (size_t i = 0; i < rows; ++i)
@@ -77,18 +44,27 @@ static double distance(const float *result, const float *truth, size_t rows, siz
     return sqrt(difference / norm);
 }
 
+static void link_file(const char *from, const char *to)
+{
+    char *const whole = realpath(from, NULL);
+    assert_non_null(whole);
+    assert_int_equal(symlink(whole, to), 0);
+    free(whole);
+}
+
 /* --- parity ----------------------------------------------------------------------------------------------------------
  */
 
-static float *tensor(const bt_checkpoint *from, const char *name, size_t *rows)
+/* A golden tensor of rows of n_hidden units. */
+static float *rows_called(const bt_checkpoint *truth, const char *prefix, const char *what, size_t hidden, size_t *rows)
 {
-    const size_t index = bt_checkpoint_find(from, name);
-    if (index == SIZE_MAX) return NULL;
-    const bt_tensor_info info = bt_checkpoint_info(from, index);
-    float *const values = bt_calloc(info.shape[0] * (info.rank > 1 ? info.shape[1] : 1), sizeof *values);
-    expect_ok(bt_checkpoint_read(from, index, values));
-    *rows = info.shape[0];
-    return values;
+    char name[64];
+    size_t count;
+    (void)snprintf(name, sizeof name, "%s.%s", prefix, what);
+    float *const wanted = tensor(truth, name, &count);
+    assert_non_null(wanted);
+    *rows = count / hidden;
+    return wanted;
 }
 
 /* Every layer of one sequence against tensors PREFIX.layer_NN, which hold every step-th frame. */
@@ -100,53 +76,43 @@ static void compare(bt_model *model, const bt_checkpoint *truth, const char *pre
     const size_t hidden = bt_model_describe(model).n_hidden;
     float *const states = states_of(model, x, n, layers, n_layer, BT_POOL_NONE);
     for (size_t i = 0; i < n_layer; ++i) {
-        char name[64];
-        (void)snprintf(name, sizeof name, "%s.layer_%02zu", prefix, i);
-        float *const wanted = tensor(truth, name, &rows);
-        assert_non_null(wanted);
+        char what[32];
+        (void)snprintf(what, sizeof what, "layer_%02zu", i);
+        float *const wanted = rows_called(truth, prefix, what, hidden, &rows);
         assert_int_equal(rows, (frames + step - 1) / step);
-        expect_near(distance(states + i * frames * hidden, wanted, rows, step, hidden), 0, 1e-5);
+        expect_near(relative_gap(states + i * frames * hidden, wanted, rows, step, hidden), 0, 1e-5);
         bt_free(wanted);
     }
     bt_free(states);
 }
 
-/* The golden states are a folder's second safetensors file: linked under the name that the reader knows. */
-static bt_checkpoint *golden_states(const char *name)
+/* Samples [*first, *last) of the excerpt that sequence `s` is; false: there is none. */
+static bool sequence_at(const bt_checkpoint *truth, size_t s, char prefix[32], size_t *first, size_t *last)
 {
-    bt_checkpoint *truth = NULL;
-    char file[64], folder[256], link[300];
-    (void)snprintf(file, sizeof file, "%s/states.safetensors", name);
-    (void)snprintf(folder, sizeof folder, "%s/%s", test_scratch(), name);
-    (void)snprintf(link, sizeof link, "%s/model.safetensors", folder);
-    char *const from = realpath(golden_folder(file), NULL);
-    assert_non_null(from);
-    expect_ok(bt_path_make(folder));
-    if (!bt_path_exists(link)) assert_int_equal(symlink(from, link), 0);
-    free(from);
-    expect_ok(bt_checkpoint_open(folder, &truth));
-    return truth;
+    size_t count;
+    (void)snprintf(prefix, 32, "sequence_%zu", s);
+    float *const part = tensor(truth, prefix, &count);
+    if (!part) return false;
+    *first = (size_t)part[0];
+    *last = (size_t)part[1];
+    bt_free(part);
+    return true;
 }
 
 static void parity(void **state)
 {
-    size_t n, rows;
+    size_t n, first, last;
+    char prefix[32];
     float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
     for (size_t g = 0; g < N_GOLDEN; ++g) {
-        bt_model *model = opened(*state, golden_folder(golden[g]));
-        bt_checkpoint *truth = golden_states(golden[g]);
+        bt_model *model = golden_model(*state, golden[g]);
+        bt_checkpoint *truth = golden_file(golden[g], "states.safetensors");
         size_t compared = 0;
-        for (;; ++compared) {
-            char name[32];
-            (void)snprintf(name, sizeof name, "sequence_%zu", compared);
-            float *const part = tensor(truth, name, &rows);
-            if (!part) break;
-            const size_t first = (size_t)part[0], last = (size_t)part[1];
+        for (; sequence_at(truth, compared, prefix, &first, &last); ++compared) {
             assert_true(last <= n);
-            compare(model, truth, name, compared == 0 ? 3 : 1, sound + first, last - first);
-            bt_free(part);
+            compare(model, truth, prefix, compared == 0 ? 3 : 1, sound + first, last - first);
         }
-        assert_true(compared >= 2);
+        assert_true(compared >= 1);
         bt_checkpoint_close(&truth);
         bt_model_close(&model);
     }
@@ -160,9 +126,10 @@ static void parity_whole(void **state)
     if (!path) skip();
     size_t n;
     float *const sound = sound_of(path, &n);
-    for (size_t g = 0; g < N_GOLDEN; ++g) {
-        bt_model *model = opened(*state, golden_folder(golden[g]));
-        bt_checkpoint *truth = golden_states(golden[g]);
+    static const char *const names[] = {"even", "large"};
+    for (size_t g = 0; g < 2; ++g) {
+        bt_model *model = golden_model(*state, names[g]);
+        bt_checkpoint *truth = golden_file(names[g], "states.safetensors");
         compare(model, truth, "jfk", 50, sound, n);
         bt_checkpoint_close(&truth);
         bt_model_close(&model);
@@ -170,12 +137,55 @@ static void parity_whole(void **state)
     bt_free(sound);
 }
 
+/* --- Whisper's choices -----------------------------------------------------------------------------------------------
+ */
+
+/* The last frame that holds sound whole, or the one behind it; attention over the sound only. */
+static void whisper_input(void **state)
+{
+    bt_model *model = golden_model(*state, "whisper");
+    bt_checkpoint *truth = golden_file("whisper", "states.safetensors");
+    const size_t hidden = bt_model_describe(model).n_hidden;
+    size_t n, first, last, rows, layers[MOST_LAYERS];
+    const size_t n_layer = all_layers(model, layers);
+    char prefix[32];
+    float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
+    for (size_t s = 0; sequence_at(truth, s, prefix, &first, &last); ++s) {
+        const size_t length = last - first, frames = bt_model_frames(model, length);
+        float *const all = states_of(model, sound + first, length, layers, n_layer, BT_POOL_NONE);
+        float *const full = states_of(model, sound + first, length, layers, n_layer, BT_POOL_LAST);
+        bt_model_set_input(model, &(bt_model_input){.one_past = true});
+        float *const past = states_of(model, sound + first, length, layers, n_layer, BT_POOL_LAST);
+        bt_model_set_input(model, &(bt_model_input){.only_sound = true});
+        float *const alone = states_of(model, sound + first, length, layers, n_layer, BT_POOL_NONE);
+        bt_model_set_input(model, &(bt_model_input){0});
+        float *const after = rows_called(truth, prefix, "after", hidden, &rows);
+        float *const cut = rows_called(truth, prefix, "short", hidden, &rows);
+        assert_int_equal(rows, frames);
+        for (size_t i = 0; i < n_layer; ++i)
+            expect_near(relative_gap(full + i * hidden, all + ((i + 1) * frames - 1) * hidden, 1, 1, hidden), 0, 1e-5);
+        if (length / 160 % 2 == 0) expect_near(relative_gap(past, after, n_layer, 1, hidden), 0, 1e-5);
+        expect_near(relative_gap(alone, all, frames, 1, hidden), 0, 1e-6);
+        expect_near(relative_gap(alone + (n_layer - 1) * frames * hidden, cut, frames, 1, hidden), 0, 1e-5);
+        assert_true(relative_gap(all + (n_layer - 1) * frames * hidden, cut, frames, 1, hidden) > 1e-2);
+        bt_free(all);
+        bt_free(full);
+        bt_free(past);
+        bt_free(alone);
+        bt_free(after);
+        bt_free(cut);
+    }
+    bt_free(sound);
+    bt_checkpoint_close(&truth);
+    bt_model_close(&model);
+}
+
 /* --- facts -----------------------------------------------------------------------------------------------------------
  */
 
 static void facts(void **state)
 {
-    bt_model *model = opened(*state, golden_folder("even"));
+    bt_model *model = golden_model(*state, "even");
     const bt_model_facts facts = bt_model_describe(model);
     assert_string_equal(facts.family, "wav2vec2");
     assert_string_equal(facts.name, "even");
@@ -197,20 +207,48 @@ static void facts(void **state)
     bt_model_close(&model);
 }
 
+static void facts_of_whisper(void **state)
+{
+    bt_model *model = golden_model(*state, "whisper30");
+    const bt_model_facts facts = bt_model_describe(model);
+    assert_string_equal(facts.family, "whisper");
+    assert_int_equal(facts.n_layer, 3);
+    assert_false(facts.normalise);
+    assert_int_equal(facts.minimum_samples, 320);
+    assert_int_equal(facts.maximum_samples, 480000);
+    assert_int_equal(bt_model_frames(model, 257600), 805); /* 16.1 s */
+    assert_int_equal(bt_model_frames(model, 257599), 804);
+    assert_int_equal(bt_model_frames(model, 480000), 1500);
+    assert_int_equal(bt_model_rows(model, 257600), 1500);
+    const double whole = bt_model_flops(model, 257600);
+    bt_model_set_input(model, &(bt_model_input){.only_sound = true});
+    assert_int_equal(bt_model_rows(model, 257600), 805);
+    assert_true(bt_model_flops(model, 257600) < 0.6 * whole);
+    bt_model_set_input(model, &(bt_model_input){.only_sound = true, .one_past = true});
+    assert_int_equal(bt_model_rows(model, 257600), 806);
+    assert_int_equal(bt_model_rows(model, 480000), 1500);
+    expect_near(bt_model_frame_time(model, 99), 1.99, 1e-12);
+    bt_model_close(&model);
+}
+
 /* --- batches, layers, pooling
  * ------------------------------------------------------------------------------------------ */
 
 /* Sequences of very different lengths, so many that they are worked through in several groups. */
-static void batch_equals_single(void **state)
+static void check_batch(bt_device *device, const char *name)
 {
     enum { N = 12 };
     static const size_t lengths[N] = {24000, 400, 5000, 0, 0, 23999, 700, 0, 12345, 0, 401, 9000};
-    bt_model *model = opened(*state, golden_folder("even"));
+    bt_model *model = golden_model(device, name);
+    const size_t most = bt_model_describe(model).maximum_samples;
     size_t n, layers[MOST_LAYERS], offsets[N + 1] = {0}, total = 0, row = 0;
     float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
     float *const long_sound = bt_calloc(40 * n, sizeof *long_sound); /* 60 s: one sequence above a group's frames */
     for (size_t i = 0; i < 40 * n; ++i) long_sound[i] = sound[i % n];
-    for (size_t s = 0; s < N; ++s) offsets[s + 1] = offsets[s] + (lengths[s] ? lengths[s] : 90000 + 100 * s);
+    for (size_t s = 0; s < N; ++s) {
+        const size_t length = lengths[s] ? lengths[s] : 90000 + 100 * s;
+        offsets[s + 1] = offsets[s] + (length < most ? length : most);
+    }
     assert_true(offsets[N] <= 40 * n);
     const size_t n_layer = all_layers(model, layers), hidden = bt_model_describe(model).n_hidden;
     for (size_t s = 0; s < N; ++s) total += bt_model_frames(model, offsets[s + 1] - offsets[s]);
@@ -226,12 +264,12 @@ static void batch_equals_single(void **state)
             states_of(model, long_sound + offsets[s], offsets[s + 1] - offsets[s], layers, n_layer, BT_POOL_NONE);
         for (size_t i = 0; i < n_layer; ++i) {
             const float *const one = alone + i * frames * hidden;
-            expect_near(distance(batch + (i * total + row) * hidden, one, frames, 1, hidden), 0, 2e-6);
-            expect_near(distance(last + (i * N + s) * hidden, one + (frames - 1) * hidden, 1, 1, hidden), 0, 3e-6);
+            expect_near(relative_gap(batch + (i * total + row) * hidden, one, frames, 1, hidden), 0, 2e-6);
+            expect_near(relative_gap(last + (i * N + s) * hidden, one + (frames - 1) * hidden, 1, 1, hidden), 0, 3e-6);
             float average[64] = {0};
             for (size_t f = 0; f < frames; ++f)
                 for (size_t j = 0; j < hidden; ++j) average[j] += one[f * hidden + j] / (float)frames;
-            expect_near(distance(mean + (i * N + s) * hidden, average, 1, 1, hidden), 0, 1e-5);
+            expect_near(relative_gap(mean + (i * N + s) * hidden, average, 1, 1, hidden), 0, 1e-5);
         }
         row += frames;
         bt_free(alone);
@@ -244,11 +282,18 @@ static void batch_equals_single(void **state)
     bt_model_close(&model);
 }
 
+static void batch_equals_single(void **state)
+{
+    check_batch(*state, "even");
+    check_batch(*state, "large");
+    check_batch(*state, "whisper");
+}
+
 /* Equal sequences in one batch give equal bytes, and so does a second call. */
 static void equal_windows(void **state)
 {
     enum { N = 3 };
-    bt_model *model = opened(*state, golden_folder("odd"));
+    bt_model *model = golden_model(*state, "odd");
     size_t n, layers[MOST_LAYERS], offsets[N + 1];
     float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n), *const copies =
                                                                                    bt_calloc(N * n, sizeof *copies);
@@ -272,7 +317,7 @@ static void equal_windows(void **state)
 static void some_layers(void **state)
 {
     static const size_t picked[] = {1, 2};
-    bt_model *model = opened(*state, golden_folder("odd"));
+    bt_model *model = golden_model(*state, "odd");
     size_t n, layers[MOST_LAYERS];
     float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
     const size_t n_layer = all_layers(model, layers);
@@ -283,10 +328,13 @@ static void some_layers(void **state)
     bt_free(all);
     bt_free(some);
     float out[1024];
-    const size_t offsets[] = {0, 100}, beyond[] = {9}, mixed[] = {2, 1};
+    const size_t offsets[] = {0, 100}, beyond[] = {9}, mixed[] = {2, 1}, too_long[] = {0, 32001};
     expect_failure(bt_model_states(model, sound, offsets, 1, picked, 2, BT_POOL_LAST, out), BT_ERR_INPUT, "at least");
     expect_failure(bt_model_states(model, sound, offsets, 1, beyond, 1, BT_POOL_LAST, out), BT_ERR_USAGE, "layer 9");
     expect_failure(bt_model_states(model, sound, offsets, 1, mixed, 2, BT_POOL_LAST, out), BT_ERR_USAGE, "ascending");
+    bt_model_close(&model);
+    model = golden_model(*state, "whisper");
+    expect_failure(bt_model_states(model, sound, too_long, 1, picked, 2, BT_POOL_LAST, out), BT_ERR_INPUT, "at most");
     bt_free(sound);
     bt_model_close(&model);
 }
@@ -296,19 +344,47 @@ static void normalisation(void **state)
 {
     static const size_t first[] = {0};
     for (size_t g = 0; g < 2; ++g) {
-        bt_model *model = opened(*state, golden_folder(golden[g]));
+        bt_model *model = golden_model(*state, golden[g]);
         size_t n;
         float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
         float *const a = states_of(model, sound, n, first, 1, BT_POOL_MEAN);
         for (size_t i = 0; i < n; ++i) sound[i] = 0.003f * sound[i] + 0.1f;
         float *const b = states_of(model, sound, n, first, 1, BT_POOL_MEAN);
-        const double change = distance(b, a, 1, 1, bt_model_describe(model).n_hidden);
+        const double change = relative_gap(b, a, 1, 1, bt_model_describe(model).n_hidden);
         assert_true(bt_model_describe(model).normalise ? change < 0.05 : change > 0.1);
         bt_free(a);
         bt_free(b);
         bt_free(sound);
         bt_model_close(&model);
     }
+}
+
+/* The same weights as an archive of torch.save in two shards. */
+static void pickled_checkpoint(void **state)
+{
+    static const char *const files[] = {"config.json", "preprocessor_config.json"};
+    static const char *const shards[] = {"pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin",
+                                         "pytorch_model-00002-of-00002.bin"};
+    bt_model *plain = golden_model(*state, "hubert"), *pickled = NULL;
+    size_t n, layers[MOST_LAYERS];
+    char folder[256];
+    (void)snprintf(folder, sizeof folder, "%s/pickled", test_scratch());
+    expect_ok(bt_path_make(folder));
+    for (size_t i = 0; i < 2; ++i)
+        link_file(test_path(test_file("golden/models/hubert"), files[i]), test_path(folder, files[i]));
+    for (size_t i = 0; i < 3; ++i)
+        link_file(test_path(test_file("golden/archives/sharded"), shards[i]), test_path(folder, shards[i]));
+    expect_ok(bt_model_open(folder, *state, &pickled));
+    float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
+    const size_t n_layer = all_layers(plain, layers);
+    float *const a = states_of(plain, sound, n, layers, n_layer, BT_POOL_MEAN);
+    float *const b = states_of(pickled, sound, n, layers, n_layer, BT_POOL_MEAN);
+    assert_memory_equal(a, b, n_layer * bt_model_describe(plain).n_hidden * sizeof *a);
+    bt_free(a);
+    bt_free(b);
+    bt_free(sound);
+    bt_model_close(&plain);
+    bt_model_close(&pickled);
 }
 
 /* --- random checkpoints
@@ -340,7 +416,8 @@ static void random_checkpoint(void **state)
     assert_true(n == m && memcmp(first, second, n) != 0);
     bt_free(first);
     bt_free(second);
-    bt_model *model = opened(*state, folder);
+    bt_model *model = NULL;
+    expect_ok(bt_model_open(folder, *state, &model));
     assert_string_equal(bt_model_describe(model).name, "wav2vec2-tiny-random");
     assert_string_equal(bt_model_describe(model).origin, "random initialisation");
     float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
@@ -370,7 +447,8 @@ static void random_checkpoint_of_other_convolutions(void **state)
     random.conv_strides[0] = 10, random.conv_strides[1] = 4;
     expect_ok(bt_path_make(folder));
     expect_ok(bt_model_write_random(folder, &random));
-    bt_model *model = opened(*state, folder);
+    bt_model *model = NULL;
+    expect_ok(bt_model_open(folder, *state, &model));
     assert_int_equal(bt_model_describe(model).minimum_samples, 90);
     assert_int_equal(bt_model_frames(model, 90 + 3 * 40 - 1), 3);
     assert_int_equal(bt_model_frames(model, 90 + 3 * 40), 4);
@@ -385,12 +463,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(parity),
                                        cmocka_unit_test(parity_whole),
+                                       cmocka_unit_test(whisper_input),
                                        cmocka_unit_test(facts),
+                                       cmocka_unit_test(facts_of_whisper),
                                        cmocka_unit_test(batch_equals_single),
                                        cmocka_unit_test(equal_windows),
                                        cmocka_unit_test(some_layers),
                                        cmocka_unit_test(normalisation),
+                                       cmocka_unit_test(pickled_checkpoint),
                                        cmocka_unit_test(random_checkpoint),
                                        cmocka_unit_test(random_checkpoint_of_other_convolutions)};
-    return cmocka_run_group_tests_name("speech.wav2vec2", tests, setup, teardown);
+    return cmocka_run_group_tests_name("speech.states", tests, setup, teardown);
 }

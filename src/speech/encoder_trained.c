@@ -1,4 +1,4 @@
-#include "speech/wav2vec2/trained.h"
+#include "speech/encoder_trained.h"
 
 #include "base/memory.h"
 #include "device/backward.h"
@@ -6,15 +6,16 @@
 
 #include <stdint.h>
 
-static bool is_trained(const bt_wav2vec2_trained *t, const bt_parameter *row, const bt_lora_options *lora)
+static bool is_trained(const bt_encoder_trained *t, const bt_parameter *row, const bt_lora_options *lora)
 {
     if (row->stage == BT_STAGE_FRONT_END) return t->front_end;
     if (row->stage == BT_STAGE_EMBEDDING) return t->embedding;
+    if (row->stage == BT_STAGE_FINAL_NORM) return t->final_norm;
     const size_t block = (size_t)(row->stage - BT_STAGE_BLOCKS);
     return block >= t->lowest && block < t->n_block && lora->rank == 0;
 }
 
-static void choose_rows(bt_wav2vec2_trained *t, const bt_lora_options *lora)
+static void choose_rows(bt_encoder_trained *t, const bt_lora_options *lora)
 {
     for (size_t i = 0; i < t->table.n; ++i) {
         bt_parameter *const row = &t->table.rows[i];
@@ -39,7 +40,7 @@ static bt_status find_targets(const bt_block_rows *rows, const bt_lora_options *
     return status;
 }
 
-static bt_status add_adapters(bt_wav2vec2_trained *t, const bt_wav2vec2 *model, const bt_lora_options *lora)
+static bt_status add_adapters(bt_encoder_trained *t, const bt_encoder *model, const bt_lora_options *lora)
 {
     bt_status status = BT_OK;
     size_t targets[BT_LORA_TARGETS], n = 0;
@@ -56,7 +57,7 @@ cleanup:
 }
 
 /* Values of the model's rows; those of an adapted weight go to its base. */
-static bt_status fill(bt_wav2vec2_trained *t, const bt_wav2vec2 *model, const bt_lora_options *lora)
+static bt_status fill(bt_encoder_trained *t, const bt_encoder *model, const bt_lora_options *lora)
 {
     bt_status status = BT_OK;
     bt_device *const device = model->base.device;
@@ -72,33 +73,43 @@ cleanup:
     return status;
 }
 
-bt_status bt_wav2vec2_trained_create(const bt_wav2vec2 *model, const bt_training_options *options,
-                                     bt_wav2vec2_trained *out)
+/* Rows as the model has them, frozen or not. */
+static bt_status copy_table(const bt_parameters *from, bt_parameters *to)
 {
     bt_status status = BT_OK;
-    bt_wav2vec2_rows *rows = NULL;
-    const bool everything = options->trained_blocks == SIZE_MAX;
-    *out = (bt_wav2vec2_trained){.n_block = options->layers[options->n_layer - 1]};
+    for (size_t i = 0; i < from->n; ++i) BT_TRY(bt_parameters_add(to, &from->rows[i], NULL));
+cleanup:
+    return status;
+}
+
+bt_status bt_encoder_trained_create(const bt_encoder *model, const bt_training_options *options,
+                                    bt_encoder_trained *out)
+{
+    bt_status status = BT_OK;
+    const bool everything = options->trained_blocks == SIZE_MAX, adapted = options->lora.rank > 0;
+    *out = (bt_encoder_trained){.n_block = options->layers[options->n_layer - 1]};
     BT_CHECK(everything || options->trained_blocks <= out->n_block, BT_ERR_USAGE,
              "training the top %zu blocks: only %zu run up to layer %zu", options->trained_blocks, out->n_block,
              out->n_block);
     BT_CHECK(everything || !options->train_front_end, BT_ERR_USAGE,
              "training the front end below frozen blocks; take all blocks, or leave the front end frozen");
+    BT_CHECK(model->input->training || !options->train_front_end, BT_ERR_USAGE,
+             "training the front end: models of family %s have theirs always frozen", model->base.facts.family);
     out->front_end = options->train_front_end;
     out->lowest = everything ? 0 : out->n_block - options->trained_blocks;
-    out->embedding = everything && options->lora.rank == 0;
-    BT_ALLOC(rows, 1);
-    BT_TRY(bt_wav2vec2_table(&model->config, &out->table, rows));
+    out->embedding = everything && !adapted && model->input->training;
+    out->final_norm =
+        model->spec.final_norm && out->n_block == model->spec.n_block && options->trained_blocks > 0 && !adapted;
+    BT_TRY(copy_table(&model->parameters, &out->table));
     choose_rows(out, &options->lora);
     BT_TRY(add_adapters(out, model, &options->lora));
     BT_TRY(fill(out, model, &options->lora));
 cleanup:
-    bt_free(rows);
-    if (status != BT_OK) bt_wav2vec2_trained_clear(out);
+    if (status != BT_OK) bt_encoder_trained_clear(out);
     return status;
 }
 
-void bt_wav2vec2_trained_clear(bt_wav2vec2_trained *trained)
+void bt_encoder_trained_clear(bt_encoder_trained *trained)
 {
     bt_parameters_clear(&trained->table);
 }
