@@ -97,14 +97,14 @@ note_queued() # SLOTS-FILE OFFSET INDICES
 
 # One group for each stage, ranks, threads, in the plan's order: of it come one array or, above MaxArraySize, several.
 declare -A group_of=()
-group_stage=() group_ranks=() group_threads=() group_depends=()
+group_stage=() group_ranks=() group_threads=() group_at_once=() group_depends=()
 group_memory=() # MiB per rank
 group_seconds=() group_lines=() group_slots=()
 n_queued=0
 
-add_slot() # STAGE RANKS THREADS MEMORY SECONDS TASKS DEPENDS, without the tasks that are queued
+add_slot() # STAGE RANKS THREADS MEMORY SECONDS TASKS AT_ONCE DEPENDS, without the tasks that are queued
 {
-    local key="$1 $2 $3" memory=$((($4 + 1048575) / 1048576 + ${profile[memory_spare]})) seconds=$5 tasks='' task g depends=${7:-}
+    local key="$1 $2 $3" memory=$((($4 + 1048575) / 1048576 + ${profile[memory_spare]})) seconds=$5 tasks='' task g depends=${8:-}
     for task in ${6//,/ }; do
         if [ -n "${queued_tasks[$task]:-}" ]; then n_queued=$((n_queued + 1)); else tasks+=${tasks:+,}$task; fi
     done
@@ -113,7 +113,7 @@ add_slot() # STAGE RANKS THREADS MEMORY SECONDS TASKS DEPENDS, without the tasks
     if [ -z "$g" ]; then
         g=${#group_stage[@]}
         group_of[$key]=$g
-        group_stage+=("$1") group_ranks+=("$2") group_threads+=("$3") group_depends+=('')
+        group_stage+=("$1") group_ranks+=("$2") group_threads+=("$3") group_at_once+=("$7") group_depends+=('')
         group_memory+=(0) group_seconds+=(0) group_lines+=('') group_slots+=(0)
     fi
     [ "$memory" -le "${group_memory[$g]}" ] || group_memory[$g]=$memory
@@ -121,18 +121,18 @@ add_slot() # STAGE RANKS THREADS MEMORY SECONDS TASKS DEPENDS, without the tasks
     for task in ${depends//,/ }; do
         [[ " ${group_depends[$g]} " == *" $task "* ]] || group_depends[$g]+=" $task"
     done
-    group_lines[$g]+="$1"$'\t'"$2"$'\t'"$3"$'\t'"$4"$'\t'"$5"$'\t'"$tasks"$'\t'"$depends"$'\n'
+    group_lines[$g]+="$1"$'\t'"$2"$'\t'"$3"$'\t'"$4"$'\t'"$5"$'\t'"$tasks"$'\t'"$7"$'\t'"$depends"$'\n'
     group_slots[$g]=$((${group_slots[$g]} + 1))
 }
 
 read_slots()
 {
-    local lines stage ranks threads memory seconds tasks depends
+    local lines stage ranks threads memory seconds tasks at_once depends
     lines=$("$program" plan "$plan" --slots="$(packed_seconds)" "${which[@]}" 9>&-) || exit
-    while IFS=$'\t' read -r stage ranks threads memory seconds tasks depends; do
+    while IFS=$'\t' read -r stage ranks threads memory seconds tasks at_once depends; do
         [ -n "$stage" ] || continue
-        [[ $ranks$threads$memory =~ ^[0-9]+$ && $tasks =~ ^[0-9,]+$ ]] || fail 1 "$program plan --slots: not a slot: $stage $ranks $threads $memory $seconds $tasks"
-        add_slot "$stage" "$ranks" "$threads" "$memory" "${seconds%.*}" "$tasks" "$depends"
+        [[ $ranks$threads$memory$at_once =~ ^[0-9]+$ && $tasks =~ ^[0-9,]+$ ]] || fail 1 "$program plan --slots: not a slot: $stage $ranks $threads $memory $seconds $tasks"
+        add_slot "$stage" "$ranks" "$threads" "$memory" "${seconds%.*}" "$tasks" "$at_once" "$depends"
     done <<<"$lines"
 }
 
@@ -153,6 +153,15 @@ choose_time()
     partition=${partition_names[$i]} time_asked=${partition_limits[$i]} is_cut=1
 }
 
+# Sets limit: how many jobs of the group run at once ("" = as many as there is room for). The call's word counts before the
+# experiment's, that one before the profile's.
+choose_limit()
+{
+    limit=$throttle
+    [ -n "$limit" ] || limit=${group_at_once[$1]/#0/}
+    [ -n "$limit" ] || limit=${profile[throttle]/#0/}
+}
+
 # Sets nodes (0: left to Slurm), ranks_per_node.
 choose_nodes()
 {
@@ -171,6 +180,7 @@ make_request()
     local g=$1 stage=${group_stage[$1]} memory=${group_memory[$1]} threads=${group_threads[$1]}
     choose_time "$g"
     choose_nodes "$g"
+    choose_limit "$g"
     request=(--parsable --job-name="$experiment_name.$stage" --requeue --open-mode=append
         --output="$folder/logs/$stage-%A_%a.log" --partition="$partition" --time="$(slurm_time "$time_asked")"
         --signal="B:USR1@${profile[signal_lead]}" --ntasks="${group_ranks[$g]}" --cpus-per-task="$threads")

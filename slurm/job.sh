@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The array job that slurm/submit submits: job.sh SLOTS-FILE OFFSET TIME-ASKED (s). Line OFFSET + SLURM_ARRAY_TASK_ID of the file (from 0)
-# is this job's slot: STAGE, RANKS, THREADS, MEMORY, SECONDS, TASKS, DEPENDS. The file `settings` beside it holds the
+# is this job's slot: STAGE, RANKS, THREADS, MEMORY, SECONDS, TASKS, AT_ONCE, DEPENDS. The file `settings` beside it holds the
 # profile, the plan and the program as they were at submission; nothing else is read, so that the job does not depend on
 # what becomes of the folder it was submitted from.
 #

@@ -22,7 +22,8 @@ static const bt_setting table[] = {
      "print bytes, memory, FLOPs and hours per stage; write no plan"},
     BT_LIMIT_SETTING(plan_options),
     {"slots", BT_SET_REAL, AT(slots), BT_OPTIONAL, NULL, NULL, 0, 1e9, "s",
-     "print one line per job of an array instead: STAGE, RANKS, THREADS, MEMORY, SECONDS, TASKS, DEPENDS, parted by "
+     "print one line per job of an array instead: STAGE, RANKS, THREADS, MEMORY, SECONDS, TASKS, AT_ONCE, DEPENDS, "
+     "parted by "
      "tabs; "
      "short tasks are packed up to so many seconds"},
     {"failed", BT_SET_BOOL, AT(failed), 0, "false", NULL, 0, 0, NULL,

@@ -31,7 +31,7 @@ static bt_status read_time(const bt_node *node, const char *key, double *seconds
 
 /* What one stage's tasks ask of a machine. */
 typedef struct {
-    int64_t ranks, threads, memory;
+    int64_t ranks, threads, memory, at_once;
     double seconds;
 } asked;
 
@@ -39,9 +39,10 @@ static const bt_setting resource_settings[] = {
     {"ranks", BT_SET_INT, offsetof(asked, ranks), 0, "1", NULL, 1, 1e6, NULL, "ranks of a task"},
     {"threads", BT_SET_INT, offsetof(asked, threads), 0, "1", NULL, 1, 4096, NULL, "threads of a rank"},
     {"memory", BT_SET_BYTES, offsetof(asked, memory), 0, "0", NULL, 0, 0, "bytes", "of a rank"},
+    {"at_once", BT_SET_INT, offsetof(asked, at_once), 0, "0", NULL, 0, 1e6, "jobs", "of the stage; 0: no bound"},
 };
 
-/* time: and what the launcher reads; BT_ERR_USAGE for a key that nobody knows. */
+/* time, checkpoint, requeue; BT_ERR_USAGE for a key that nobody knows. */
 static bt_status read_other(const char *stage, const bt_member *member, asked *out, double *minutes)
 {
     static const char *const keys[] = {"ranks", "threads", "memory", "time", "at_once", "checkpoint", "requeue"};
@@ -54,8 +55,13 @@ static bt_status read_other(const char *stage, const bt_member *member, asked *o
         *minutes = seconds / 60;
         return status;
     }
-    for (size_t i = 0; i < N; ++i)
-        if (!strcmp(keys[i], member->key)) return BT_OK;
+    if (!strcmp(member->key, "requeue")) {
+        if (bt_node_is(member->value, "true")) return BT_OK;
+        return bt_place_fail(member->place,
+                             "resources.%s.requeue: jobs that were stopped always go back to the queue; "
+                             "true, or nothing, may stand here",
+                             stage);
+    }
     const char *const near = bt_nearest(member->key, keys, N);
     return bt_place_fail(member->place, "resources.%s.%s: unknown key%s%s%s", stage, member->key,
                          near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
@@ -120,6 +126,7 @@ bt_status bt_expand_resources(bt_expansion *x)
             task->threads = asks.threads;
             task->memory = (double)asks.memory;
             task->seconds = asks.seconds;
+            task->at_once = asks.at_once;
             BT_TRY(put_checkpoint(x, task, minutes));
         }
     }

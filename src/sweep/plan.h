@@ -43,6 +43,7 @@ typedef struct {
     bool anew;                   /* such a stage: it takes what there is of its needs */
     bt_cost cost;
     int64_t ranks, threads; /* that the experiment asks for; 1 and 1 unless it does */
+    int64_t at_once;        /* jobs of its stage; 0: as many as there is room for */
     double memory;          /* bytes per rank that it asks for; 0: the estimate */
     double seconds;         /* at these ranks and threads; the estimate unless the experiment says */
     size_t level;           /* tasks of its own stage below it, in a chain */

@@ -63,8 +63,9 @@ static bt_status add_task(bt_text *out, size_t number, const bt_task *task)
     BT_TRY(add_texts(out, "words", task->words, task->n_word));
     BT_TRY(bt_text_add(out, ",\n   \"needs\": ["));
     for (size_t i = 0; i < task->n_need; ++i) BT_TRY(bt_text_add(out, "%s%zu", i ? ", " : "", task->needs[i] + 1));
-    BT_TRY(bt_text_add(out, "], \"level\": %zu, \"ranks\": %" PRId64 ", \"threads\": %" PRId64, task->level,
-                       task->ranks, task->threads));
+    BT_TRY(bt_text_add(out,
+                       "], \"level\": %zu, \"ranks\": %" PRId64 ", \"threads\": %" PRId64 ", \"at_once\": %" PRId64,
+                       task->level, task->ranks, task->threads, task->at_once));
     BT_TRY(bt_text_add(out, ", \"memory_bytes\": %.0f, \"seconds\": %.1f,\n   ", task->memory, task->seconds));
     BT_TRY(bt_text_add(out, "\"estimate\": {\"flops\": %.4g, \"read_bytes\": %.0f, \"written_bytes\": %.0f, ",
                        task->cost.flops, task->cost.read_bytes, task->cost.written_bytes));
@@ -199,6 +200,7 @@ static bt_status get_numbers(const bt_json *json, bt_task *task)
     BT_TRY(bt_json_int(json, "level", &level));
     BT_TRY(bt_json_int(json, "ranks", &task->ranks));
     BT_TRY(bt_json_int(json, "threads", &task->threads));
+    BT_TRY(bt_json_int(json, "at_once", &task->at_once));
     BT_TRY(bt_json_bool(json, "anew", &task->anew));
     BT_TRY(bt_json_real(json, "memory_bytes", &task->memory));
     BT_TRY(bt_json_real(json, "seconds", &task->seconds));

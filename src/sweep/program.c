@@ -29,7 +29,8 @@ static const struct {
      "ROI labels of any path, groups and score rules; stages read ROOT/derivative/rois/SUBJECT.npy and names.json"},
     {"dataset", "ceiling.from", "path",
      "ceilings of any path; stages read ROOT/derivative/ceilings/SUBJECT.npy, or take the test repeats"},
-    {"resources", "stage_in", NULL, "staging of inputs to local disks"},
+    {"resources", "stage_in", NULL,
+     "staging asked for by an experiment; a profile of Slurm may ask for it: stage_in = responses"},
     {"experiment", "report", NULL, "the report"},
 };
 

@@ -51,8 +51,9 @@ static bt_status close_slot(slot *open, bt_text *out)
     char stage[64];
     if (!open->shape) return BT_OK;
     stage_name(open->shape, stage);
-    BT_TRY(bt_text_add(out, "%s\t%" PRId64 "\t%" PRId64 "\t%.0f\t%.0f\t%s\t", stage, open->shape->ranks,
-                       open->shape->threads, ceil(open->memory), ceil(open->seconds), open->tasks.data));
+    BT_TRY(bt_text_add(out, "%s\t%" PRId64 "\t%" PRId64 "\t%.0f\t%.0f\t%s\t%" PRId64 "\t", stage, open->shape->ranks,
+                       open->shape->threads, ceil(open->memory), ceil(open->seconds), open->tasks.data,
+                       open->shape->at_once));
     for (size_t i = 0; i < open->depends.n; ++i) BT_TRY(bt_text_add(out, "%s%s", i ? "," : "", open->depends.items[i]));
     BT_TRY(bt_text_add(out, "\n"));
 cleanup:

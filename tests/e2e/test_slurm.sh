@@ -53,7 +53,7 @@ tune:
 resources:
   tune: {ranks: 2, time: 50s}
   features: {time: 20s}
-  encode: {time: 10s}
+  encode: {time: 10s, at_once: 1}
 END
 on_ranks 2 "$BRAINTUNE" run small.yaml --stage simulate >log 2>&1 || { cat log; fail simulate; }
 data=$(echo store/simulate/*/)
@@ -101,6 +101,7 @@ mapfile -t ids < <(cut -f1 "$stem.slurm/jobs")
 for id in "${ids[0]}" "${ids[1]}" "${ids[2]}"; do
     says "Dependency=.*afterany:${id}_" scontrol show job "${ids[3]}" || fail "features do not wait for job $id"
 done
+says 'ArrayTaskThrottle=1 ' scontrol show job "${ids[5]}" || fail "more than one job of encode may run at once"
 says 'what is left, .* tasks, is queued already' "$submit" "$plan" --profile test || fail "a second submit does not see the queue"
 within 200 queue_is_empty
 # Of SIM02 fail both tunings and the encodings that need no tuned model; features and encodings of its models are blocked.

@@ -233,6 +233,7 @@ static void test_refusals(void **state)
         {"models.base={tuned: brain}", "tune.brain is tuned from a model that it makes itself: a loop"},
         {"models.base={path: /x, tuned: brain}", "models.base: expected a folder"},
         {"resources={tune: {rank: 3}}", "resources.tune.rank: unknown key; did you mean ranks?"},
+        {"resources={tune: {requeue: false}}", "resources.tune.requeue: jobs that were stopped always go back"},
         {"resources={tune: {time: soon}}", "time: expected a time such as"},
         {"experiment=\"a/b\"", "experiment: expected a name of letters"},
         {"figures=[x]", "expected {draw: NAME"},
@@ -370,7 +371,8 @@ static void test_plan_file(void **state)
     (void)state;
     bt_plan plan, again;
     bt_text first = {0}, second = {0};
-    static char resources[] = "resources={tune: {ranks: 4, threads: 2, memory: 2GiB, time: 90min, checkpoint: 5min}}";
+    static char resources[] =
+        "resources={tune: {ranks: 4, threads: 2, memory: 2GiB, time: 90min, checkpoint: 5min, at_once: 3}}";
     char *const words[] = {resources};
     expect_ok(plan_small("report: html\n", 1, words, &plan));
     expect_ok(bt_plan_print(&plan, &first));
@@ -380,6 +382,7 @@ static void test_plan_file(void **state)
     const bt_task *const tuned = find(&again, "tune", "brain.base SIM01");
     assert_int_equal(tuned->ranks, 4);
     assert_int_equal(tuned->threads, 2);
+    assert_int_equal(tuned->at_once, 3);
     expect_near(tuned->memory, 2147483648.0, 0);
     expect_near(tuned->seconds, 5400, 0);
     assert_true(has_word(tuned, "checkpoint.minutes=5"));

@@ -9,16 +9,17 @@ static void plan_levels(bt_plan *plan)
 {
     const bt_program program = fake_program(true);
     char text[2048];
-    (void)snprintf(text, sizeof text,
-                   "experiment: s\nstore: %s/store\nseeds: [0, 1, 2]\n"
-                   "dataset: {simulate: {seed: 1}, subjects: [A]}\n"
-                   "models: {small: {simulated: model}, base: {tuned: pretrain}}\nfamilies: [base]\n"
-                   "targets: {words: {simulated: truth/words.h5}}\n"
-                   "tune:\n  pretrain: {models: [small], objective: file, target: words, seeds: [0]}\n"
-                   "  brain: {models: [base], per: subject}\n"
-                   "encode: {a: {models: [brain]}}\n"
-                   "resources: {tune: {ranks: 2, threads: 4, memory: 1GiB, time: 40s}, encode: {time: 30s}}\n",
-                   test_scratch());
+    (void)snprintf(
+        text, sizeof text,
+        "experiment: s\nstore: %s/store\nseeds: [0, 1, 2]\n"
+        "dataset: {simulate: {seed: 1}, subjects: [A]}\n"
+        "models: {small: {simulated: model}, base: {tuned: pretrain}}\nfamilies: [base]\n"
+        "targets: {words: {simulated: truth/words.h5}}\n"
+        "tune:\n  pretrain: {models: [small], objective: file, target: words, seeds: [0]}\n"
+        "  brain: {models: [base], per: subject}\n"
+        "encode: {a: {models: [brain]}}\n"
+        "resources: {tune: {ranks: 2, threads: 4, memory: 1GiB, time: 40s}, encode: {time: 30s, at_once: 5}}\n",
+        test_scratch());
     expect_ok(fake_plan(&program, "slots.yaml", text, 0, NULL, plan));
 }
 
@@ -32,10 +33,10 @@ static void test_packing(void **state)
     for (size_t i = 0; i < plan.n_task; ++i) picked[i] = true;
     expect_ok(bt_slots_print(&plan, picked, 100, &text));
     /* three brain models of 40 s: two and one; three encodings of 30 s: all */
-    assert_non_null(strstr(text.data, "tune\t2\t4\t1073741824\t40\t2\tsimulate\n"));
-    assert_non_null(strstr(text.data, "tune.2\t2\t4\t1073741824\t80\t3,4\ttune,simulate\n"));
-    assert_non_null(strstr(text.data, "tune.2\t2\t4\t1073741824\t40\t5\ttune,simulate\n"));
-    assert_non_null(strstr(text.data, "\t90\t7,9,11\tfeatures,simulate\n"));
+    assert_non_null(strstr(text.data, "tune\t2\t4\t1073741824\t40\t2\t0\tsimulate\n"));
+    assert_non_null(strstr(text.data, "tune.2\t2\t4\t1073741824\t80\t3,4\t0\ttune,simulate\n"));
+    assert_non_null(strstr(text.data, "tune.2\t2\t4\t1073741824\t40\t5\t0\ttune,simulate\n"));
+    assert_non_null(strstr(text.data, "\t90\t7,9,11\t5\tfeatures,simulate\n"));
     bt_text_clear(&text);
     expect_ok(bt_slots_print(&plan, picked, 1, &text)); /* nothing is cut, one task each */
     size_t lines = 0;
@@ -44,7 +45,7 @@ static void test_packing(void **state)
     bt_text_clear(&text);
     picked[0] = picked[1] = false; /* what is done is not waited for */
     expect_ok(bt_slots_print(&plan, picked, 100, &text));
-    assert_non_null(strstr(text.data, "tune.2\t2\t4\t1073741824\t80\t3,4\t\n"));
+    assert_non_null(strstr(text.data, "tune.2\t2\t4\t1073741824\t80\t3,4\t0\t\n"));
     bt_text_clear(&text);
     bt_free(picked);
     bt_plan_clear(&plan);
