@@ -45,7 +45,7 @@ n_task=$(grep -c '"task":' "$plan")
 "$BRAINTUNE" plan "$yaml" --show | grep -q 'select: signed_root_r2' || fail "--show lacks the preset"
 "$BRAINTUNE" plan "$yaml" --dry-run | grep -q '^encode  *4 .*' || fail "--dry-run"
 [ "$("$BRAINTUNE" plan "$plan" --slots=1 | wc -l)" -eq "$n_task" ] || fail "slots of one task each"
-"$BRAINTUNE" plan "$plan" --slots=1e6 | awk -F'\t' 'NF != 7 || $2 != 1 || $4 < 1e8 { exit 1 }' || fail "slots of 7 columns"
+"$BRAINTUNE" plan "$plan" --slots=1e6 | awk -F'\t' 'NF != 8 || $2 != 1 || $4 < 1e8 { exit 1 }' || fail "slots of 8 columns"
 
 refuse 2 "sweep.yaml: 12 tasks are more than the limit of 5; limit=12 allows them" "" "$BRAINTUNE" plan "$yaml" limit=5
 refuse 2 'sweep.yaml:5:9: ${SWEEP_DATA}: this variable is not set' "" env -u SWEEP_DATA "$BRAINTUNE" plan "$yaml"
