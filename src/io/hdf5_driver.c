@@ -1,5 +1,6 @@
 /* The file driver of files we write. HDF5 crashes when it closes a file whose metadata could not be written (a full
  * disk); this driver never lets it know: it keeps the errno of the first failed write and drops what follows. */
+#include "base/file_at.h"
 #include "base/memory.h"
 #include "io/hdf5_internal.h"
 
@@ -81,16 +82,9 @@ static herr_t driver_read(H5FD_t *base, H5FD_mem_t type, hid_t list, haddr_t add
 {
     (void)type, (void)list;
     driver_file *const file = (driver_file *)base;
-    for (size_t done = 0; done < size;) {
-        const ssize_t got = pread(file->descriptor, (char *)buffer + done, size - done, (off_t)(address + done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) fail_once(file);
-        if (got <= 0) {
-            memset((char *)buffer + done, 0, size - done);
-            break;
-        }
-        done += (size_t)got;
-    }
+    size_t got;
+    if (!bt_read_at(file->descriptor, buffer, size, address, &got)) fail_once(file);
+    memset((char *)buffer + got, 0, size - got);
     return 0;
 }
 
@@ -98,11 +92,7 @@ static herr_t driver_write(H5FD_t *base, H5FD_mem_t type, hid_t list, haddr_t ad
 {
     (void)type, (void)list;
     driver_file *const file = (driver_file *)base;
-    for (size_t done = 0; done < size && !*file->error;) {
-        const ssize_t put = pwrite(file->descriptor, (const char *)buffer + done, size - done, (off_t)(address + done));
-        if (put < 0 && errno != EINTR) fail_once(file);
-        if (put > 0) done += (size_t)put;
-    }
+    if (!*file->error && !bt_write_at(file->descriptor, buffer, size, address)) fail_once(file);
     if (address + size > file->end) file->end = address + size;
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "io/npy.h"
 
+#include "base/file_at.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "io/foreign.h"
@@ -24,16 +25,12 @@ struct bt_npy {
 
 static bt_status read_at(const bt_npy *npy, void *bytes, size_t size, size_t offset)
 {
-    for (size_t done = 0; done < size;) {
-        const ssize_t got = pread(npy->descriptor, (char *)bytes + done, size - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return bt_fail(BT_ERR_FILE, "%s: cannot be read: %s", npy->path, strerror(errno));
-        if (got == 0)
-            return bt_fail(BT_ERR_INPUT,
-                           "%s: expected %zu bytes at byte %zu, found the end of the file; it is truncated", npy->path,
-                           size, offset);
-        done += (size_t)got;
-    }
+    size_t got;
+    if (!bt_read_at(npy->descriptor, bytes, size, offset, &got))
+        return bt_fail(BT_ERR_FILE, "%s: cannot be read: %s", npy->path, strerror(errno));
+    if (got < size)
+        return bt_fail(BT_ERR_INPUT, "%s: expected %zu bytes at byte %zu, found the end of the file; it is truncated",
+                       npy->path, size, offset);
     return BT_OK;
 }
 

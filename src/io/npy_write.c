@@ -1,3 +1,4 @@
+#include "base/file_at.h"
 #include "base/memory.h"
 #include "io/array.h"
 
@@ -64,17 +65,6 @@ cleanup:
     return status;
 }
 
-/* All bytes, at their place; errno says why not. */
-static bool write_at(int descriptor, const void *bytes, size_t size, size_t offset)
-{
-    for (size_t done = 0; done < size;) {
-        const ssize_t put = pwrite(descriptor, (const char *)bytes + done, size - done, (off_t)(offset + done));
-        if (put < 0 && errno != EINTR) return false;
-        if (put > 0) done += (size_t)put;
-    }
-    return true;
-}
-
 /* Closes what was written; what a network file system could not keep is told here. */
 static bt_status finish(const char *path, int descriptor, bool written)
 {
@@ -93,7 +83,8 @@ bt_status bt_npy_reserve(const char *path, bt_dtype type, int rank, const size_t
     const int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     BT_CHECK(descriptor >= 0, BT_ERR_FILE, "%s: cannot be created: %s", path, strerror(errno));
     const size_t size = header.length + count_of(rank, shape) * bt_dtype_size(type);
-    const bool written = write_at(descriptor, header.data, header.length, 0) && ftruncate(descriptor, (off_t)size) == 0;
+    const bool written =
+        bt_write_at(descriptor, header.data, header.length, 0) && ftruncate(descriptor, (off_t)size) == 0;
     status = finish(path, descriptor, written);
     if (status != BT_OK) (void)unlink(path);
 cleanup:
@@ -111,7 +102,7 @@ bt_status bt_npy_fill(const char *path, bt_dtype type, int rank, const size_t *s
     BT_TRY(make_header(type, rank, shape, &header));
     const int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     BT_CHECK(descriptor >= 0, BT_ERR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
-    status = finish(path, descriptor, write_at(descriptor, data, n * size, header.length + first * size));
+    status = finish(path, descriptor, bt_write_at(descriptor, data, n * size, header.length + first * size));
 cleanup:
     bt_text_clear(&header);
     return status;

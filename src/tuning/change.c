@@ -2,10 +2,10 @@
 
 #include "base/memory.h"
 #include "nn/trainable.h"
+#include "speech/encoder.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct bt_change {
@@ -16,15 +16,13 @@ struct bt_change {
     double *sums;     /* (layers, 2): squares of W - W0 and of W0 */
 };
 
-/* "encoder.layers.11.attention..." is layer_12; what is in no block belongs to the embedding or the front end. */
-static void layer_name(const char *parameter, char *name, size_t size)
+/* By the stage that finishes the row: the front end, a block (the first is layer_01), and what is neither. */
+static void layer_name(const bt_parameter *row, char *name, size_t size)
 {
-    const char *const block = strstr(parameter, "layers.");
-    const char *const convolution = strstr(parameter, "feature_extractor.");
-    if (convolution)
+    if (row->stage == BT_STAGE_FRONT_END)
         (void)snprintf(name, size, "front_end");
     else
-        (void)snprintf(name, size, "layer_%02ld", block ? strtol(block + strlen("layers."), NULL, 10) + 1 : 0);
+        (void)snprintf(name, size, "layer_%02d", row->stage < BT_STAGE_BLOCKS ? 0 : row->stage - BT_STAGE_BLOCKS + 1);
 }
 
 static size_t index_of(const bt_names *names, const char *name)
@@ -40,13 +38,13 @@ static bt_status name_layers(bt_change *change, const bt_parameters *table)
     char name[32];
     for (size_t i = 0; i < table->n; ++i) {
         if (!table->rows[i].trainable) continue;
-        layer_name(table->rows[i].name, name, sizeof name);
+        layer_name(&table->rows[i], name, sizeof name);
         if (!bt_names_have(&change->layers, name)) BT_TRY(bt_names_add(&change->layers, name));
     }
     bt_names_sort(&change->layers);
     BT_ALLOC(change->layer_of, table->n);
     for (size_t i = 0; i < table->n; ++i) {
-        layer_name(table->rows[i].name, name, sizeof name);
+        layer_name(&table->rows[i], name, sizeof name);
         change->layer_of[i] = index_of(&change->layers, name);
     }
     BT_ALLOC(change->sums, 2 * change->layers.n);

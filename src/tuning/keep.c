@@ -208,11 +208,7 @@ static bt_status gather_head(const bt_tuning *t, const bt_tuning_aim *aim, whole
     float *host = NULL;
     bt_state_part parts[BT_HEAD_PARTS] = {0};
     double n_target = 0;
-    /* of the groups that share a head the first gives it */
-    const bool gives =
-        aim->mine && (!aim->objective || bt_grid_place(t->grid, BT_AXIS_SUBJECT) ==
-                                             (size_t)(aim - t->aims) % bt_grid_extent(t->grid, BT_AXIS_SUBJECT));
-    if (gives) {
+    if (aim->mine) {
         const bt_head *const own = bt_regression_head(aim->objective);
         n_target = (double)bt_targets_columns(aim->targets[BT_LIST_TUNE]);
         host = bt_calloc(bt_head_floats(own), sizeof *host);

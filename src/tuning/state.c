@@ -1,6 +1,7 @@
 #include "tuning/state.h"
 
 #include "base/fault.h"
+#include "base/file_at.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -9,10 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,18 +41,8 @@ static size_t bytes_of(const bt_state_part *part)
 
 static bt_status write_at(int file, const char *path, const void *bytes, size_t n, size_t offset)
 {
-    enum { MOST = 1 << 30 };
-    const char *from = bytes;
-    while (n > 0) {
-        const ssize_t done = pwrite(file, from, n < MOST ? n : MOST, (off_t)offset);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0)
-            return bt_fail(BT_ERR_FILE, "%s: cannot write the state: %s", path, strerror(done < 0 ? errno : ENOSPC));
-        from += done;
-        offset += (size_t)done;
-        n -= (size_t)done;
-    }
-    return BT_OK;
+    if (bt_write_at(file, bytes, n, offset)) return BT_OK;
+    return bt_fail(BT_ERR_FILE, "%s: cannot write the state: %s", path, strerror(errno));
 }
 
 static bt_status add_lines(const bt_state_part *parts, size_t n_part, size_t offset, bt_text *lines)
@@ -192,16 +181,10 @@ cleanup:
 
 static bt_status read_at(int file, const char *path, void *bytes, size_t n, size_t offset)
 {
-    char *to = bytes;
-    while (n > 0) {
-        const ssize_t done = pread(file, to, n, (off_t)offset);
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return bt_fail(BT_ERR_FILE, "%s: cannot read the state: %s", path, strerror(errno));
-        if (done == 0) return bt_fail(BT_ERR_INPUT, "%s: the state ends early; it is not whole", path);
-        to += done;
-        offset += (size_t)done;
-        n -= (size_t)done;
-    }
+    size_t got;
+    if (!bt_read_at(file, bytes, n, offset, &got))
+        return bt_fail(BT_ERR_FILE, "%s: cannot read the state: %s", path, strerror(errno));
+    if (got < n) return bt_fail(BT_ERR_INPUT, "%s: the state ends early; it is not whole", path);
     return BT_OK;
 }
 

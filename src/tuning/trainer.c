@@ -13,10 +13,8 @@ struct bt_trainer {
     bt_training *training;
     bt_parameters *parameters;
     bt_gradients *gradients;
-    bt_exchange *exchange;
+    bt_gradient_flow *flow;
     bt_adam adam;
-    size_t *missing;  /* (buckets): elements whose gradients are not final yet */
-    size_t n_started; /* buckets under way, the last bucket first */
     bool is_last;     /* this backward pass is the step's last one here */
     bt_status failed; /* of a callback */
     size_t n_input;   /* numbers of a row's input */
@@ -24,7 +22,6 @@ struct bt_trainer {
     size_t *offsets;  /* (micro + 1) of a micro-batch */
     size_t *real;     /* (micro) rows of each window that hold sound */
     float *input;     /* (micro, n_input) */
-    bt_exchange_count seen;
 };
 
 static size_t size_of(const bt_comm *comm)
@@ -42,102 +39,24 @@ static size_t length(bt_range range)
     return range.high - range.low;
 }
 
-/* --- gradients on their way ------------------------------------------------------------------------------------------
- * Buckets start in one order on all ranks: from the end of the vector, where the last block is, to its beginning. */
-
-static bt_status start_ready(bt_trainer *t)
-{
-    bt_status status = BT_OK;
-    const size_t n = bt_exchange_buckets(t->exchange);
-    while (t->n_started < n && t->missing[n - 1 - t->n_started] == 0) {
-        BT_TRY(bt_exchange_start(t->exchange, n - 1 - t->n_started));
-        ++t->n_started;
-    }
-    BT_TRY(bt_exchange_progress(t->exchange));
-cleanup:
-    return status;
-}
-
-static bt_status take_final(bt_trainer *t, size_t first, size_t count)
-{
-    bt_status status = BT_OK;
-    BT_TRY(bt_buffer_read(t->gradients->values, first, bt_exchange_vector(t->exchange) + first, count));
-    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
-        const bt_range bucket = bt_exchange_bucket(t->exchange, b);
-        const size_t low = first > bucket.low ? first : bucket.low;
-        const size_t high = first + count < bucket.high ? first + count : bucket.high;
-        if (low < high) t->missing[b] -= high - low;
-    }
-    BT_TRY(start_ready(t));
-cleanup:
-    return status;
-}
+/* --- life ------------------------------------------------------------------------------------------------------------
+ */
 
 /* The training's own callback, in the middle of a backward pass. */
 static void gradients_ready(void *context, size_t first, size_t count)
 {
     bt_trainer *const t = context;
-    if (t->failed != BT_OK || size_of(t->options.all) == 1) return;
-    t->failed = t->is_last ? take_final(t, first, count) : BT_OK;
-}
-
-static void expect_gradients(bt_trainer *t)
-{
-    t->n_started = 0;
-    t->failed = BT_OK;
-    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b)
-        t->missing[b] = length(bt_exchange_bucket(t->exchange, b));
-}
-
-/* What no backward pass of this rank has handed over: ranks without rows, rows without gradient. */
-static bt_status start_rest(bt_trainer *t)
-{
-    bt_status status = BT_OK;
-    if (size_of(t->options.all) == 1) return BT_OK;
-    for (size_t b = bt_exchange_buckets(t->exchange); b-- > 0;) {
-        if (t->missing[b] == 0) continue;
-        const bt_range bucket = bt_exchange_bucket(t->exchange, b);
-        BT_TRY(bt_buffer_read(t->gradients->values, bucket.low, bt_exchange_vector(t->exchange) + bucket.low,
-                              length(bucket)));
-        t->missing[b] = 0;
-    }
-    BT_TRY(start_ready(t));
-cleanup:
-    return status;
-}
-
-/* --- life ------------------------------------------------------------------------------------------------------------
- */
-
-/* Bounds of the buckets: what one stage of the backward pass finishes, a block's parameters for example. */
-static bt_status find_bounds(const bt_gradients *gradients, size_t **bounds, size_t *n)
-{
-    enum { LARGEST = 1 << 28 };
-    bt_status status = BT_OK;
-    const bt_parameters *const table = gradients->table;
-    int stage = 0;
-    *n = 0;
-    BT_ALLOC(*bounds, table->n + gradients->n_trainable / LARGEST + 2);
-    for (size_t i = 0; i < table->n; ++i) {
-        if (!table->rows[i].trainable) continue;
-        const size_t at = gradients->offsets[i];
-        if (at > 0 && (table->rows[i].stage != stage || at - (*bounds)[*n] + table->rows[i].count > LARGEST))
-            (*bounds)[++*n] = at;
-        stage = table->rows[i].stage;
-    }
-    (*bounds)[++*n] = gradients->n_trainable;
-cleanup:
-    return status;
+    if (t->failed == BT_OK && t->is_last) t->failed = bt_gradient_flow_take(t->flow, first, count);
 }
 
 static bt_status create_adam(bt_trainer *t)
 {
     bt_status status = BT_OK;
-    const size_t n = bt_exchange_buckets(t->exchange);
+    const size_t n = bt_gradient_flow_slices(t->flow);
     bt_trainable_range *ranges = NULL;
     BT_ALLOC(ranges, n);
     for (size_t b = 0; b < n; ++b) {
-        const bt_range slice = bt_exchange_slice(t->exchange, b);
+        const bt_range slice = bt_gradient_flow_slice(t->flow, b);
         ranges[b] = (bt_trainable_range){.first = slice.low, .count = length(slice)};
     }
     BT_TRY(bt_adam_create(&t->adam, &t->options.adam, t->parameters, t->gradients, ranges, n));
@@ -147,7 +66,7 @@ cleanup:
 }
 
 /* This rank alone. */
-static bt_status create_training(bt_trainer *t, size_t **bounds, size_t *n_bound)
+static bt_status create_training(bt_trainer *t)
 {
     bt_status status = BT_OK;
     bt_training_options training = t->options.training;
@@ -159,7 +78,6 @@ static bt_status create_training(bt_trainer *t, size_t **bounds, size_t *n_bound
              "nothing of the model would be trained; raise train.blocks, or leave it out");
     BT_ALLOC(t->offsets, t->options.micro + 1);
     BT_ALLOC(t->real, t->options.micro);
-    BT_TRY(find_bounds(t->gradients, bounds, n_bound));
 cleanup:
     return status;
 }
@@ -167,19 +85,16 @@ cleanup:
 bt_status bt_trainer_create(const bt_trainer_options *options, bt_trainer **out)
 {
     bt_status status = BT_OK;
-    size_t *bounds = NULL, n_bucket = 0;
     *out = NULL;
     bt_trainer *t = bt_calloc(1, sizeof *t);
     BT_TRY(bt_agree(options->all, t ? BT_OK : BT_ERR_MEMORY));
     t->options = *options;
-    BT_TRY(bt_agree(options->all, create_training(t, &bounds, &n_bucket)));
-    BT_TRY(bt_exchange_create(options->all, bounds, n_bucket, &t->exchange));
-    t->missing = bt_calloc(n_bucket, sizeof *t->missing);
-    BT_TRY(bt_agree(options->all, t->missing ? create_adam(t) : BT_ERR_MEMORY));
+    BT_TRY(bt_agree(options->all, create_training(t)));
+    BT_TRY(bt_gradient_flow_create(options->all, t->parameters, t->gradients, &t->flow));
+    BT_TRY(bt_agree(options->all, create_adam(t)));
     *out = t;
     t = NULL;
 cleanup:
-    bt_free(bounds);
     bt_trainer_destroy(&t);
     return status;
 }
@@ -189,9 +104,8 @@ void bt_trainer_destroy(bt_trainer **trainer)
     bt_trainer *const t = *trainer;
     if (!t) return;
     bt_adam_clear(&t->adam);
-    bt_exchange_destroy(&t->exchange);
+    bt_gradient_flow_destroy(&t->flow);
     bt_training_destroy(&t->training);
-    bt_free(t->missing);
     bt_free(t->offsets);
     bt_free(t->real);
     bt_free(t->input);
@@ -211,11 +125,7 @@ size_t bt_trainer_steps(const bt_trainer *trainer)
 
 bt_exchange_count bt_trainer_counted(bt_trainer *t)
 {
-    const bt_exchange_count now = bt_exchange_counted(t->exchange), before = t->seen;
-    t->seen = now;
-    return (bt_exchange_count){.bytes_sent = now.bytes_sent - before.bytes_sent,
-                               .messages = now.messages - before.messages,
-                               .waited = now.waited - before.waited};
+    return bt_gradient_flow_counted(t->flow);
 }
 
 /* --- passes ----------------------------------------------------------------------------------------------------------
@@ -260,14 +170,20 @@ typedef struct {
     const bt_inputs_of_rows *inputs;
     const bt_lesson *lesson;
     bt_windows_scale scale;
-    size_t n_all; /* rows of a round: ranks of the group times micro */
+    size_t n_all; /* rows of a round */
 } lesson_run;
+
+/* Of all ranks of the group together. */
+static size_t round_rows(const bt_trainer *t)
+{
+    return size_of(t->options.group) * t->options.micro;
+}
 
 /* Collective over the group. */
 static bt_status begin_lesson(const bt_trainer *t, const bt_inputs_of_rows *inputs, const bt_lesson *lesson,
                               lesson_run *run)
 {
-    *run = (lesson_run){.inputs = inputs, .lesson = lesson, .n_all = size_of(t->options.group) * t->options.micro};
+    *run = (lesson_run){.inputs = inputs, .lesson = lesson, .n_all = round_rows(t)};
     if (lesson->aim) lesson->aim(lesson->context);
     return bt_agree(t->options.group, bt_windows_measure(inputs->windows, lesson->rows, lesson->n, &run->scale));
 }
@@ -298,7 +214,7 @@ typedef struct {
 
 static last_round last_round_of(const bt_trainer *t, size_t rank, const bt_lesson *lessons, size_t n_lesson)
 {
-    const size_t at = rank * t->options.micro, n_all = size_of(t->options.group) * t->options.micro;
+    const size_t at = rank * t->options.micro, n_all = round_rows(t);
     last_round last = {n_lesson, 0};
     for (size_t i = 0; i < n_lesson; ++i)
         if (at < lessons[i].n) last = (last_round){i, (lessons[i].n - 1 - at) / n_all * n_all};
@@ -309,9 +225,9 @@ static last_round last_round_of(const bt_trainer *t, size_t rank, const bt_lesso
  * rows, still has some. With several groups each goes on to the end of the step. */
 static bool can_stop(const bt_trainer *t, last_round fewest, size_t lesson, size_t first)
 {
-    if (lesson == 0 && first == 0) return size_of(t->options.group) == size_of(t->options.all);
+    const bool is_first = lesson == 0 && first == 0;
     return size_of(t->options.group) == size_of(t->options.all) &&
-           (lesson < fewest.lesson || (lesson == fewest.lesson && first <= fewest.first));
+           (is_first || lesson < fewest.lesson || (lesson == fewest.lesson && first <= fewest.first));
 }
 
 /* Collective over the group: lesson i of a step. */
@@ -337,27 +253,6 @@ cleanup:
     return status;
 }
 
-/* Collective over `all`: gradients of my slices complete; adds the sum of their squares. */
-static bt_status finish_exchange(bt_trainer *t, double *squares)
-{
-    bt_status status = BT_OK;
-    BT_TRY(start_rest(t));
-    const bool alone = size_of(t->options.all) == 1;
-    if (!alone) BT_TRY(bt_exchange_finish(t->exchange));
-    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
-        double sum = 0;
-        const bt_range slice = bt_exchange_slice(t->exchange, b);
-        if (length(slice) == 0) continue;
-        if (!alone)
-            BT_TRY(bt_buffer_write(t->gradients->values, slice.low, bt_exchange_vector(t->exchange) + slice.low,
-                                   length(slice)));
-        BT_TRY(bt_gradients_squares(t->gradients, slice.low, length(slice), &sum));
-        *squares += sum;
-    }
-cleanup:
-    return status;
-}
-
 /* The objectives of my lessons, each once. */
 static bool is_first_of(const bt_lesson *lessons, size_t i)
 {
@@ -370,31 +265,14 @@ static bt_status scale_gradients(bt_trainer *t, const bt_lesson *lessons, size_t
 {
     bt_status status = BT_OK;
     double unused = 0;
-    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
-        const bt_range slice = bt_exchange_slice(t->exchange, b);
+    for (size_t b = 0; b < bt_gradient_flow_slices(t->flow); ++b) {
+        const bt_range slice = bt_gradient_flow_slice(t->flow, b);
         if (length(slice) > 0) BT_TRY(bt_gradients_scale(t->gradients, slice.low, length(slice), factor));
     }
     for (size_t i = 0; i < n_lesson; ++i)
         if (is_first_of(lessons, i))
             BT_TRY(lessons[i].objective->kind->gradient(lessons[i].objective, factor, &unused));
 cleanup:
-    return status;
-}
-
-/* Collective over `all`: my slices' new values go to all. */
-static bt_status share_values(bt_trainer *t)
-{
-    bt_status status = BT_OK;
-    float *const vector = bt_exchange_vector(t->exchange);
-    if (size_of(t->options.all) == 1) goto cleanup;
-    for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
-        const bt_range slice = bt_exchange_slice(t->exchange, b);
-        BT_TRY(bt_parameters_read_trainable(t->parameters, t->gradients, slice.low, length(slice), vector + slice.low));
-    }
-    BT_TRY(bt_exchange_share(t->exchange));
-    BT_TRY(bt_parameters_write_trainable(t->parameters, t->gradients, 0, t->gradients->n_trainable, vector));
-cleanup:
-    if (status == BT_OK) status = bt_parameters_derive(t->parameters, t->gradients->device);
     return status;
 }
 
@@ -413,7 +291,7 @@ static bt_status update(bt_trainer *t, const bt_lesson *lessons, size_t n_lesson
     BT_TRY(bt_adam_apply(&t->adam, rates));
     for (size_t i = 0; i < n_lesson; ++i)
         if (is_first_of(lessons, i)) BT_TRY(lessons[i].objective->kind->apply(lessons[i].objective, &head));
-    BT_TRY(share_values(t));
+    BT_TRY(bt_gradient_flow_share(t->flow));
 cleanup:
     return status;
 }
@@ -439,7 +317,8 @@ static bt_status learn_all(bt_trainer *t, const bt_inputs_of_rows *inputs, const
 {
     bt_status status = BT_OK;
     BT_TRY(bt_gradients_zero(t->gradients));
-    expect_gradients(t);
+    bt_gradient_flow_expect(t->flow);
+    t->failed = BT_OK;
     const last_round mine = last_round_of(t, rank_of(t->options.group), lessons, n_lesson);
     const last_round fewest = last_round_of(t, size_of(t->options.group) - 1, lessons, n_lesson);
     for (size_t i = 0; i < n_lesson && !step->interrupted; ++i) {
@@ -459,7 +338,7 @@ bt_status bt_trainer_step(bt_trainer *t, const bt_inputs_of_rows *inputs, const 
     step->interrupted = false;
     BT_TRY(learn_all(t, inputs, lessons, n_lesson, step, &loss));
     if (!step->interrupted) {
-        BT_TRY(finish_exchange(t, &squares));
+        BT_TRY(bt_gradient_flow_finish(t->flow, &squares));
         for (size_t i = 0; i < n_lesson; ++i) {
             if (!is_first_of(lessons, i)) continue;
             BT_TRY(lessons[i].objective->kind->join(lessons[i].objective));
@@ -503,17 +382,17 @@ static const char *const kind_names[KINDS] = {"backbone", "backbone.mean", "back
 
 size_t bt_trainer_parts(const bt_trainer *t)
 {
-    return KINDS * bt_exchange_buckets(t->exchange);
+    return KINDS * bt_gradient_flow_slices(t->flow);
 }
 
 size_t bt_trainer_slices(const bt_trainer *t)
 {
-    return bt_exchange_buckets(t->exchange);
+    return bt_gradient_flow_slices(t->flow);
 }
 
 bt_range bt_trainer_slice(const bt_trainer *t, size_t i)
 {
-    return bt_exchange_slice(t->exchange, i);
+    return bt_gradient_flow_slice(t->flow, i);
 }
 
 size_t bt_trainer_slice_total(const bt_trainer *t)
@@ -551,8 +430,8 @@ bt_status bt_trainer_save(bt_trainer *t, float *host, bt_state_part *parts)
 {
     bt_status status = BT_OK;
     for (int which = 0; which < KINDS; ++which)
-        for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
-            const bt_range slice = bt_exchange_slice(t->exchange, b);
+        for (size_t b = 0; b < bt_gradient_flow_slices(t->flow); ++b) {
+            const bt_range slice = bt_gradient_flow_slice(t->flow, b);
             *parts++ = (bt_state_part){kind_names[which], sizeof *host, slice.low, slice.high, host};
             if (length(slice) > 0) BT_TRY(read_kind(t, which, slice, host));
             host += length(slice);
@@ -565,8 +444,8 @@ static bt_status load_moments(bt_trainer *t, const bt_state *state, float *host)
 {
     bt_status status = BT_OK;
     for (int which = MEAN; which < KINDS; ++which)
-        for (size_t b = 0; b < bt_exchange_buckets(t->exchange); ++b) {
-            const bt_range slice = bt_exchange_slice(t->exchange, b);
+        for (size_t b = 0; b < bt_gradient_flow_slices(t->flow); ++b) {
+            const bt_range slice = bt_gradient_flow_slice(t->flow, b);
             const bt_state_part part = {kind_names[which], sizeof *host, slice.low, slice.high, host};
             if (length(slice) == 0) continue;
             BT_TRY(bt_state_read(state, &part, 1));
@@ -580,7 +459,7 @@ static bt_status load(bt_trainer *t, const bt_state *state)
 {
     bt_status status = BT_OK;
     const size_t n = t->gradients->n_trainable;
-    float *const vector = bt_exchange_vector(t->exchange); /* not in use between steps */
+    float *const vector = bt_gradient_flow_vector(t->flow); /* not in use between steps */
     const bt_state_part whole = {kind_names[VALUE], sizeof *vector, 0, n, vector};
     BT_CHECK(bt_state_length(state, kind_names[VALUE]) == n, BT_ERR_INPUT,
              "the state is of a model with %zu trained parameters, this one has %zu; remove it, or go on with the "

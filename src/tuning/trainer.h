@@ -5,7 +5,7 @@
  *   rounds      a micro-batch a rank: forward, pooled states to all ranks of the group, each rank its targets of them,
  *               the states' gradients back (tuning/regression.h), backward;
  *   exchange    gradients of the backbone, bucket by bucket as the last round's backward finishes them, over all ranks
- *               (dist/exchange.h); each rank keeps its slices;
+ *               (tuning/gradient_flow.h); each rank keeps its slices;
  *   update      Adam on the slices, whose moments no other rank has; new values to all.
  *
  * Per rank and step with N trainable numbers, P ranks, B rows a group, H hidden units: 2 N (P - 1) / P numbers sent,
@@ -23,10 +23,10 @@
 
 #include "base/status.h"
 #include "dist/comm.h"
-#include "dist/exchange.h"
 #include "nn/adam.h"
 #include "speech/training.h"
 #include "tuning/frames.h"
+#include "tuning/gradient_flow.h"
 #include "tuning/objective.h"
 #include "tuning/windows.h"
 

@@ -15,6 +15,12 @@ static const bt_names *list_names(const bt_tune_options *o, bt_list list)
     return list == BT_LIST_TUNE ? &o->tune : &o->validate;
 }
 
+/* Rows that a rank takes at a time. */
+static size_t micro_rows(const bt_tune_options *o)
+{
+    return (size_t)(o->micro_batch < o->batch ? o->micro_batch : o->batch);
+}
+
 /* --- opening ---------------------------------------------------------------------------------------------------------
  */
 
@@ -193,7 +199,7 @@ static bt_status prepare_trainer(bt_tuning *t)
                                   .from_samples = o->front_end,
                                   .all = t->all,
                                   .group = t->group,
-                                  .micro = (size_t)(o->micro_batch < o->batch ? o->micro_batch : o->batch),
+                                  .micro = micro_rows(o),
                                   .adam = {.beta1 = o->beta1,
                                            .beta2 = o->beta2,
                                            .epsilon = o->epsilon,
@@ -297,7 +303,7 @@ static bt_status prepare_objective(bt_tuning *t, bt_tuning_aim *aim)
                                                     .loss = (bt_loss)o->loss,
                                                     .seed = (uint64_t)o->seed},
                                            .pool = (bt_tune_pool)o->pool,
-                                           .micro = (size_t)(o->micro_batch < o->batch ? o->micro_batch : o->batch),
+                                           .micro = micro_rows(o),
                                            .groups = shared ? t->across : NULL};
     aim->owns_objective = true;
     return bt_regression_create(&options, &aim->objective);
@@ -456,7 +462,7 @@ bt_estimate bt_tuning_estimate(const bt_tuning *t)
     const size_t n_sample = (size_t)(o->window_seconds * t->facts.rate);
     const double window = bt_model_flops(t->model, n_sample), row = 4.0 * (double)bt_model_rows(t->model, n_sample);
     const double n_row = (double)bt_rows_count(t->lists[BT_LIST_TUNE].rows), ranks = bt_comm_size(t->all);
-    const double micro = (double)(o->micro_batch < o->batch ? o->micro_batch : o->batch);
+    const double micro = (double)micro_rows(o);
     double n_check = 0, head = 0, targets = 0;
     if (t->lists[BT_LIST_VALIDATE].rows) n_check = (double)bt_rows_count(t->lists[BT_LIST_VALIDATE].rows);
     for (size_t a = 0; a < t->n_aim; ++a) {
