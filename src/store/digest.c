@@ -152,27 +152,25 @@ bt_status bt_digest_file(const char *path, const char *store, char digest[BT_DIG
     return digest_plain_file(real, store, digest);
 }
 
-static bt_status add_folder(const char *path, const char *prefix, const char *store, int depth, bt_text *listing)
+/* --- folders ---------------------------------------------------------------------------------------------------------
+ */
+
+static bt_status visit_folder(const char *path, const char *name, int depth, int deepest, bt_folder_visitor visit,
+                              void *context)
 {
     bt_status status = BT_OK;
     bt_names names = {0};
     char *child = NULL, *relative = NULL;
-    char digest[BT_DIGEST_SIZE];
-    BT_CHECK(depth < DEEPEST_FOLDER, BT_ERR_INPUT,
-             "%s: more than %d folders deep; is there a link that leads back to its own folder?", path, DEEPEST_FOLDER);
+    BT_CHECK(depth < deepest, BT_ERR_INPUT,
+             "%s: more than %d folders deep; is there a link that leads back to its own folder?", path, deepest);
     BT_TRY(bt_path_list(path, &names));
     for (size_t i = 0; i < names.n; ++i) {
-        const char *const name = names.items[i];
-        if (name[0] == '.' || bt_ends_with(name, ".run.json")) continue;
-        child = bt_path_join(path, name);
-        relative = bt_path_join(prefix, name);
+        if (names.items[i][0] == '.' || bt_ends_with(names.items[i], ".run.json")) continue;
+        child = bt_path_join(path, names.items[i]);
+        relative = bt_path_join(name, names.items[i]);
         if (!child || !relative) BT_TRY(BT_ERR_MEMORY);
-        if (bt_path_is_directory(child)) {
-            BT_TRY(add_folder(child, relative, store, depth + 1, listing));
-        } else {
-            BT_TRY(bt_digest_file(child, store, digest));
-            BT_TRY(bt_text_add(listing, "%s\n%s\n", relative, digest));
-        }
+        BT_TRY(bt_path_is_directory(child) ? visit_folder(child, relative, depth + 1, deepest, visit, context)
+                                           : visit(context, relative, child));
         bt_free(child);
         bt_free(relative);
         child = relative = NULL;
@@ -184,11 +182,29 @@ cleanup:
     return status;
 }
 
+bt_status bt_folder_visit(const char *path, const char *name, int deepest, bt_folder_visitor visit, void *context)
+{
+    return visit_folder(path, name, 0, deepest, visit, context);
+}
+
+typedef struct {
+    const char *store;
+    bt_text listing;
+} digested_folder;
+
+static bt_status add_file(void *context, const char *name, const char *path)
+{
+    digested_folder *const folder = context;
+    char digest[BT_DIGEST_SIZE];
+    const bt_status status = bt_digest_file(path, folder->store, digest);
+    return status == BT_OK ? bt_text_add(&folder->listing, "%s\n%s\n", name, digest) : status;
+}
+
 bt_status bt_digest_folder(const char *path, const char *store, char digest[BT_DIGEST_SIZE])
 {
-    bt_text listing = {0};
-    const bt_status status = add_folder(path, "", store, 0, &listing);
-    if (status == BT_OK) bt_digest_bytes(listing.data ? listing.data : "", listing.length, digest);
-    bt_text_clear(&listing);
+    digested_folder folder = {.store = store};
+    const bt_status status = bt_folder_visit(path, "", DEEPEST_FOLDER, add_file, &folder);
+    if (status == BT_OK) bt_digest_bytes(folder.listing.data ? folder.listing.data : "", folder.listing.length, digest);
+    bt_text_clear(&folder.listing);
     return status;
 }

@@ -1,6 +1,6 @@
 #include "sweep/identity.h"
 
-#include "base/memory.h"
+#include "store/digest.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,8 +24,9 @@ static bool annex_key(const char *path, char key[PATH_MAX])
     return true;
 }
 
-static bt_status add_file(const char *name, const char *path, bt_text *out)
+static bt_status add_file(void *context, const char *name, const char *path)
 {
+    bt_text *const out = context;
     char real[PATH_MAX];
     struct stat facts;
     if (annex_key(path, real)) return bt_text_add(out, "%s annex %s\n", name, real);
@@ -35,33 +36,7 @@ static bt_status add_file(const char *name, const char *path, bt_text *out)
                        (long long)facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
 }
 
-static bt_status add_folder(const char *name, const char *path, int depth, bt_text *out)
-{
-    bt_status status = BT_OK;
-    bt_names files = {0};
-    char *child = NULL, *relative = NULL;
-    BT_CHECK(depth < DEEPEST, BT_ERR_INPUT, "%s: more than %d folders deep; is there a link that leads back?", path,
-             DEEPEST);
-    BT_TRY(bt_path_list(path, &files));
-    for (size_t i = 0; i < files.n; ++i) {
-        if (files.items[i][0] == '.' || bt_ends_with(files.items[i], ".run.json")) continue;
-        child = bt_path_join(path, files.items[i]);
-        relative = bt_path_join(name, files.items[i]);
-        if (!child || !relative) BT_TRY(BT_ERR_MEMORY);
-        BT_TRY(bt_path_is_directory(child) ? add_folder(relative, child, depth + 1, out)
-                                           : add_file(relative, child, out));
-        bt_free(child);
-        bt_free(relative);
-        child = relative = NULL;
-    }
-cleanup:
-    bt_free(child);
-    bt_free(relative);
-    bt_names_clear(&files);
-    return status;
-}
-
 bt_status bt_identity_add(const char *name, const char *path, bt_text *out)
 {
-    return bt_path_is_directory(path) ? add_folder(name, path, 0, out) : add_file(name, path, out);
+    return bt_path_is_directory(path) ? bt_folder_visit(path, name, DEEPEST, add_file, out) : add_file(out, name, path);
 }

@@ -28,6 +28,21 @@ make_world() {
         { cat "$folder/log"; fail lowlevel; }
 }
 
+ranks_of() { # the braintune processes below a job of this shell
+    local child
+    for child in $(pgrep -P "$1"); do
+        if [ "$(cat "/proc/$child/comm" 2>/dev/null)" = braintune ]; then echo "$child"; else ranks_of "$child"; fi
+    done
+}
+
+end_of() { # PID LIMIT WHAT: it must be over within so many seconds
+    local from=$SECONDS
+    while kill -0 "$1" 2>/dev/null; do
+        [ $((SECONDS - from)) -le "$2" ] || fail "$3: still running $2 s after the signal"
+        sleep 0.05
+    done
+}
+
 # The command must end with CODE, its message must hold PART (a basic regular expression), and TARGET ("" = none) and
 # temporaries beside it must not exist afterwards.
 tried=0

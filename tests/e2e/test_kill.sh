@@ -24,22 +24,6 @@ same() { # A B: equal bytes; of a folder, every file but run facts
     if [ -d "$1" ]; then diff -r -q -x '*.run.json' "$1" "$2"; else cmp "$1" "$2"; fi
 }
 
-ranks_of() { # the braintune processes below a job of this shell
-    local child
-    for child in $(pgrep -P "$1"); do
-        if [ "$(cat "/proc/$child/comm" 2>/dev/null)" = braintune ]; then echo "$child"; else ranks_of "$child"; fi
-    done
-}
-
-# All must be over within 10 s of the kill.
-wait_for_end() { # PID
-    local from=$SECONDS
-    while kill -0 "$1" 2>/dev/null; do
-        [ $((SECONDS - from)) -le 10 ] || fail "$stage: still running 10 s after the kill"
-        sleep 0.1
-    done
-}
-
 moments=0 killed=0
 declare -A seconds
 for stage in simulate features lowlevel ceiling encode; do
@@ -64,7 +48,7 @@ for stage in simulate features lowlevel ceiling encode; do
             sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
             mapfile -t ranks < <(ranks_of "$job")
             [ ${#ranks[@]} -eq 0 ] || kill -9 "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
-            wait_for_end "$job"
+            end_of "$job" 10 "$stage"
             wait "$job" 2>/dev/null || killed=$((killed + 1))
         else
             BRAINTUNE_FAULT=$moment:kill on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 &

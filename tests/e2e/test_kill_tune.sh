@@ -11,19 +11,6 @@ subject=$(ls "$data/derivative/preprocessed_data")
 words=(tune model="$data/model" dataset="$data" subjects="$subject" stories.tune=story01,story02,story03 stories.validate=story04
     window.seconds=4 batch=4 micro_batch=1 epochs=20 patience=0 rate.backbone=1e-3 snapshots=3 checkpoint.steps=3)
 
-ranks_of() { # the braintune processes below a job of this shell
-    local child
-    for child in $(pgrep -P "$1"); do
-        if [ "$(cat "/proc/$child/comm" 2>/dev/null)" = braintune ]; then echo "$child"; else ranks_of "$child"; fi
-    done
-}
-end_of() { # PID LIMIT: all must be over within so many seconds
-    local from=$SECONDS
-    while kill -0 "$1" 2>/dev/null; do
-        [ $((SECONDS - from)) -le "$2" ] || fail "still running $2 s after the signal"
-        sleep 0.05
-    done
-}
 same() { diff -r -q -x '*.run.json' "$1" "$2"; }
 
 reference=$scratch/reference
@@ -48,7 +35,7 @@ for moment in $(seq 30); do
     if [ ${#ranks[@]} -gt 0 ]; then
         met=$((met + 1))
         kill -$signal "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
-        end_of "$job" $([ "$signal" = KILL ] && echo 10 || echo 25)
+        end_of "$job" "$([ "$signal" = KILL ] && echo 10 || echo 25)" "$signal"
     fi
     code=0
     wait "$job" 2>/dev/null || code=$?

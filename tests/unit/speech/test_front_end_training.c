@@ -130,18 +130,6 @@ static void with_adapters(void **state)
     world_close(&w);
 }
 
-typedef struct {
-    size_t calls, first, last; /* what was ready is [first, last) */
-} buckets;
-
-static void note_ready(void *context, size_t first, size_t count)
-{
-    buckets *const b = context;
-    if (b->calls++ == 0) b->last = b->first = first + count;
-    assert_int_equal(first + count, b->first);
-    b->first = first;
-}
-
 static void ready_buckets(void **state)
 {
     world w;

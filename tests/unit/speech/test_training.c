@@ -203,18 +203,6 @@ static void top_blocks(void **state)
 /* --- buckets ---------------------------------------------------------------------------------------------------------
  */
 
-typedef struct {
-    size_t calls, first, last; /* what was ready is [first, last) */
-} buckets;
-
-static void note_ready(void *context, size_t first, size_t count)
-{
-    buckets *const b = context;
-    if (b->calls++ == 0) b->last = b->first = first + count;
-    assert_int_equal(first + count, b->first);
-    b->first = first;
-}
-
 /* Buckets come from the end and cover the trainable rows without gap; frozen rows take no memory. */
 static void ready_buckets(void **state)
 {

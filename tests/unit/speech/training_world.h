@@ -190,4 +190,17 @@ static inline double gap(const float *a, const float *b, size_t n)
     return sqrt(squares);
 }
 
+/* What backward says to be ready, from the end without gap. */
+typedef struct {
+    size_t calls, first, last; /* what was ready is [first, last) */
+} buckets;
+
+static inline void note_ready(void *context, size_t first, size_t count)
+{
+    buckets *const b = context;
+    if (b->calls++ == 0) b->last = b->first = first + count;
+    assert_int_equal(first + count, b->first);
+    b->first = first;
+}
+
 #endif
