@@ -5,6 +5,7 @@
 #include "dist/comm.h"
 #include "io/safetensors.h"
 #include "mpi/dist/expect.h"
+#include "nn/trainable.h"
 #include "tuning/tuning.h"
 
 #include <mpi.h>
@@ -135,7 +136,7 @@ static void losses_follow_pytorch(const bt_comm *comm, const char *root)
 }
 
 /* Gradients of the first batch: after a step of rate 0 they are still there, each rank's slices summed. */
-static float *first_gradients(world *w)
+static float *first_gradients(world *w, double *norm)
 {
     bt_tuning *const t = &w->tuning;
     bt_gradients *const gradients = bt_training_gradients(bt_trainer_training(t->trainer));
@@ -146,6 +147,7 @@ static float *first_gradients(world *w)
     lesson.rows = bt_batches_rows(t->aims[0].batches, 0, &lesson.n);
     bt_regression_aim(lesson.objective, t->aims[0].targets[BT_LIST_TUNE]);
     EXPECT(bt_trainer_step(t->trainer, &inputs, &lesson, 1, &step) == BT_OK);
+    *norm = step.norm;
     float *const host = bt_calloc(gradients->n_trainable, sizeof *host);
     EXPECT(bt_buffer_read(gradients->values, 0, host, gradients->n_trainable) == BT_OK);
     return host;
@@ -155,11 +157,11 @@ static void gradients_are_one_ranks(const bt_comm *comm, const bt_comm *self, co
 {
     world shared, whole;
     char line[FILE_NAME];
-    double sums[2] = {0, 0}; /* of squares: of the difference, and whole */
+    double norms[2], sums[2] = {0, 0}; /* sums of squares: of the difference, and whole */
     (void)snprintf(line, sizeof line, "window.seconds=2 batch=8 %s", words);
     world_open(&shared, comm, root, line);
     world_open(&whole, self, root, line);
-    float *const ours = first_gradients(&shared), *const wanted = first_gradients(&whole);
+    float *const ours = first_gradients(&shared, &norms[0]), *const wanted = first_gradients(&whole, &norms[1]);
     for (size_t s = 0; s < bt_trainer_slices(shared.tuning.trainer); ++s) {
         const bt_range slice = bt_trainer_slice(shared.tuning.trainer, s);
         for (size_t i = slice.low; i < slice.high; ++i) {
@@ -169,11 +171,32 @@ static void gradients_are_one_ranks(const bt_comm *comm, const bt_comm *self, co
     }
     EXPECT(bt_comm_sum_f64(comm, sums, 2) == BT_OK);
     EXPECT(sums[1] > 0);
+    EXPECT(fabs(norms[0] - norms[1]) <= 1e-6 * norms[1]);
     EXPECT(sqrt(sums[0]) <= 1e-6 * sqrt(sums[1]));
     bt_free(ours);
     bt_free(wanted);
     world_close(&shared);
     world_close(&whole);
+}
+
+/* torch.nn.utils.clip_grad_norm_: gradients times clip / (norm + 1e-6). */
+static void clipping_scales_gradients(const bt_comm *comm, const char *root)
+{
+    world free, clipped;
+    double norm, same;
+    world_open(&free, comm, root, "window.seconds=1 batch=8");
+    world_open(&clipped, comm, root, "window.seconds=1 batch=8 clip=0.01");
+    float *const wanted = first_gradients(&free, &norm), *const ours = first_gradients(&clipped, &same);
+    EXPECT(same == norm && norm > 0.01);
+    for (size_t s = 0; s < bt_trainer_slices(free.tuning.trainer); ++s) {
+        const bt_range slice = bt_trainer_slice(free.tuning.trainer, s);
+        for (size_t i = slice.low; i < slice.high; ++i)
+            EXPECT(fabs((double)ours[i] - (double)wanted[i] * 0.01 / (norm + 1e-6)) <= 1e-8);
+    }
+    bt_free(wanted);
+    bt_free(ours);
+    world_close(&free);
+    world_close(&clipped);
 }
 
 static void losses_are_one_ranks(const bt_comm *comm, const bt_comm *self, const char *root)
@@ -197,6 +220,57 @@ static void losses_are_one_ranks(const bt_comm *comm, const bt_comm *self, const
     world_close(&whole);
 }
 
+/* All trainable values, in the gradients' order. */
+static float *values_of(const world *w)
+{
+    bt_training *const training = bt_trainer_training(w->tuning.trainer);
+    const bt_gradients *const gradients = bt_training_gradients(training);
+    float *const host = bt_calloc(gradients->n_trainable, sizeof *host);
+    must(bt_parameters_read_trainable(bt_training_parameters(training), gradients, 0, gradients->n_trainable, host));
+    return host;
+}
+
+/* |W - W0| / |W0| over the parameters whose name holds `part`, which is no other layer's; NULL: those in no block and
+ * not in the front end. */
+static double moved(const world *w, const float *now, const float *before, const char *part)
+{
+    const bt_gradients *const gradients = bt_training_gradients(bt_trainer_training(w->tuning.trainer));
+    double sums[2] = {0, 0};
+    for (size_t i = 0; i < gradients->table->n; ++i) {
+        const bt_parameter *const row = &gradients->table->rows[i];
+        const bool elsewhere = strstr(row->name, "layers.") || strstr(row->name, "feature_extractor.");
+        if (!row->trainable || (part ? !strstr(row->name, part) : elsewhere)) continue;
+        for (size_t k = gradients->offsets[i]; k < gradients->offsets[i] + row->count; ++k) {
+            sums[0] += ((double)now[k] - (double)before[k]) * ((double)now[k] - (double)before[k]);
+            sums[1] += (double)before[k] * (double)before[k];
+        }
+    }
+    return sqrt(sums[0] / sums[1]);
+}
+
+static void changes_are_those_of_the_layers(const bt_comm *comm, const char *root)
+{
+    static const char *const layers[] = {"front_end", "layer_00", "layer_01", "layer_02"};
+    static const char *const parts[] = {"feature_extractor.", NULL, "encoder.layers.0.", "encoder.layers.1."};
+    world w;
+    char folder[FILE_NAME];
+    world_open(&w, comm, root, "epochs=1 window.seconds=1 train.front_end=true");
+    (void)snprintf(folder, sizeof folder, "%s/change.state", root);
+    float *const before = values_of(&w);
+    must(bt_tuning_learn(&w.tuning, folder));
+    float *const now = values_of(&w);
+    const bt_names *const names = bt_change_layers(w.tuning.change);
+    EXPECT(names->n >= sizeof layers / sizeof *layers);
+    for (size_t l = 0; l < sizeof layers / sizeof *layers && l < names->n; ++l) {
+        const double ours = bt_history_row(&w.tuning.history, BT_SERIES_CHANGE, 0)[l];
+        EXPECT(!strcmp(names->items[l], layers[l]));
+        EXPECT(ours > 0 && fabs(ours - moved(&w, now, before, parts[l])) <= 1e-6 * ours);
+    }
+    bt_free(before);
+    bt_free(now);
+    world_close(&w);
+}
+
 int main(int argc, char **argv)
 {
     int provided = 0;
@@ -214,7 +288,9 @@ int main(int argc, char **argv)
     gradients_are_one_ranks(comm, self, root, "frames=recompute");
     gradients_are_one_ranks(comm, self, root, "frames=recompute loss=correlation lora.rank=2 lora.targets=query,value");
     gradients_are_one_ranks(comm, self, root, "train.front_end=true");
+    clipping_scales_gradients(comm, root);
     losses_are_one_ranks(comm, self, root);
+    changes_are_those_of_the_layers(comm, root);
     EXPECT(bt_comm_barrier(comm) == BT_OK);
     bt_comm_destroy(&self);
     bt_comm_destroy(&comm);

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# timeout: 600
+# Tuning by the program: subjects in groups of ranks, a head each or one for all, give one rank's losses on any number of
+# ranks; a run that was killed on one number of ranks goes on with another.
+source "$(dirname "$0")/support.sh"
+on_ranks 2 "$BRAINTUNE" simulate "${world_settings[@]}" subjects.count=2 out="$scratch/data" >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail simulate; }
+words=(tune model="$scratch/data/model" dataset="$scratch/data" stories.tune=story01,story02,story03 stories.validate=story04
+    window.seconds=3 batch=16 micro_batch=4 epochs=3 rate.backbone=1e-3 store="$scratch/store")
+tune() { # RANKS OUT WORDS...
+    on_ranks "$1" "$BRAINTUNE" "${words[@]}" out="$scratch/$2" "${@:3}" >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail "tune ${*:3} on $1 ranks"; }
+}
+numbers() { h5dump -y -w 1 -d "$2" "$scratch/$1/tuning.h5" | grep -E '^ *(nan|-?[0-9])' | tr -d ' ,'; }
+same_losses() { # A B
+    local series
+    for series in /loss/step /loss/validate /r/all; do
+        paste <(numbers "$1" $series) <(numbers "$2" $series) | awk -v what="$1 and $2, $series" '
+            { d = $1 - $2; if (d < 0) d = -d; size = $1 < 0 ? -$1 : $1; if (NF != 2 || d > 1e-4 * (size > 0.01 ? size : 0.01)) { print what ": " $0; bad = 1 } }
+            END { exit bad || NR == 0 }' || fail "$1 and $2 differ in $series"
+    done
+}
+
+both=subjects=SIM01,SIM02
+for heads in per_subject shared; do
+    more=(heads=$heads)
+    [ $heads = per_subject ] || more+=(voxels.ceiling=none)
+    for ranks in 1 2 4; do tune $ranks $heads$ranks $both "${more[@]}"; done
+    same_losses ${heads}1 ${heads}2
+    same_losses ${heads}1 ${heads}4
+done
+tune 4 samples4 $both grid.subject=1 # four ranks share each batch of both
+same_losses per_subject1 samples4
+
+tune 2 whole subjects=SIM01 checkpoint.steps=2
+for ranks in 1 3; do
+    BRAINTUNE_FAULT=tune.step:kill:0:8 on_ranks 2 "$BRAINTUNE" "${words[@]}" subjects=SIM01 checkpoint.steps=2 out="$scratch/from2to$ranks" >"$scratch/log" 2>&1 &&
+        fail "the fault did not happen"
+    tune $ranks from2to$ranks subjects=SIM01 checkpoint.steps=2
+    grep -q "going on at step [1-9]" "$scratch/log" || { cat "$scratch/log"; fail "it began anew on $ranks ranks"; }
+    same_losses whole from2to$ranks
+done
+echo "ok"
