@@ -73,12 +73,13 @@ typedef struct {
     double norm;      /* out: of the gradient before clipping, heads included */
 } bt_step;
 
-/* Collective over `all`. objectives (n_objective): all of my group, to be updated if they had a lesson. */
+/* Collective over `all`: the lessons of my group, one after the other; then the backbone and their objectives move. */
 bt_status bt_trainer_step(bt_trainer *trainer, const bt_inputs_of_rows *inputs, const bt_lesson *lessons,
                           size_t n_lesson, bt_step *step) BT_MUST_CHECK;
 
-/* Collective over the group: one round after the other without learning; see(context, objective, first row among n of
- * this round, count) may read what the objective made of them. *loss: sum over the rows, all ranks of the group. */
+/* Collective over the group: one round after the other without learning. see(context, first, count), NULL: nobody, may
+ * read what the objective made of the lesson's rows [first, first + count). *loss: sum over the rows, all ranks of the
+ * group. */
 typedef bt_status (*bt_round_visitor)(void *context, size_t first, size_t count);
 bt_status bt_trainer_judge(bt_trainer *trainer, const bt_inputs_of_rows *inputs, const bt_lesson *lesson,
                            bt_round_visitor see, void *context, double *loss) BT_MUST_CHECK;
