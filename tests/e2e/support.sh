@@ -44,15 +44,16 @@ end_of() { # PID LIMIT WHAT: it must be over within so many seconds
 }
 
 # The command must end with CODE, its message must hold PART (a basic regular expression), and TARGET ("" = none) and
-# temporaries beside it must not exist afterwards.
+# temporaries beside it must not exist afterwards; no memory of ours is left.
 tried=0
 refuse() { # CODE PART TARGET COMMAND...
     local code=$1 part=$2 target=$3 got=0 message
     shift 3
     tried=$((tried + 1))
-    message=$("$@" 2>&1 >"$scratch/stdout") || got=$?
+    message=$(BRAINTUNE_LEAKS=1 "$@" 2>&1 >"$scratch/stdout") || got=$?
     [ "$got" -eq "$code" ] || fail "exit $got instead of $code: $* :: $message"
     grep -q -- "$part" <<<"$message" || fail "no \"$part\" in: $message :: $*"
+    ! grep -q leaked <<<"$message" || fail "memory leaked: $* :: $message"
     [ ! -s "$scratch/stdout" ] || fail "a failure printed on standard output: $*"
     [ -z "$target" ] && return 0
     [ ! -e "$target" ] || fail "partial output $target: $*"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # timeout: 1200
 # labels: slow
+# processors: 1
 # An injected failure on each rank, at each point of each stage: every rank ends by itself with the same code, one
 # message names the rank, nothing is left behind on the disk or in memory. A rank that waits for another is ended from outside, without a code.
 source "$(dirname "$0")/support.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # timeout: 1500
 # labels: slow
+# processors: 1
 # kill -9 of one rank at seeded moments of every stage and inside publication: everything ends within 10 s, nothing
 # half-made is taken for done, and the next run gives the same bytes.
 source "$(dirname "$0")/support.sh"

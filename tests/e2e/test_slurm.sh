@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # timeout: 600
 # labels: slow
+# processors: 1
 # Plans on a real Slurm: arrays split at MaxArraySize, dependencies, failures that block dependants and nothing else, what
 # is queued or done is not submitted twice; preemption and time limits, with both ways back into the queue.
 source "$(dirname "$0")/support.sh"
