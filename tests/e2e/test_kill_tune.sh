@@ -10,21 +10,22 @@ make_world "$scratch/world"
 data=$scratch/world/data
 subject=$(ls "$data/derivative/preprocessed_data")
 words=(tune model="$data/model" dataset="$data" subjects="$subject" stories.tune=story01,story02,story03 stories.validate=story04
-    window.seconds=4 batch=4 micro_batch=1 epochs=20 patience=0 rate.backbone=1e-3 snapshots=3 checkpoint.steps=3)
+    window.seconds=4 batch=4 micro_batch=1 epochs=14 patience=0 rate.backbone=1e-3 snapshots=3 checkpoint.steps=3)
 
 same() { diff -r -q -x '*.run.json' "$1" "$2"; }
 
 reference=$scratch/reference
 from=$(date +%s%N)
 on_ranks 2 "$BRAINTUNE" "${words[@]}" store="$scratch/store0" out="$reference" >"$scratch/log" 2>&1 || { cat "$scratch/log"; fail "the uninterrupted run"; }
-whole=$((($(date +%s%N) - from) / 1000000)) # ms
+whole=$((($(date +%s%N) - from) / 1000000)) # ms; of the shortest run seen, since other tests may have slowed this one
 [ -s "$reference/snapshots/epoch_03/model.safetensors" ] || fail "no snapshot"
 
 signals=(KILL KILL KILL TERM USR1)
-met=0 saved=0 went_on=0
-for moment in $(seq 30); do
-    signal=${signals[$((moment % 5))]}
-    try=$scratch/try$moment
+met=0 saved=0 went_on=0 tries=0
+while [ "$met" -lt 30 ] && [ "$tries" -lt 60 ]; do
+    tries=$((tries + 1)) signal=${signals[$((met % 5))]}
+    try=$scratch/try$tries
+    from=$(date +%s%N)
     mkdir -p "$try"
     on_ranks 2 "$BRAINTUNE" "${words[@]}" store="$try/store" out="$try/out" >"$scratch/log" 2>&1 &
     job=$!
@@ -38,6 +39,8 @@ for moment in $(seq 30); do
     fi
     code=0
     wait "$job" 2>/dev/null || code=$?
+    took=$((($(date +%s%N) - from) / 1000000))
+    [ $code -ne 0 ] || [ "$took" -ge "$whole" ] || whole=$took
     if [ $code -ne 0 ] && grep -q "the state is saved" "$scratch/log"; then
         saved=$((saved + 1))
         [ $code -eq 6 ] || fail "the state was saved after $signal, but the exit code is $code"
@@ -51,7 +54,7 @@ for moment in $(seq 30); do
     [ -z "$left" ] || fail "left behind after $signal: $left"
     rm -rf "$try"
 done
-[ "$met" -ge 20 ] || fail "only $met of 30 signals met a running rank"
+[ "$met" -eq 30 ] || fail "only $met of $tries signals met a running rank"
 [ "$saved" -ge 4 ] || fail "only $saved runs saved their state when they were asked to stop"
 [ "$went_on" -ge 10 ] || fail "only $went_on killed runs went on from a step above 0"
 echo "ok: $met signals met a running rank, $saved states saved on request, $went_on killed runs went on from a step above 0"
