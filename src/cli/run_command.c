@@ -155,14 +155,30 @@ static bt_status pick_stage(running *r, const char *stage)
     return n ? BT_OK : bt_fail(BT_ERR_USAGE, "command line: stage %s: the plan has no task of it", stage);
 }
 
-/* What failed, was killed or is blocked. */
-static bt_status pick_failed(const bt_plan *plan, bool *named)
+/* Tables and figures of what is picked, unless they also wait for what is not: they would be left without it. */
+static void pick_results(const bt_plan *plan, const bt_report *reports, bool *named)
+{
+    for (size_t i = 0; i < plan->n_task; ++i) {
+        const bt_task *const task = &plan->tasks[i];
+        bool touched = false, whole = true;
+        for (size_t k = 0; k < task->n_need; ++k) {
+            const size_t need = task->needs[k];
+            touched = touched || named[need];
+            whole = whole && (named[need] || reports[need].state == BT_STATE_DONE);
+        }
+        named[i] = named[i] || (task->anew && touched && whole);
+    }
+}
+
+/* What failed, was killed or is blocked; with `results` also what is made anew of it. */
+static bt_status pick_failed(const bt_plan *plan, bool results, bool *named)
 {
     bt_status status = BT_OK;
     bt_report *reports = NULL;
     BT_ALLOC(reports, plan->n_task);
     BT_TRY(bt_states_read(plan, reports));
     for (size_t i = 0; i < plan->n_task; ++i) named[i] = bt_slot_is_picked(&reports[i], BT_PICK_FAILED);
+    if (results) pick_results(plan, reports, named);
 cleanup:
     bt_reports_free(plan, reports);
     return status;
@@ -176,7 +192,7 @@ static bt_status pick(running *r)
     BT_ALLOC(r->named, r->plan.n_task);
     if (options->task) BT_TRY(bt_plan_pick(&r->plan, options->task, r->named));
     if (options->stage) BT_TRY(pick_stage(r, options->stage));
-    if (r->rerun) BT_TRY(pick_failed(&r->plan, r->named));
+    if (r->rerun) BT_TRY(pick_failed(&r->plan, true, r->named));
 cleanup:
     return status;
 }
@@ -268,7 +284,7 @@ static bt_status submit(const bt_plan_words *words, const run_options *options)
              "slurm/submit: not found; set BRAINTUNE_SLURM to the folder slurm of braintune's source");
     BT_TRY(bt_plan_load(words, options->limit, true, &plan));
     BT_ALLOC(named, plan.n_task);
-    BT_TRY(pick_failed(&plan, named));
+    BT_TRY(pick_failed(&plan, false, named));
     for (size_t i = 0; i < plan.n_task; ++i)
         if (named[i]) BT_TRY(bt_state_forget(&plan, i));
     path = bt_plan_path(&plan);
