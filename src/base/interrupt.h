@@ -6,6 +6,6 @@
 #include <stdbool.h>
 
 void bt_interrupt_watch(bool watch); /* false: the handlers that were there before come back */
-bool bt_interrupt_requested(void);   /* since the watch began */
+bool bt_interrupt_requested(void);   /* since the last watch began; it stays so when the watch has ended */
 
 #endif

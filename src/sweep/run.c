@@ -1,6 +1,7 @@
 #include "sweep/run.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/lease.h"
@@ -263,6 +264,21 @@ cleanup:
     return status;
 }
 
+/* Collective. A request to stop that came too late for the stage at work ends the run behind it, on whichever rank it
+ * arrived; a run that has nothing left to do comes to its end. */
+static bt_status heed_request(const rounds *r)
+{
+    bt_status status = BT_OK;
+    double asked[2] = {bt_interrupt_requested() ? 1 : 0, 0}; /* by how many ranks; how many tasks are left */
+    for (size_t i = 0; r->root && i < r->run->plan->n_task; ++i)
+        asked[1] += r->wanted[i] && !bt_state_is_settled(r->reports[i].state);
+    BT_TRY(bt_comm_sum_f64(r->run->comm, asked, 2));
+    BT_CHECK(asked[0] < 1 || asked[1] < 1, BT_ERR_INTERRUPTED,
+             "told to end between two tasks; what is finished is kept, and the same call goes on");
+cleanup:
+    return status;
+}
+
 static void count(const rounds *r, bt_run_outcome *outcome)
 {
     for (size_t i = 0; i < r->run->plan->n_task; ++i) {
@@ -291,6 +307,7 @@ bt_status bt_plan_run(const bt_run *run, bt_run_outcome *outcome)
         BT_TRY(bt_comm_broadcast(run->comm, 0, &next, sizeof next));
         if (next < 0) break;
         BT_TRY(run_task(&r, (size_t)next));
+        BT_TRY(heed_request(&r));
     }
     if (r.root) count(&r, outcome);
     BT_TRY(bt_comm_broadcast(run->comm, 0, outcome, sizeof *outcome));

@@ -2,6 +2,7 @@
  * block, what a second run does, what is taken for done. */
 #include "sweep_program.h"
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "store/lease.h"
 #include "store/publish.h"
@@ -10,6 +11,7 @@
 #include "sweep/tables.h"
 
 #include <mpi.h>
+#include <signal.h>
 
 static bt_comm *comm;
 static char folder[256]; /* the same on all ranks */
@@ -18,6 +20,7 @@ static char folder[256]; /* the same on all ranks */
 typedef struct {
     const char *failing; /* a part of the words of calls that fail, on the last rank; NULL */
     bt_status code;      /* with this */
+    const char *told;    /* a stage whose calls are told to end when they look no more, on the last rank; NULL */
     size_t n_call, n_collected;
     bt_text order; /* stages called */
 } house;
@@ -52,6 +55,11 @@ static bt_status call(void *context, const bt_stage *stage, size_t n_word, char 
     const char *const out = value_of(n_word, words, "out");
     ++h->n_call;
     expect_ok(bt_text_add(&h->order, "%s ", stage->name));
+    if (h->told && !strcmp(stage->name, h->told)) {
+        bt_interrupt_watch(true);
+        if (bt_comm_rank(comm) == bt_comm_size(comm) - 1) (void)raise(SIGUSR1);
+        bt_interrupt_watch(false);
+    }
     for (size_t i = 0; i < n_word && h->failing; ++i) fails = fails || strstr(words[i], h->failing);
     if (fails && bt_comm_rank(comm) == bt_comm_size(comm) - 1)
         status = bt_fail(h->code, "first line\nno luck with %s", out);
@@ -211,6 +219,28 @@ static void interruption_ends_the_run(void **state)
     bt_plan_clear(&plan);
 }
 
+/* A stage that finishes all the same is done, and no other begins; with nothing left, the run has come to its end. */
+static void a_late_request_ends_the_run(void **state)
+{
+    (void)state;
+    bt_plan plan;
+    bt_run_outcome outcome;
+    house h = {.told = "tune"};
+    make_plan("late", &plan);
+    expect_failure(run(&plan, &h, NULL, false, &outcome), BT_ERR_INTERRUPTED, "between two tasks");
+    assert_string_equal(h.order.data, "simulate tune ");
+    assert_int_equal(state_of(&plan, find(&plan, "tune", "brain.base SIM01")), BT_STATE_DONE);
+    bt_interrupt_watch(true); /* another process knows nothing of it */
+    bt_interrupt_watch(false);
+    h.told = "figures";
+    expect_ok(run(&plan, &h, NULL, false, &outcome));
+    assert_int_equal(h.n_call, plan.n_task - 2);
+    bt_interrupt_watch(true);
+    bt_interrupt_watch(false);
+    bt_text_clear(&h.order);
+    bt_plan_clear(&plan);
+}
+
 /* Only what is named and what it needs. */
 static void named_tasks_take_their_inputs(void **state)
 {
@@ -344,6 +374,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(everything_once),
         cmocka_unit_test(a_failure_blocks_its_own),
         cmocka_unit_test(interruption_ends_the_run),
+        cmocka_unit_test(a_late_request_ends_the_run),
         cmocka_unit_test(named_tasks_take_their_inputs),
         cmocka_unit_test(leases_tell_who_runs),
         cmocka_unit_test(unknown_stages_fail_alone),
