@@ -63,6 +63,7 @@ static const bt_setting fake_tune[] = {
     FAKE_TEXT("target", 3, BT_PATHS, NULL),
     FAKE_LIST("stories.tune", 1, BT_SCIENCE, "tune"),
     FAKE_LIST("stories.validate", 2, BT_SCIENCE, "validate"),
+    FAKE_LIST("stories.test", 4, BT_SCIENCE, "test"),
     FAKE_TEXT("stories.missing", 4, BT_SCIENCE, "error"),
     FAKE_TEXT("window.seconds", 5, BT_SCIENCE, "10"),
     FAKE_TEXT("window.rule", 6, BT_SCIENCE, "exact"),

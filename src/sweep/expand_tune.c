@@ -135,6 +135,27 @@ cleanup:
     return status;
 }
 
+/* The subject's test stories, where noise ceilings may be of their repeats; one that it did not hear has none. */
+static bt_status add_repeated(const tuning *t, const bt_draft *draft, const char *subject, bt_names *stories)
+{
+    bt_status status = BT_OK;
+    bt_names test = {0};
+    const bt_node *written = NULL;
+    const char *const ceiling = bt_draft_get(draft, "voxels.ceiling"), *const role =
+                                                                           bt_draft_get(draft, "stories.test");
+    bool left_out = false;
+    if (!*role || (*ceiling && strcmp(ceiling, "auto") != 0 && strcmp(ceiling, "repeats") != 0)) return BT_OK;
+    BT_TRY(bt_tree_text(t->x->region, role, t->entry->place, &written));
+    BT_TRY(bt_data_stories(&t->x->data, written, "stories.test", NULL, &test, &left_out));
+    for (size_t i = 0; i < test.n; ++i)
+        if (bt_dataset_has_responses(t->x->data.dataset, subject, test.items[i]) &&
+            !bt_names_have(stories, test.items[i]))
+            BT_TRY(bt_names_add(stories, test.items[i]));
+cleanup:
+    bt_names_clear(&test);
+    return status;
+}
+
 /* Every sound, and each subject's responses. */
 static bt_status need_data(const tuning *t, const making *m, bt_draft *draft, double *rows)
 {
@@ -149,6 +170,7 @@ static bt_status need_data(const tuning *t, const making *m, bt_draft *draft, do
         const bt_data_parts parts = {.responses = &heard, .subject = m->subject ? m->subject : t->subjects.items[i]};
         bt_names_clear(&heard);
         BT_TRY(both_roles(t, draft, parts.subject, &heard, NULL, &left_out));
+        BT_TRY(add_repeated(t, draft, parts.subject, &heard));
         BT_TRY(bt_data_need(&t->x->data, t->x->plan, &parts, draft));
     }
     if (left_out && bt_draft_knows(draft, "stories.missing"))

@@ -365,6 +365,34 @@ static void test_data_on_disk(void **state)
     bt_plan_clear(&plan);
 }
 
+/* Noise ceilings of repeats choose the voxels that a model is tuned on: the test stories count where they are read. */
+static void test_repeats_count(void **state)
+{
+    (void)state;
+    bt_plan before, after;
+    const bt_program program = fake_program(true);
+    const char *const root = made_up_dataset("repeats");
+    static char file[] = "tune.brain.voxels.ceiling=file";
+    char text[4096], *const words[] = {file};
+    (void)made_up_text(root, "m/config.json", "{\"model_type\": \"wav2vec2\"}");
+    (void)snprintf(
+        text, sizeof text,
+        "experiment: repeats\nstore: %s/store\n"
+        "dataset: {root: %s, subjects: [S1, S2], stories: {tune: [apple], validate: [apple], test: [bread]}}\n"
+        "models: {m: %s/m}\ntune: {brain: {models: [m], per: subject}}\n",
+        test_scratch(), root, root);
+    for (size_t n_word = 0; n_word < 2; ++n_word) {
+        const struct timespec times[2] = {{.tv_sec = 1000 + (long)n_word}, {.tv_sec = 1000 + (long)n_word}};
+        expect_ok(fake_plan(&program, "repeats.yaml", text, n_word, words, &before));
+        assert_int_equal(before.n_task, 2 + 1);
+        assert_int_equal(utimensat(0, test_path(root, "derivative/preprocessed_data/S2/bread.hf5"), times, 0), 0);
+        expect_ok(fake_plan(&program, "repeats.yaml", text, n_word, words, &after));
+        assert_int_equal(shared(&before, &after), n_word ? 3 : 1); /* the model of S2, and the table */
+        bt_plan_clear(&before);
+        bt_plan_clear(&after);
+    }
+}
+
 /* JSON and back. */
 static void test_plan_file(void **state)
 {
@@ -410,6 +438,7 @@ int main(void)
         cmocka_unit_test_teardown(test_gaps, test_no_leak),
         cmocka_unit_test_teardown(test_shared_and_idle, test_no_leak),
         cmocka_unit_test_teardown(test_data_on_disk, test_no_leak),
+        cmocka_unit_test_teardown(test_repeats_count, test_no_leak),
         cmocka_unit_test_teardown(test_plan_file, test_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
