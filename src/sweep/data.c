@@ -106,36 +106,40 @@ cleanup:
     return status;
 }
 
-static bt_status check_keys(const bt_data *out)
+/* allow_missing: {SUBJECT: [stories]}, of subjects that are there. */
+static bt_status check_allowed(const bt_data *out)
 {
-    static const char *const keys[] = {"root",          "simulate", "subjects", "stories",
-                                       "allow_missing", "timing",   "ceiling",  "rois"};
-    enum { N = sizeof keys / sizeof *keys };
-    for (size_t i = 0; i < out->section->n; ++i) {
-        const bt_member *const member = &out->section->members[i];
-        bool known = false;
-        for (size_t k = 0; k < N; ++k) known = known || !strcmp(keys[k], member->key);
-        if (known) continue;
-        const char *const near = bt_nearest(member->key, keys, N);
-        return bt_place_fail(member->place, "dataset.%s: unknown key%s%s%s", member->key, near ? "; did you mean " : "",
-                             near ? near : "", near ? "?" : "");
+    const bt_node *const allowed = bt_node_get(out->section, "allow_missing");
+    const bt_names *const there = out->dataset ? bt_dataset_subjects(out->dataset) : &out->subjects;
+    if (!allowed || bt_node_is(allowed, "")) return BT_OK;
+    bt_status status = bt_node_need_map(allowed, "dataset.allow_missing");
+    for (size_t i = 0; status == BT_OK && i < allowed->n; ++i) {
+        const char *const subject = allowed->members[i].key;
+        if (bt_names_have(there, subject)) continue;
+        const char *const near = bt_nearest(subject, (const char *const *)there->items, there->n);
+        status =
+            bt_place_fail(allowed->members[i].place, "dataset.allow_missing.%s: the data set has no such subject%s%s%s",
+                          subject, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
-    return BT_OK;
+    return status;
 }
 
 bt_status bt_data_open(const bt_program *program, bt_experiment *experiment, bt_plan *plan, bt_data *out)
 {
+    static const char *const keys[] = {"root",          "simulate", "subjects", "stories",
+                                       "allow_missing", "timing",   "ceiling",  "rois"};
     bt_status status = BT_OK;
     *out = (bt_data){.task = BT_NO_TASK};
     out->section = bt_node_get(experiment->root, "dataset");
     if (!out->section) return bt_place_fail(experiment->root->place, "dataset: this section is missing");
     BT_TRY(bt_node_need_map(out->section, "dataset"));
-    BT_TRY(check_keys(out));
+    BT_TRY(bt_node_check_keys(out->section, "dataset", keys, sizeof keys / sizeof *keys));
     const bt_node *const root = bt_node_get(out->section, "root"), *const made = bt_node_get(out->section, "simulate");
     if (!root == !made)
         return bt_place_fail(out->section->place, "dataset: give root: DIR or simulate: {...}, one of the two");
     BT_TRY(made ? simulate(program, experiment, plan, made, out) : open_root(root, &experiment->region, out));
     BT_TRY(read_subjects(out));
+    BT_TRY(check_allowed(out));
     BT_TRY(read_roles(&experiment->region, out));
     if (root) count_voxels(out);
 cleanup:

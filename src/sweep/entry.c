@@ -43,13 +43,21 @@ static bt_status put_text(const putting *p, const char *key, const char *text, b
     return is_default ? bt_draft_default(p->draft, key, text, place) : bt_draft_put(p->draft, key, text, place);
 }
 
+/* "encode.alignment.stories.test", for messages. */
+static char *path_of(const putting *p, const char *key)
+{
+    return bt_region_print(&p->entry->experiment->region, "%s.%s", p->entry->section, key);
+}
+
 static bt_status put_stories(const putting *p, const char *key, const bt_node *value)
 {
     bt_status status = BT_OK;
     bt_names stories = {0};
     bt_text text = {0};
     bool left_out = false;
-    BT_TRY(bt_data_stories(p->entry->data, value, key, p->entry->subject, &stories, &left_out));
+    const char *path = NULL;
+    BT_TAKE(path, path_of(p, key));
+    BT_TRY(bt_data_stories(p->entry->data, value, path, p->entry->subject, &stories, &left_out));
     BT_TRY(bt_names_join(&stories, &text));
     BT_TRY(put_text(p, key, text.data, value->place));
 cleanup:
@@ -99,7 +107,9 @@ static bt_status put_value(const putting *p, const bt_setting *setting, const bt
                              "%s.%s: one value is expected here, found a list; {each: [...]} makes a task of each "
                              "(bare lists do so for seeds, target, voxels.roi and remove only)",
                              p->entry->section, key);
-    BT_TRY(bt_node_join(value, key, &joined));
+    const char *path = NULL;
+    BT_TAKE(path, path_of(p, key));
+    BT_TRY(bt_node_join(value, path, &joined));
     BT_TRY(fill_subject(joined.data, p->entry->subject, &text));
     if ((setting->flags & BT_PATHS) && setting->type == BT_SET_TEXT)
         BT_TRY(put_path(p, key, text.data, value->place));

@@ -154,6 +154,33 @@ cleanup:
     return status;
 }
 
+/* targets: {NAME: {file: FILE.h5} | {simulated: PATH} | {model: DIR, layers: all}}; what is used of them is tune's. */
+static bt_status check_targets(bt_expansion *x)
+{
+    static const char *const keys[] = {"file", "simulated", "model", "layers"};
+    bt_status status = BT_OK;
+    const bt_node *const targets = bt_node_get(x->experiment->root, "targets");
+    const char *section = NULL;
+    BT_TRY(bt_node_need_map(targets, "targets"));
+    for (size_t i = 0; targets && i < targets->n; ++i) {
+        const bt_node *const target = targets->members[i].value;
+        BT_TAKE(section, bt_region_print(x->region, "targets.%s", targets->members[i].key));
+        BT_TRY(bt_node_need_map(target, section));
+        BT_TRY(bt_node_check_keys(target, section, keys, sizeof keys / sizeof *keys));
+        const bt_member *const layers = bt_node_member(target, "layers");
+        if (layers && !bt_node_get(target, "model"))
+            BT_TRY(bt_place_fail(layers->place, "%s.layers: these are of a model; give model: DIR, or leave it out",
+                                 section));
+        const int n = (bt_node_get(target, "file") != NULL) + (bt_node_get(target, "simulated") != NULL) +
+                      (bt_node_get(target, "model") != NULL);
+        if (n != 1)
+            BT_TRY(bt_place_fail(target->place, "%s: give file: FILE.h5, simulated: PATH or model: DIR, one of them",
+                                 section));
+    }
+cleanup:
+    return status;
+}
+
 static bt_status expand_tune(bt_expansion *x)
 {
     bt_status status = BT_OK;
@@ -224,6 +251,7 @@ bt_status bt_expand(const bt_program *program, bt_experiment *experiment, double
     BT_TAKE(out->assumed, x.data.n_voxel_assumed
                               ? bt_region_print(&out->region, "%.0f voxels a subject are assumed", x.data.n_voxel)
                               : bt_region_text(&out->region, ""));
+    BT_TRY(check_targets(&x));
     BT_TRY(expand_tune(&x));
     BT_TRY(expand_ceiling(&x));
     BT_TRY(bt_expand_encode(&x, &encodings));

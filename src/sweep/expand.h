@@ -20,6 +20,8 @@ bt_status bt_expand_model(bt_expansion *x, const bt_variant *variant, bt_draft *
 
 /* tasks (n): the encodings that the plan got. */
 bt_status bt_expand_encode(bt_expansion *x, bt_indices *tasks) BT_MUST_CHECK;
+/* scores: [r, r2, ...] of an entry of encode or lowlevel: one that `encode` does not write becomes a gap. */
+bt_status bt_expand_scores(bt_expansion *x, const char *section, const bt_node *scores) BT_MUST_CHECK;
 /* collect, figures, statistics. */
 bt_status bt_expand_results(bt_expansion *x, const bt_indices *encodings) BT_MUST_CHECK;
 /* Ranks, threads, memory and times of tasks. */

@@ -312,7 +312,7 @@ static bt_status expand_one(const encoding *e, bt_indices *tasks)
         return bt_place_fail(e->entry->place, "%s: give models: [...] or lowlevel: [features], one of the two",
                              e->section);
     if (asked) return encode_lowlevel(e, asked, tasks);
-    BT_TRY(bt_models_select(e->x, models, bt_node_get(e->entry, "models_of"), "models", &variants));
+    BT_TRY(bt_models_select(e->x, e->section, models, bt_node_get(e->entry, "models_of"), &variants));
     for (size_t i = 0; i < variants.n; ++i) BT_TRY(encode_variant(e, variants.v[i], tasks));
 cleanup:
     bt_free(variants.v);
@@ -323,13 +323,38 @@ static bt_status read_subjects(encoding *e)
 {
     bt_status status = BT_OK;
     const bt_node *const subjects = bt_node_get(e->entry, "subjects");
+    const char *key = NULL;
     if (!subjects) return bt_names_copy(&e->x->data.subjects, &e->subjects);
-    BT_TRY(bt_node_names(subjects, "subjects", &e->subjects));
+    BT_TAKE(key, bt_region_print(e->x->region, "%s.subjects", e->section));
+    BT_TRY(bt_node_names(subjects, key, &e->subjects));
     for (size_t i = 0; i < e->subjects.n; ++i)
         if (!bt_names_have(&e->x->data.subjects, e->subjects.items[i]))
             BT_TRY(bt_place_fail(subjects->place, "%s.subjects: %s is not one of dataset.subjects", e->section,
                                  e->subjects.items[i]));
 cleanup:
+    return status;
+}
+
+bt_status bt_expand_scores(bt_expansion *x, const char *section, const bt_node *scores)
+{
+    static const char *const built[] = {"r", "r_norm", "r2", "spe"}; /* always written, whatever is listed */
+    bt_status status = BT_OK;
+    bt_names names = {0};
+    const char *key = NULL, *why = NULL;
+    if (!scores) return BT_OK;
+    BT_TAKE(key, bt_region_print(x->region, "%s.scores", section));
+    BT_TRY(bt_node_names(scores, key, &names));
+    for (size_t i = 0; i < names.n; ++i) {
+        bool is_built = false;
+        for (size_t k = 0; k < sizeof built / sizeof *built; ++k)
+            is_built = is_built || !strcmp(built[k], names.items[i]);
+        if (is_built) continue;
+        BT_TAKE(why, bt_region_print(x->region, "score %s; there are r, r_norm, r2, spe", names.items[i]));
+        BT_TAKE(key, bt_region_print(x->region, "scores %s", names.items[i]));
+        BT_TRY(bt_expansion_gap(x, "", section, key, why, scores->place));
+    }
+cleanup:
+    bt_names_clear(&names);
     return status;
 }
 
@@ -347,6 +372,7 @@ static bt_status add_entry(bt_expansion *x, const bt_member *member, encodings *
         BT_GROW(all->items, all->n, all->capacity);
         encoding *const e = &all->items[all->n++];
         *e = (encoding){.x = x, .section = section, .entry = choices[i].entry, .choice = choices[i].label};
+        BT_TRY(bt_expand_scores(x, section, bt_node_get(e->entry, "scores")));
         BT_TRY(read_subjects(e));
         BT_TRY(find_heard(e));
     }

@@ -2,6 +2,7 @@
 #include "sweep/expand.h"
 
 #include "base/memory.h"
+#include "sweep/sections.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -42,49 +43,80 @@ static const bt_setting resource_settings[] = {
     {"at_once", BT_SET_INT, offsetof(asked, at_once), 0, "0", NULL, 0, 1e6, "jobs", "of the stage; 0: no bound"},
 };
 
-/* time, checkpoint, requeue; BT_ERR_USAGE for a key that nobody knows. */
-static bt_status read_other(const char *stage, const bt_member *member, asked *out, double *minutes)
+/* One section of resources while it is read. */
+typedef struct {
+    bt_expansion *x;
+    const char *name, *section; /* "tune", "resources.tune" */
+    asked asks;
+    double minutes; /* between states that are saved; 0: the setting stands */
+} reading;
+
+/* checkpoint: 10min, of stages that save their state. */
+static bt_status read_checkpoint(reading *r, const bt_member *member, const char *key)
 {
-    static const char *const keys[] = {"ranks", "threads", "memory", "time", "at_once", "checkpoint", "requeue"};
-    enum { N = sizeof keys / sizeof *keys };
     double seconds = 0;
-    bt_status status = BT_OK;
-    if (!strcmp(member->key, "time")) return read_time(member->value, "time", &out->seconds);
-    if (!strcmp(member->key, "checkpoint")) {
-        status = read_time(member->value, "checkpoint", &seconds);
-        *minutes = seconds / 60;
-        return status;
-    }
-    if (!strcmp(member->key, "requeue")) {
-        if (bt_node_is(member->value, "true")) return BT_OK;
-        return bt_place_fail(member->place,
-                             "resources.%s.requeue: jobs that were stopped always go back to the queue; "
-                             "true, or nothing, may stand here",
-                             stage);
-    }
-    const char *const near = bt_nearest(member->key, keys, N);
-    return bt_place_fail(member->place, "resources.%s.%s: unknown key%s%s%s", stage, member->key,
-                         near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    const bt_stage *const stage = bt_program_stage(r->x->program, r->name);
+    const bt_status status = read_time(member->value, key, &seconds);
+    r->minutes = seconds / 60;
+    if (status != BT_OK || !stage || bt_stage_setting(stage, "checkpoint.minutes")) return status;
+    return bt_place_fail(member->place, "%s: tasks of this stage save no state; leave it out", key);
 }
 
-static bt_status read_resources(bt_expansion *x, const bt_member *section, asked *out, double *minutes)
+/* time, checkpoint, requeue. */
+static bt_status read_other(reading *r, const bt_member *member, const char *key)
+{
+    if (!strcmp(member->key, "time")) return read_time(member->value, key, &r->asks.seconds);
+    if (!strcmp(member->key, "checkpoint")) return read_checkpoint(r, member, key);
+    if (bt_node_is(member->value, "true")) return BT_OK;
+    return bt_place_fail(
+        member->place, "%s: jobs that were stopped always go back to the queue; true, or nothing, may stand here", key);
+}
+
+static bt_status read_member(reading *r, bt_settings *settings, const bt_member *member)
 {
     bt_status status = BT_OK;
-    bt_settings settings = {0};
-    BT_TRY(bt_node_need_map(section->value, section->key));
-    bt_settings_add(&settings, resource_settings, sizeof resource_settings / sizeof *resource_settings, out);
-    BT_TRY(bt_settings_parse(&settings, 0, NULL));
-    for (size_t i = 0; i < section->value->n; ++i) {
-        const bt_member *const member = &section->value->members[i];
-        bool known = false;
-        for (size_t k = 0; k < sizeof resource_settings / sizeof *resource_settings; ++k)
-            known = known || !strcmp(resource_settings[k].key, member->key);
-        if (!known || member->value->kind != BT_NODE_TEXT)
-            BT_TRY(read_other(section->key, member, out, minutes));
-        else
-            BT_TRY(
-                bt_settings_set(&settings, member->key, member->value->text, bt_place_text(x->region, member->place)));
+    const char *key = NULL;
+    BT_TAKE(key, bt_region_print(r->x->region, "%s.%s", r->section, member->key));
+    for (size_t i = 0; i < sizeof resource_settings / sizeof *resource_settings; ++i) {
+        bt_setting named = resource_settings[i];
+        if (strcmp(named.key, member->key) != 0) continue;
+        if (member->value->kind != BT_NODE_TEXT) return bt_place_fail(member->place, "%s: expected one value", key);
+        named.key = key;
+        BT_TRY(bt_setting_check(&named, member->value->text, bt_place_text(r->x->region, member->place)));
+        return bt_settings_set(settings, member->key, member->value->text, key);
     }
+    status = read_other(r, member, key);
+cleanup:
+    return status;
+}
+
+/* Sections are named as stages, those that are not built included. */
+static bt_status check_stage(const bt_expansion *x, const bt_member *section)
+{
+    bt_status status = BT_OK;
+    bt_names names = {0};
+    for (size_t i = 0; i < x->program->n_stage; ++i) BT_TRY(bt_names_add(&names, x->program->stages[i]->name));
+    for (size_t i = 0; bt_section_optional(i); ++i) BT_TRY(bt_names_add(&names, bt_section_optional(i)));
+    if (bt_names_have(&names, section->key)) goto cleanup;
+    const char *const near = bt_nearest(section->key, (const char *const *)names.items, names.n);
+    status = bt_place_fail(section->place, "resources.%s: there is no such stage%s%s%s", section->key,
+                           near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+cleanup:
+    bt_names_clear(&names);
+    return status;
+}
+
+static bt_status read_resources(reading *r, const bt_member *section)
+{
+    static const char *const keys[] = {"ranks", "threads", "memory", "time", "at_once", "checkpoint", "requeue"};
+    bt_status status = BT_OK;
+    bt_settings settings = {0};
+    BT_TAKE(r->section, bt_region_print(r->x->region, "resources.%s", section->key));
+    BT_TRY(bt_node_need_map(section->value, r->section));
+    BT_TRY(bt_node_check_keys(section->value, r->section, keys, sizeof keys / sizeof *keys));
+    bt_settings_add(&settings, resource_settings, sizeof resource_settings / sizeof *resource_settings, &r->asks);
+    BT_TRY(bt_settings_parse(&settings, 0, NULL));
+    for (size_t i = 0; i < section->value->n; ++i) BT_TRY(read_member(r, &settings, &section->value->members[i]));
 cleanup:
     bt_settings_clear(&settings);
     return status;
@@ -111,23 +143,23 @@ bt_status bt_expand_resources(bt_expansion *x)
     BT_TRY(bt_node_need_map(resources, "resources"));
     for (size_t s = 0; resources && s < resources->n; ++s) {
         const bt_member *const section = &resources->members[s];
-        asked asks = {.ranks = 1};
-        double minutes = 0;
+        reading r = {.x = x, .name = section->key};
         const char *const why = bt_not_built("resources", section->key, NULL);
         if (why) {
             BT_TRY(bt_expansion_gap(x, "", "resources", section->key, why, section->place));
             continue;
         }
-        BT_TRY(read_resources(x, section, &asks, &minutes));
+        BT_TRY(check_stage(x, section));
+        BT_TRY(read_resources(&r, section));
         for (size_t i = 0; i < x->plan->n_task; ++i) {
             bt_task *const task = &x->plan->tasks[i];
             if (strcmp(task->stage, section->key) != 0) continue;
-            task->ranks = asks.ranks;
-            task->threads = asks.threads;
-            task->memory = (double)asks.memory;
-            task->seconds = asks.seconds;
-            task->at_once = asks.at_once;
-            BT_TRY(put_checkpoint(x, task, minutes));
+            task->ranks = r.asks.ranks;
+            task->threads = r.asks.threads;
+            task->memory = (double)r.asks.memory;
+            task->seconds = r.asks.seconds;
+            task->at_once = r.asks.at_once;
+            BT_TRY(put_checkpoint(x, task, r.minutes));
         }
     }
 cleanup:

@@ -44,11 +44,14 @@ static bt_status check_from(bt_expansion *x, const bt_node *from)
 {
     bt_status status = BT_OK;
     bt_names entries = {0};
+    const char *here = NULL;
     if (!from) return BT_OK;
-    BT_TRY(bt_node_names(from, "from", &entries));
+    BT_TAKE(here, bt_place_text(x->region, from->place));
+    BT_TAKE(here, bt_region_print(x->region, "%s: figures.from", here));
+    BT_TRY(bt_node_names(from, "figures.from", &entries));
     for (size_t i = 0; i < entries.n; ++i)
         if (!bt_names_have(&x->experiment->left_out, entries.items[i]))
-            BT_TRY(bt_section_check_path(x->experiment->root, from->place, entries.items[i]));
+            BT_TRY(bt_section_check_path(x->experiment->root, (bt_place){.file = here}, entries.items[i]));
 cleanup:
     bt_names_clear(&entries);
     return status;

@@ -37,9 +37,15 @@ static bt_status check_subjects(const tuning *t, const bt_node *node)
     return BT_OK;
 }
 
+static char *key_of(const tuning *t, const char *key)
+{
+    return bt_region_print(t->x->region, "%s.%s", t->section, key);
+}
+
 static bt_status read_lists(tuning *t)
 {
     bt_status status = BT_OK;
+    const char *of_models = NULL, *of_subjects = NULL, *of_seeds = "seeds";
     const bt_node *const models = bt_node_get(t->entry, "models"), *const per = bt_node_get(t->entry, "per");
     const bt_node *seeds = bt_node_get(t->entry, "seeds"), *const subjects = bt_node_get(t->entry, "subjects");
     const bt_node *const objective = bt_node_get(t->entry, "objective");
@@ -49,12 +55,15 @@ static bt_status read_lists(tuning *t)
     const bool learns_responses = !objective || bt_node_is(objective, "brain") || bt_node_is(objective, "random");
     if (per && bt_node_is(objective, "file"))
         return bt_place_fail(per->place, "%s.per: this objective learns nobody's responses; leave it out", t->section);
+    BT_TAKE(of_models, key_of(t, "models"));
+    BT_TAKE(of_subjects, key_of(t, "subjects"));
+    if (seeds) BT_TAKE(of_seeds, key_of(t, "seeds"));
     if (!seeds) seeds = bt_node_get(t->x->experiment->root, "seeds");
     t->per_subject = per != NULL;
     t->with_subjects = learns_responses || subjects;
-    BT_TRY(bt_node_names(models, "models", &t->models));
-    BT_TRY(bt_entry_list(seeds, "seeds", "0", &t->seeds));
-    BT_TRY(subjects ? bt_node_names(subjects, "subjects", &t->subjects)
+    BT_TRY(bt_node_names(models, of_models, &t->models));
+    BT_TRY(bt_entry_list(seeds, of_seeds, "0", &t->seeds));
+    BT_TRY(subjects ? bt_node_names(subjects, of_subjects, &t->subjects)
                     : bt_names_copy(&t->x->data.subjects, &t->subjects));
     if (subjects) BT_TRY(check_subjects(t, subjects));
 cleanup:
@@ -300,7 +309,9 @@ static bt_status make_all(const tuning *t)
     for (size_t i = 0; i < t->models.n; ++i) {
         const bt_place place = list->kind == BT_NODE_LIST ? list->items[i]->place : list->place;
         size_t base = 0;
-        BT_TRY(bt_models_base(t->x, t->models.items[i], place, &base));
+        const char *key = NULL;
+        BT_TAKE(key, key_of(t, "models"));
+        BT_TRY(bt_models_base(t->x, key, t->models.items[i], place, &base));
         const bt_variant from = t->x->variants[base]; /* the array moves as it grows */
         for (size_t s = 0; s < n_subject; ++s)
             for (size_t k = 0; k < t->seeds.n; ++k) {

@@ -271,6 +271,22 @@ cleanup:
     return status;
 }
 
+/* Entries of lowlevel are encodings, without a preset below them. */
+static bt_status rename_removals(bt_experiment *out)
+{
+    bt_status status = BT_OK;
+    const bt_node *const entries = bt_node_get(out->root, "lowlevel");
+    char *path = NULL;
+    for (size_t i = 0; entries && i < entries->n; ++i) {
+        BT_TAKE(path, bt_region_print(&out->region, "lowlevel.%s", entries->members[i].key));
+        BT_TRY(rename_keys(out, "encode", path));
+        BT_TAKE(path, bt_region_print(&out->region, "%s.features", path));
+        BT_TRY(rename_keys(out, "features", path));
+    }
+cleanup:
+    return status;
+}
+
 /* --- presets ---------------------------------------------------------------------------------------------------------
  */
 
@@ -399,6 +415,7 @@ bt_status bt_experiment_read(const char *path, size_t n_word, char *const *words
     for (size_t i = 0; i < n_word; ++i) BT_TRY(apply_word(&out->region, words[i], &out->root));
     BT_TRY(apply_like(&out->region, &out->root));
     BT_TRY(apply_only(&out->region, &out->root, &out->left_out));
+    BT_TRY(rename_removals(out));
     BT_TRY(apply_presets(out));
     BT_TRY(bt_tree_fill(&out->region, out->root, &out->root));
 cleanup:

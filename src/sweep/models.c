@@ -56,10 +56,10 @@ bt_status bt_expansion_gap(bt_expansion *x, const char *stage, const char *secti
 /* --- models in folders -----------------------------------------------------------------------------------------------
  */
 
-static bt_status unknown_model(const bt_expansion *x, const char *name, bt_place place)
+static bt_status unknown_model(const bt_expansion *x, const char *key, const char *name, bt_place place)
 {
     const char *const nearest = bt_node_nearest_key(bt_node_get(x->experiment->root, "models"), name);
-    return bt_place_fail(place, "models.%s is not there%s%s%s", name, nearest ? "; did you mean " : "",
+    return bt_place_fail(place, "%s: models.%s is not there%s%s%s", key, name, nearest ? "; did you mean " : "",
                          nearest ? nearest : "", nearest ? "?" : "");
 }
 
@@ -112,6 +112,12 @@ static bt_status open_tuned(bt_expansion *x, const bt_node *tuned, bt_variant *v
     const bt_indices *made = NULL;
     if (tuned->kind != BT_NODE_TEXT)
         return bt_place_fail(tuned->place, "models.%s: tuned: expected a name", variant->model);
+    const bt_node *const entries = bt_node_get(x->experiment->root, "tune");
+    if (!bt_node_get(entries, tuned->text)) {
+        const char *const near = bt_node_nearest_key(entries, tuned->text);
+        return bt_place_fail(tuned->place, "models.%s.tuned: there is no tune.%s%s%s%s", variant->model, tuned->text,
+                             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    }
     BT_TRY(bt_models_tuned(x, tuned->text, tuned->place, &made));
     if (made->n != 1)
         return bt_place_fail(tuned->place, "models.%s: tune.%s makes %zu models; a base model is one", variant->model,
@@ -166,11 +172,11 @@ cleanup:
     return status;
 }
 
-bt_status bt_models_base(bt_expansion *x, const char *name, bt_place place, size_t *variant)
+bt_status bt_models_base(bt_expansion *x, const char *key, const char *name, bt_place place, size_t *variant)
 {
     bt_status status = BT_OK;
     const bt_member *const member = bt_node_member(bt_node_get(x->experiment->root, "models"), name);
-    if (!member) return unknown_model(x, name, place);
+    if (!member) return unknown_model(x, key, name, place);
     for (*variant = 0; *variant < x->n_variant; ++*variant)
         if (!strcmp(x->variants[*variant].set, "pretrained") && !strcmp(x->variants[*variant].model, name))
             return BT_OK;
@@ -232,6 +238,7 @@ cleanup:
 
 /* One item of a list: "brain", "brain.hubert", "pretrained.hubert", "hubert-large". */
 typedef struct {
+    const char *key;          /* "encode.alignment.models" */
     const char *item, *model; /* model: behind the dot, NULL */
     char set[128];            /* before it */
     bt_place place;
@@ -244,14 +251,14 @@ static bool counts(const selecting *s, const char *model)
     return s->model || !s->narrow || bt_names_have(s->narrow, model);
 }
 
-static bt_status add_untrained(bt_expansion *x, const char *model, bt_place place, bt_indices *out)
+static bt_status add_untrained(bt_expansion *x, const selecting *s, const char *model, bt_indices *out)
 {
     bt_status status = BT_OK;
     size_t base = 0, index = 0;
-    BT_TRY(bt_models_base(x, model, place, &base));
+    BT_TRY(bt_models_base(x, s->key, model, s->place, &base));
     bt_variant untrained = x->variants[base];
     untrained.set = untrained.about.set = untrained.about.objective = "untrained";
-    untrained.place = place;
+    untrained.place = s->place;
     untrained.why = UNTRAINED;
     BT_TAKE(untrained.label, bt_region_print(x->region, "untrained.%s", model));
     for (index = 0; index < x->n_variant; ++index)
@@ -267,15 +274,15 @@ static bt_status add_bases(bt_expansion *x, const selecting *s, bool trained, bt
     bt_status status = BT_OK;
     const bt_node *const models = bt_node_get(x->experiment->root, "models");
     size_t index = 0;
-    if (s->model && !bt_node_get(models, s->model)) return unknown_model(x, s->model, s->place);
+    if (s->model && !bt_node_get(models, s->model)) return unknown_model(x, s->key, s->model, s->place);
     for (size_t i = 0; models && i < models->n; ++i) {
         const char *const model = models->members[i].key;
         if (!counts(s, model)) continue;
         if (!trained) {
-            BT_TRY(add_untrained(x, model, s->place, out));
+            BT_TRY(add_untrained(x, s, model, out));
             continue;
         }
-        BT_TRY(bt_models_base(x, model, s->place, &index));
+        BT_TRY(bt_models_base(x, s->key, model, s->place, &index));
         BT_TRY(bt_indices_add(out, index));
     }
 cleanup:
@@ -293,7 +300,8 @@ static bt_status add_tuned(bt_expansion *x, const selecting *s, bt_indices *out)
         BT_TRY(bt_indices_add(out, variants->v[i]));
         ++n;
     }
-    if (s->model && !n) status = bt_place_fail(s->place, "%s: tune.%s tunes no model %s", s->item, s->set, s->model);
+    if (s->model && !n)
+        status = bt_place_fail(s->place, "%s: %s: tune.%s tunes no model %s", s->key, s->item, s->set, s->model);
 cleanup:
     return status;
 }
@@ -308,8 +316,8 @@ static bt_status no_such_set(const bt_expansion *x, const selecting *s)
     BT_TRY(bt_names_add(&names, "untrained"));
     for (size_t l = 0; l < sizeof lists / sizeof *lists; ++l)
         for (size_t i = 0; lists[l] && i < lists[l]->n; ++i) BT_TRY(bt_names_add(&names, lists[l]->members[i].key));
-    const char *const nearest = bt_nearest(s->item, (const char *const *)names.items, names.n);
-    status = bt_place_fail(s->place, "%s: there is no such set or model%s%s%s", s->item,
+    const char *const nearest = bt_nearest(s->set, (const char *const *)names.items, names.n);
+    status = bt_place_fail(s->place, "%s: %s: there is no such set or model%s%s%s", s->key, s->item,
                            nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 cleanup:
     bt_names_clear(&names);
@@ -340,19 +348,23 @@ static bt_status add_item(bt_expansion *x, selecting *s, const bt_names *familie
     return was_left_out(x, s->set) ? BT_OK : no_such_set(x, s);
 }
 
-bt_status bt_models_select(bt_expansion *x, const bt_node *list, const bt_node *models_of, const char *key,
+bt_status bt_models_select(bt_expansion *x, const char *section, const bt_node *list, const bt_node *models_of,
                            bt_indices *out)
 {
     bt_status status = BT_OK;
     bt_names items = {0}, families = {0};
     const bt_node *const narrow = models_of ? models_of : bt_node_get(x->experiment->root, "families");
+    const char *key = NULL, *of = "families";
+    BT_TAKE(key, bt_region_print(x->region, "%s.models", section));
+    if (models_of) BT_TAKE(of, bt_region_print(x->region, "%s.models_of", section));
     BT_TRY(bt_node_names(list, key, &items));
-    if (narrow) BT_TRY(bt_node_names(narrow, models_of ? "models_of" : "families", &families));
+    if (narrow) BT_TRY(bt_node_names(narrow, of, &families));
     for (size_t i = 0; i < families.n; ++i)
         if (!bt_node_get(bt_node_get(x->experiment->root, "models"), families.items[i]))
-            BT_TRY(unknown_model(x, families.items[i], narrow->place));
+            BT_TRY(unknown_model(x, of, families.items[i], narrow->place));
     for (size_t i = 0; i < items.n; ++i) {
-        selecting s = {.item = items.items[i],
+        selecting s = {.key = key,
+                       .item = items.items[i],
                        .place = list->kind == BT_NODE_LIST ? list->items[i]->place : list->place};
         BT_TRY(add_item(x, &s, narrow ? &families : NULL, models_of != NULL, out));
     }

@@ -56,16 +56,18 @@ typedef struct bt_expansion {
 
 void bt_expansion_clear(bt_expansion *x);
 
-/* The variant of a key of `models`: BT_ERR_USAGE, BT_ERR_INPUT for an unknown name, a folder that is not there. */
-bt_status bt_models_base(bt_expansion *x, const char *name, bt_place place, size_t *variant) BT_MUST_CHECK;
+/* The variant of a key of `models`, which `key` ("tune.brain.models") names: BT_ERR_USAGE, BT_ERR_INPUT for an unknown
+ * name, a folder that is not there. */
+bt_status bt_models_base(bt_expansion *x, const char *key, const char *name, bt_place place,
+                         size_t *variant) BT_MUST_CHECK;
 /* The variants of an entry of tune; adds its tasks to the plan at first. */
 bt_status bt_models_tuned(bt_expansion *x, const char *name, bt_place place, const bt_indices **variants) BT_MUST_CHECK;
 bt_status bt_models_add(bt_expansion *x, const bt_variant *variant, size_t *index) BT_MUST_CHECK;
 
 /* What a list of `models:` means: names of `models`, `pretrained`, `untrained`, entries of tune, each also with .MODEL.
  * models_of narrows to those keys of `models`; NULL: what `families` lists, for pretrained and untrained only. What
- * `only` left out is passed over. */
-bt_status bt_models_select(bt_expansion *x, const bt_node *list, const bt_node *models_of, const char *key,
+ * `only` left out is passed over. section: "encode.alignment", for messages. */
+bt_status bt_models_select(bt_expansion *x, const char *section, const bt_node *list, const bt_node *models_of,
                            bt_indices *out) BT_MUST_CHECK;
 
 /* The task that there would be, as a gap. */

@@ -67,7 +67,9 @@ static bt_status put(bt_draft *draft, const char *key, const char *value, const 
     const char *origin = NULL;
     BT_CHECK(setting, BT_ERR_INTERNAL, "%s has no setting %s", draft->stage->name, key);
     BT_TAKE(origin, bt_place_text(&region, place));
-    BT_TRY(bt_setting_check(setting, value, origin));
+    bt_setting named = *setting;
+    BT_TAKE(named.key, bt_region_print(&region, "%s.%s", draft->section, key));
+    BT_TRY(bt_setting_check(&named, value, origin));
     const size_t at = find_key(draft, key);
     if (at == draft->keys.n) {
         BT_TRY(bt_names_add(&draft->values, value));

@@ -31,7 +31,8 @@ typedef struct {
 } bt_run_outcome;
 
 /* Collective. BT_OK when the run came to its end, whatever became of the tasks. BT_ERR_INTERRUPTED: a stage saved its
- * state and ended, and so does the run; or it ended with a request to stop (base/interrupt.h) that it had not seen. Other failures: the records cannot be written, or the ranks lost each other. */
+ * state and ended, and so does the run; or it ended with a request to stop (base/interrupt.h) that it had not seen.
+ * Other failures: the records cannot be written, or the ranks lost each other. */
 bt_status bt_plan_run(const bt_run *run, bt_run_outcome *outcome) BT_MUST_CHECK;
 
 #endif

@@ -110,6 +110,20 @@ bt_status bt_node_need_map(const bt_node *node, const char *key)
                          node->kind == BT_NODE_LIST ? "a list" : "a value");
 }
 
+bt_status bt_node_check_keys(const bt_node *map, const char *section, const char *const *keys, size_t n)
+{
+    for (size_t i = 0; i < map->n; ++i) {
+        const bt_member *const member = &map->members[i];
+        bool known = false;
+        for (size_t k = 0; k < n; ++k) known = known || !strcmp(keys[k], member->key);
+        if (known) continue;
+        const char *const near = bt_nearest(member->key, keys, n);
+        return bt_place_fail(member->place, "%s.%s: unknown key%s%s%s", section, member->key,
+                             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    }
+    return BT_OK;
+}
+
 char *bt_absolute_path(bt_region *region, const char *path)
 {
     char here[PATH_MAX];
@@ -217,13 +231,15 @@ bt_status bt_tree_put(bt_region *region, const bt_node *map, const char *path, c
     }
     if (at == made->n) {
         BT_TAKE(members[at].key, bt_region_print(region, "%.*s", (int)length, path));
+        members[at].place = place;
         ++made->n;
     }
-    members[at].place = place;
-    if (path[length] == '\0')
+    if (path[length] == '\0') {
+        members[at].place = place;
         members[at].value = value;
-    else
+    } else {
         BT_TRY(bt_tree_put(region, members[at].value, path + length + 1, value, &members[at].value));
+    }
 cleanup:
     return status;
 }

@@ -66,6 +66,8 @@ bt_status bt_node_join(const bt_node *node, const char *key, bt_text *out) BT_MU
 bt_status bt_node_names(const bt_node *node, const char *key, bt_names *names) BT_MUST_CHECK;
 /* BT_ERR_USAGE unless the node is a map; NULL passes. */
 bt_status bt_node_need_map(const bt_node *node, const char *key) BT_MUST_CHECK;
+/* BT_ERR_USAGE for a key of the map that is none of keys (n), with the nearest: "SECTION.KEY: unknown key". */
+bt_status bt_node_check_keys(const bt_node *map, const char *section, const char *const *keys, size_t n) BT_MUST_CHECK;
 
 /* The path that a file names: relative ones count from that file's folder (from the working directory on the command
  * line). Absolute; NULL when memory is out. */

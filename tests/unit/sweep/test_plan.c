@@ -210,15 +210,20 @@ static void test_refusals(void **state)
     (void)state;
     static const char *const words[][2] = {
         {"tune.brain.objectve=brain", "command line: tune.brain.objectve: unknown key; did you mean objective?"},
-        {"tune.brain.models=[bse]", "models.bse is not there; did you mean base?"},
+        {"tune.brain.models=[bse]", "command line: tune.brain.models: models.bse is not there; did you mean base?"},
         {"tune.brain.per=story", "tune.brain.per: expected subject"},
         {"tune.brain.objective=file", "tune.brain.per: this objective learns nobody's responses"},
         {"tune.brain.subjects=[SIM03]", "SIM03 is not one of dataset.subjects"},
         {"tune.brain.target=gpt2", "there is no targets.gpt2"},
-        {"encode.alignment.models=[brian]", "brian: there is no such set or model; did you mean brain?"},
+        {"encode.alignment.models=[brian]",
+         "command line: encode.alignment.models: brian: there is no such set or model; did you mean brain?"},
+        {"encode.alignment.models=[brian.base]", "brian.base: there is no such set or model; did you mean brain?"},
+        {"encode.alignment.models=[pretrained.bse]", "encode.alignment.models: models.bse is not there; did you mean"},
+        {"encode.alignment.models_of=[bse]", "encode.alignment.models_of: models.bse is not there; did you mean base?"},
         {"encode.alignment.models=[brain.other]", "tune.brain tunes no model other"},
         {"encode.alignment.cv.chunk=[10, 20]", "{each: [...]} makes a task of each"},
-        {"encode.alignment.cv.chunk=ten", "command line: cv.chunk=ten: expected a whole number"},
+        {"encode.alignment.cv.chunk=ten", "command line: encode.alignment.cv.chunk=ten: expected a whole number"},
+        {"encode.alignment.stories.test=[[a], {b: c}]", "encode.alignment.stories.test: expected stories or roles"},
         {"encode.alignment.cv={chunk: {a: 1}}", "encode.alignment.cv.chunk.a: unknown key; did you mean cv.chunk?"},
         {"encode.alignment.evaluate_on=[SIM09]", "expected own, others, all or subjects"},
         {"encode.control.models=[base]", "one of the two"},
@@ -229,15 +234,21 @@ static void test_refusals(void **state)
         {"dataset.simulate.sed=1", "dataset.simulate.sed: unknown key; did you mean seed?"},
         {"dataset.ceiling.above=1", "dataset.ceiling.above: unknown key"},
         {"dataset.timing.t=1", "timing.t: unknown key"},
+        {"models.base={tuned: brian}", "models.base.tuned: there is no tune.brian; did you mean brain?"},
         {"models.base={simulate: model}", "models.base.simulate: unknown key"},
         {"models.base={tuned: brain}", "tune.brain is tuned from a model that it makes itself: a loop"},
         {"models.base={path: /x, tuned: brain}", "models.base: expected a folder"},
         {"resources={tune: {rank: 3}}", "resources.tune.rank: unknown key; did you mean ranks?"},
+        {"resources.tunee.ranks=4", "command line: resources.tunee: there is no such stage; did you mean tune?"},
+        {"resources={tune: {ranks: some}}", "resources.tune.ranks=some: expected a whole number"},
+        {"resources={tune: {ranks: [1, 2]}}", "resources.tune.ranks: expected one value"},
+        {"resources={encode: {checkpoint: 10min}}", "resources.encode.checkpoint: tasks of this stage save no state"},
         {"resources={tune: {requeue: false}}", "resources.tune.requeue: jobs that were stopped always go back"},
-        {"resources={tune: {time: soon}}", "time: expected a time such as"},
+        {"resources={tune: {time: soon}}", "resources.tune.time: expected a time such as"},
         {"experiment=\"a/b\"", "experiment: expected a name of letters"},
         {"figures=[x]", "expected {draw: NAME"},
-        {"figures=[{draw: alignment_by_roi, from: encode.alignmnt}]", "did you mean encode.alignment?"},
+        {"figures=[{draw: alignment_by_roi, from: encode.alignmnt}]",
+         "command line: figures.from: there is no encode.alignmnt; did you mean encode.alignment?"},
         {"figures=[{draw: alignment_by_roi, region: [x]}]", "figures.region: unknown key; did you mean regions?"},
         {"models.brain=/x", "tune.brain: there is a model of this name too"},
     };
@@ -251,8 +262,18 @@ static void test_refusals(void **state)
     expect_refused("probe: {models: [brain]}\n", "small.yaml:15:8: probe.tasks");
     expect_refused("prefer:\n  x: {models: [brain], pair: y}\n",
                    "small.yaml:16:24: prefer.x.pair: unknown key; did you");
+    expect_refused("probe: {models: [brain], tasks: {a: {corpos: /x}}}\n",
+                   "small.yaml:15:38: probe.tasks.a.corpos: unknown key; did you mean corpus?");
+    expect_refused("lowlevel:\n  x: {like: encode.alignment, remove: [a], storis: test}\n",
+                   "small.yaml:16:44: lowlevel.x.storis: unknown key; did you mean");
+    expect_refused("lowlevel: {x: {models: [base], remove: [a], features: {contxt: 2}}}\n",
+                   "lowlevel.x.features.contxt: unknown key");
+    expect_refused("targets: {a: {file: /t.h5, layer: 1}}\n",
+                   "small.yaml:15:28: targets.a.layer: unknown key; did you mean layers?");
+    expect_refused("targets: {a: {file: /t.h5, layers: 1}}\n", "targets.a.layers: these are of a model");
+    expect_refused("targets: {a: {}}\n", "targets.a: give file: FILE.h5, simulated: PATH or model: DIR");
     expect_refused("lowlevel: {x: {models: [brain]}}\n", "expected models: and remove:");
-    expect_refused("families: [nobody]\n", "small.yaml:15:11: models.nobody is not there");
+    expect_refused("families: [nobody]\n", "small.yaml:15:11: families: models.nobody is not there");
 }
 
 /* What cannot be done yet is named with its line and counted, and the rest is planned. */
@@ -285,6 +306,24 @@ static void test_gaps(void **state)
     assert_int_equal(fake_gaps(&plan, "tune", "objective stimulus"), 2);
     assert_int_equal(fake_gaps(&plan, "", "significance"), 1); /* one setting, however many tasks */
     assert_int_equal(fake_count(&plan, "encode", "encode.alignment"), 4);
+    bt_plan_clear(&plan);
+}
+
+/* Scores are always all written: one that is not known is named, and an entry like it names it once. */
+static void test_scores(void **state)
+{
+    (void)state;
+    bt_plan plan;
+    static char scores[] = "encode.alignment.scores=[r, r_norm, r2, foo]";
+    char *const words[] = {scores};
+    expect_ok(plan_small("lowlevel: {y: {like: encode.alignment, remove: [p], stories: test, alphas: {penalty: alpha}, "
+                         "features: {context: 2}}}\n",
+                         1, words, &plan));
+    assert_int_equal(fake_gaps(&plan, "", "score foo"), 1);
+    assert_int_equal(fake_gaps(&plan, "", NULL), 1);
+    for (size_t i = 0; i < plan.n_gap; ++i) /* what is left out keeps the line of the entry that asks for it */
+        if (!strcmp(plan.gaps[i].stage, "encode")) assert_non_null(strstr(plan.gaps[i].where, "small.yaml:15:"));
+    assert_int_equal(fake_count(&plan, "encode", "encode.alignment"), 2 + 2 + 2);
     bt_plan_clear(&plan);
 }
 
@@ -356,6 +395,10 @@ static void test_data_on_disk(void **state)
     assert_true(has_word(find(&again, "encode", "m on S2"), "stories.encode=bread"));
     assert_true(has_word(find(&again, "encode", "m on S1"), "stories.encode=apple,bread"));
     bt_plan_clear(&again);
+    static char stranger[] = "dataset.allow_missing={S22: [apple]}";
+    char *const strangers[] = {stranger};
+    expect_failure(fake_plan(&program, "disk.yaml", text, 1, strangers, &again), BT_ERR_USAGE,
+                   "command line: dataset.allow_missing.S22: the data set has no such subject; did you mean S2?");
     static char typo[] = "dataset.stories.encode=[aple]", nobody[] = "dataset.subjects=[S1, S3]";
     char *const bad[] = {typo, nobody};
     expect_failure(fake_plan(&program, "disk.yaml", text, 1, bad, &again), BT_ERR_USAGE, "did you mean apple?");
@@ -436,6 +479,7 @@ int main(void)
         cmocka_unit_test_teardown(test_enumeration, test_no_leak),
         cmocka_unit_test_teardown(test_refusals, test_no_leak),
         cmocka_unit_test_teardown(test_gaps, test_no_leak),
+        cmocka_unit_test_teardown(test_scores, test_no_leak),
         cmocka_unit_test_teardown(test_shared_and_idle, test_no_leak),
         cmocka_unit_test_teardown(test_data_on_disk, test_no_leak),
         cmocka_unit_test_teardown(test_repeats_count, test_no_leak),
