@@ -100,13 +100,36 @@ bt_model_size bt_model_size_simulated(const bt_draft *simulate)
     return size;
 }
 
+static double front_parameters(const bt_model_size *size)
+{
+    double n = 0;
+    for (size_t i = 0; i < size->n_convolution; ++i)
+        n += (double)(size->channels[i] * size->kernels[i] * (i ? size->channels[i - 1] : 1));
+    return n;
+}
+
+static double block_parameters(const bt_model_size *size)
+{
+    const double h = (double)size->n_hidden;
+    return 4 * h * h + 2 * h * (double)size->n_intermediate;
+}
+
 double bt_model_size_parameters(const bt_model_size *size)
 {
     const double h = (double)size->n_hidden, last = (double)size->channels[size->n_convolution - 1];
-    double n = last * h + h * h * (double)size->position_kernel / (double)size->position_groups;
-    for (size_t i = 0; i < size->n_convolution; ++i)
-        n += (double)(size->channels[i] * size->kernels[i] * (i ? size->channels[i - 1] : 1));
-    return n + (double)size->n_block * (4 * h * h + 2 * h * (double)size->n_intermediate);
+    const double between = last * h + h * h * (double)size->position_kernel / (double)size->position_groups;
+    return front_parameters(size) + between + (double)size->n_block * block_parameters(size);
+}
+
+/* What a tuning changes: adapters, the top blocks, or all but the front end, which may be trained too. */
+static double trained_parameters(const bt_draft *draft, const bt_model_size *size)
+{
+    const double rank = number(draft, "lora.rank"), blocks = number(draft, "train.blocks"); /* "all": 0 */
+    const double h = (double)size->n_hidden, n_block = (double)size->n_block;
+    if (rank > 0) return n_block * items(text_of(draft, "lora.targets")) * 2 * h * rank;
+    if (blocks > 0) return fmin(blocks, n_block) * block_parameters(size);
+    const bool all = !strcmp(text_of(draft, "train.front_end"), "true");
+    return bt_model_size_parameters(size) - (all ? 0 : front_parameters(size));
 }
 
 static double frames_after(const bt_model_size *size, double seconds, double *flops)
@@ -176,9 +199,26 @@ void bt_cost_lowlevel(bt_draft *draft, double seconds, double rows)
                             .memory_bytes = 600 * 44100.0 * 12};
 }
 
+bool bt_cost_keeps_frames(const bt_draft *tune)
+{
+    return strcmp(text_of(tune, "train.front_end"), "true") != 0 && strcmp(text_of(tune, "frames"), "recompute") != 0 &&
+           strcmp(text_of(tune, "normalise"), "batch") != 0;
+}
+
+/* Model and head as they come out, the same kept while it runs, and at each snapshot; the state and the one before it,
+ * of three values per trained parameter; frames. */
+static double tune_bytes(const bt_draft *draft, const bt_model_size *size, double head, double frame_rows)
+{
+    double flops = 0;
+    const double frames = frames_after(size, number(draft, "window.seconds"), &flops);
+    const double kept = 2 + items(bt_draft_get(draft, "snapshots")), states = 2 * 3;
+    return FLOAT * (kept * (bt_model_size_parameters(size) + head) + states * (trained_parameters(draft, size) + head) +
+                    frame_rows * frames * (double)size->channels[size->n_convolution - 1]);
+}
+
 /* Forward and backward are three forward passes of what is trained; frozen convolutions run once where they are kept.
  */
-void bt_cost_tune(bt_draft *draft, const bt_model_size *size, double rows, double n_output)
+void bt_cost_tune(bt_draft *draft, const bt_model_size *size, double rows, double n_output, double frame_rows)
 {
     enum {
         ACTIVATIONS = 450000000,
@@ -190,7 +230,7 @@ void bt_cost_tune(bt_draft *draft, const bt_model_size *size, double rows, doubl
     const double relative = (double)(size->n_block * size->n_hidden) / (12.0 * 768.0) * seconds / 10;
     draft->cost = (bt_cost){.flops = rows * (front + epochs * 3 * (all - front + head)),
                             .read_bytes = rows * n_output * DOUBLE,
-                            .written_bytes = FLOAT * (parameters + (double)size->n_hidden * n_output),
+                            .written_bytes = tune_bytes(draft, size, (double)size->n_hidden * n_output, frame_rows),
                             .memory_bytes = FLOAT * STATES * (parameters + (double)size->n_hidden * n_output) +
                                             fmax(1, number(draft, "micro_batch")) * relative * ACTIVATIONS};
 }

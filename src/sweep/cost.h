@@ -30,7 +30,9 @@ double bt_model_size_flops(const bt_model_size *size, double seconds);
 bt_status bt_cost_simulate(bt_draft *draft, double *n_voxel) BT_MUST_CHECK;
 void bt_cost_features(bt_draft *draft, const bt_model_size *size, double seconds, double rows);
 void bt_cost_lowlevel(bt_draft *draft, double seconds, double rows);
-void bt_cost_tune(bt_draft *draft, const bt_model_size *size, double rows, double n_output);
+/* frame_rows: rows whose frames it is the first to store (0 where none are kept). */
+void bt_cost_tune(bt_draft *draft, const bt_model_size *size, double rows, double n_output, double frame_rows);
+bool bt_cost_keeps_frames(const bt_draft *tune); /* outputs of the frozen front end; frames=auto: as if they fit */
 /* n_feature: columns of a layer before delays, for n_layer layers. */
 void bt_cost_encode(bt_draft *draft, double n_feature, double n_layer, double rows, double test_rows, double n_voxel);
 void bt_cost_ceiling(bt_draft *draft, double rows, double n_voxel);

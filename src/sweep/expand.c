@@ -23,14 +23,16 @@ static bt_status put_timing(bt_expansion *x, const bt_node *timing, bt_draft *dr
     char key[128];
     BT_TRY(bt_node_need_map(timing, "dataset.timing"));
     if (!timing || !bt_draft_knows(draft, "timing.source")) return BT_OK;
+    const char *const section = draft->section;
+    draft->section = "dataset"; /* in messages */
     for (size_t i = 0; i < timing->n; ++i) {
         const bt_member *const member = &timing->members[i];
         (void)snprintf(key, sizeof key, "timing.%s", member->key);
         if (!bt_draft_knows(draft, key))
-            return bt_place_fail(member->place,
+            BT_TRY(bt_place_fail(member->place,
                                  "dataset.%s: unknown key; there are timing.source, tr, sound_start, at, "
                                  "reports",
-                                 key);
+                                 key));
         if (strcmp(key, "timing.reports") != 0 || member->value->kind != BT_NODE_TEXT) {
             BT_TRY(put_if_known(draft, key, member->value));
             continue;
@@ -40,6 +42,7 @@ static bt_status put_timing(bt_expansion *x, const bt_node *timing, bt_draft *dr
         BT_TRY(bt_draft_default(draft, key, path, member->value->place));
         BT_TRY(bt_draft_file(draft, key, path));
     }
+    draft->section = section;
 cleanup:
     return status;
 }

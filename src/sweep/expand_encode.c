@@ -340,7 +340,7 @@ bt_status bt_expand_scores(bt_expansion *x, const char *section, const bt_node *
     static const char *const built[] = {"r", "r_norm", "r2", "spe"}; /* always written, whatever is listed */
     bt_status status = BT_OK;
     bt_names names = {0};
-    const char *key = NULL, *why = NULL;
+    const char *key = NULL;
     if (!scores) return BT_OK;
     BT_TAKE(key, bt_region_print(x->region, "%s.scores", section));
     BT_TRY(bt_node_names(scores, key, &names));
@@ -349,9 +349,9 @@ bt_status bt_expand_scores(bt_expansion *x, const char *section, const bt_node *
         for (size_t k = 0; k < sizeof built / sizeof *built; ++k)
             is_built = is_built || !strcmp(built[k], names.items[i]);
         if (is_built) continue;
-        BT_TAKE(why, bt_region_print(x->region, "score %s; there are r, r_norm, r2, spe", names.items[i]));
-        BT_TAKE(key, bt_region_print(x->region, "scores %s", names.items[i]));
-        BT_TRY(bt_expansion_gap(x, "", section, key, why, scores->place));
+        BT_TAKE(key, bt_region_print(x->region, "scores=%s", names.items[i]));
+        BT_TRY(bt_expansion_gap(x, "", section, key, "a score that encode does not write; it writes r, r_norm, r2, spe",
+                                scores->place));
     }
 cleanup:
     bt_names_clear(&names);

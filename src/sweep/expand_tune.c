@@ -165,14 +165,41 @@ cleanup:
     return status;
 }
 
+/* Rows whose frames no task before this one stores. Subjects and objectives share them: they are of a story's windows
+ * and the weights that stay as they are. */
+static bt_status count_frames(const tuning *t, const making *m, const bt_draft *draft, const bt_names *stories,
+                              double *rows)
+{
+    static const char *const keys[] = {"window.seconds", "window.rule", "normalise", "train.blocks", "lora.rank"};
+    bt_status status = BT_OK;
+    bt_text windows = {0}, name = {0};
+    *rows = 0;
+    if (!bt_cost_keeps_frames(draft)) return BT_OK;
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; ++k)
+        BT_TRY(bt_text_add(&windows, " %s", bt_draft_get(draft, keys[k])));
+    for (size_t i = 0; i < stories->n; ++i) {
+        const bt_names one = {.n = 1, .items = &stories->items[i]};
+        bt_text_clear(&name);
+        BT_TRY(bt_text_add(&name, "%s%s %s", m->base->model, windows.data, stories->items[i]));
+        if (bt_names_have(&t->x->frames, name.data)) continue;
+        BT_TRY(bt_names_add(&t->x->frames, name.data));
+        *rows += bt_data_rows(&t->x->data, &one);
+    }
+cleanup:
+    bt_text_clear(&windows);
+    bt_text_clear(&name);
+    return status;
+}
+
 /* Every sound, and each subject's responses. */
-static bt_status need_data(const tuning *t, const making *m, bt_draft *draft, double *rows)
+static bt_status need_data(const tuning *t, const making *m, bt_draft *draft, double *rows, double *frame_rows)
 {
     bt_status status = BT_OK;
     bt_names sounds = {0}, heard = {0};
     bool left_out = false;
     const size_t n = !t->with_subjects || !t->x->data.dataset ? 0 : m->subject ? 1 : t->subjects.n;
     BT_TRY(both_roles(t, draft, NULL, &sounds, rows, &left_out));
+    BT_TRY(count_frames(t, m, draft, &sounds, frame_rows));
     const bt_data_parts shared = {.sounds = &sounds};
     BT_TRY(bt_data_need(&t->x->data, t->x->plan, &shared, draft));
     for (size_t i = 0; i < n; ++i) {
@@ -215,7 +242,7 @@ static void drop_idle(const tuning *t, bt_draft *draft)
 static bt_status add_task(const tuning *t, const making *m, bt_variant *variant)
 {
     bt_status status = BT_OK;
-    double rows = 0;
+    double rows = 0, frame_rows = 0;
     bt_expansion *const x = t->x;
     bt_draft draft = {.stage = bt_program_stage(x->program, "tune"),
                       .section = t->section,
@@ -234,9 +261,9 @@ static bt_status add_task(const tuning *t, const making *m, bt_variant *variant)
     if (t->with_subjects) BT_TRY(put_subjects(t, m, &draft));
     BT_TRY(put_target(t, &draft));
     drop_idle(t, &draft);
-    BT_TRY(need_data(t, m, &draft, &rows));
+    BT_TRY(need_data(t, m, &draft, &rows, &frame_rows));
     const double n_subject = !t->with_subjects ? 0 : m->subject ? 1 : (double)t->subjects.n;
-    bt_cost_tune(&draft, &variant->size, rows * fmax(1, n_subject), x->data.n_voxel);
+    bt_cost_tune(&draft, &variant->size, rows * fmax(1, n_subject), x->data.n_voxel, frame_rows);
     BT_TRY(bt_plan_add(x->plan, &draft, NULL, &variant->task));
 cleanup:
     bt_draft_clear(&draft);

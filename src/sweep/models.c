@@ -25,6 +25,7 @@ void bt_expansion_clear(bt_expansion *x)
     for (size_t i = 0; i < x->n_set; ++i) bt_free(x->sets[i].variants.v);
     bt_free(x->sets);
     bt_free(x->variants);
+    bt_names_clear(&x->frames);
     bt_data_close(&x->data);
 }
 

@@ -51,6 +51,7 @@ typedef struct bt_expansion {
     size_t n_variant, variant_capacity;
     bt_variant *variants;
     size_t n_set, set_capacity;
+    bt_names frames;    /* "MODEL WINDOWS STORY" whose frames a task stores, for costs */
     bt_model_set *sets; /* entries of tune; and one per key of `models`, named "MODEL" */
 } bt_expansion;
 

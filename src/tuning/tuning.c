@@ -454,6 +454,14 @@ static double columns_of(const bt_tuning *t, const bt_tuning_aim *aim)
     return bt_tune_needs_subjects(t->options) ? (double)aim->voxels.n_kept : (double)t->facts.n_hidden;
 }
 
+/* Rows whose frames are stored, if they fit: of both lists, unless they change or depend on the batch. */
+static size_t stored_rows(const bt_tuning *t, double n_row, double n_check)
+{
+    const bt_tune_options *const o = t->options;
+    const bool by_batch = bt_normalise_resolve(o->normalise, t->facts.normalise) == BT_NORMALISE_BATCH;
+    return o->front_end || o->frames == BT_FRAMES_RECOMPUTE || by_batch ? 0 : (size_t)(n_row + n_check);
+}
+
 /* Three times the forward pass behind the front end for every row and epoch, one of the front end for every row (or
  * three times it each time where it is trained), one forward pass for validation. */
 bt_estimate bt_tuning_estimate(const bt_tuning *t)
@@ -476,7 +484,8 @@ bt_estimate bt_tuning_estimate(const bt_tuning *t)
         .flops = (double)t->n_aim * (double)o->epochs * (3 * n_row + n_check) * window +
                  (double)o->epochs * n_row * 6 * head,
         .read_bytes = targets + parameters + n_row * o->window_seconds * t->facts.rate * sizeof(float),
-        .written_bytes = parameters * (2 + (double)o->snapshots.n) + bt_frames_bytes(t->model, (size_t)n_row, n_sample),
+        .written_bytes = parameters * (2 + (double)o->snapshots.n) +
+                         bt_frames_bytes(t->model, stored_rows(t, n_row, n_check), n_sample),
         .memory_bytes = 4 * parameters + (2 * parameters + 4 * head * sizeof(float) + targets) / ranks +
                         micro * row * (double)t->facts.n_hidden * 16 * (double)t->facts.n_layer,
     };

@@ -107,7 +107,7 @@ twice=$(cat "$scratch/log1" "$scratch/log2" | grep 'task .* of ' | sort | uniq -
 names() { (cd "$1/store" && find features encode lowlevel tune -maxdepth 1 | sort); }
 diff <(names "$scratch/one") <(names "$scratch/two") || fail "equal work has other names"
 
-# --- told to end: 6, and nothing is lost ---
+# --- told to end: 6, and nothing is lost; then one run of one process ---
 write_experiment "$scratch/three.yaml" "$scratch/three"
 code=0
 : >"$scratch/log"
@@ -117,6 +117,13 @@ while kill -0 "$job" 2>/dev/null && ! grep -q 'task .* of ' "$scratch/log"; do s
 kill -USR1 "$job"
 wait "$job" || code=$?
 [ "$code" -eq 6 ] || fail "exit $code after SIGUSR1"
+"$BRAINTUNE" run "$scratch/three.yaml" >"$scratch/out" 2>"$scratch/log" || { cat "$scratch/log"; fail "going on after SIGUSR1"; }
+
+# --- who made an artefact, with whom at work beside it, changes no byte of it ---
+for stage in features encode lowlevel tune; do
+    diff -r -q -x '*.run.json' "$scratch/two/store/$stage" "$scratch/three/store/$stage" ||
+        fail "$stage: two runs at once made other bytes than one"
+done
 
 # --- the preset clean is what the program does unless told ---
 "$BRAINTUNE" preset | tr '\n' ' ' | grep -q '^clean paper released-code $' || fail "preset lists"

@@ -233,6 +233,7 @@ static void test_refusals(void **state)
         {"dataset.root=/x", "one of the two"},
         {"dataset.simulate.sed=1", "dataset.simulate.sed: unknown key; did you mean seed?"},
         {"dataset.ceiling.above=1", "dataset.ceiling.above: unknown key"},
+        {"dataset.timing.at=[1]", "dataset: expected one value for timing.at"},
         {"dataset.timing.t=1", "timing.t: unknown key"},
         {"models.base={tuned: brian}", "models.base.tuned: there is no tune.brian; did you mean brain?"},
         {"models.base={simulate: model}", "models.base.simulate: unknown key"},
@@ -319,7 +320,7 @@ static void test_scores(void **state)
     expect_ok(plan_small("lowlevel: {y: {like: encode.alignment, remove: [p], stories: test, alphas: {penalty: alpha}, "
                          "features: {context: 2}}}\n",
                          1, words, &plan));
-    assert_int_equal(fake_gaps(&plan, "", "score foo"), 1);
+    assert_int_equal(fake_gaps(&plan, "", "a score that encode does not write"), 1);
     assert_int_equal(fake_gaps(&plan, "", NULL), 1);
     for (size_t i = 0; i < plan.n_gap; ++i) /* what is left out keeps the line of the entry that asks for it */
         if (!strcmp(plan.gaps[i].stage, "encode")) assert_non_null(strstr(plan.gaps[i].where, "small.yaml:15:"));
@@ -436,6 +437,30 @@ static void test_repeats_count(void **state)
     }
 }
 
+static double written(const bt_plan *plan, const char *label)
+{
+    return find(plan, "tune", label)->cost.written_bytes;
+}
+
+/* What a tuning writes: the frames of its stories once for all subjects and objectives; models and states each. */
+static void test_bytes_of_tuning(void **state)
+{
+    (void)state;
+    bt_plan plan;
+    expect_ok(plan_small("", 0, NULL, &plan));
+    const double rows = (4 + 1) * ((150 + 25) / 2.0045 - 20), frames = rows * 499 * 512 * 4; /* 10 s: 499 frames */
+    const double own = written(&plan, "brain.base SIM02");
+    expect_near(written(&plan, "brain.base SIM01") - own, frames, 1);
+    expect_near(written(&plan, "random.base SIM01"), own, 0);
+    bt_plan_clear(&plan);
+    static char batch[] = "tune.brain.normalise=batch", longer[] = "tune.random.window.seconds=5";
+    char *const words[] = {batch, longer};
+    expect_ok(plan_small("", 2, words, &plan)); /* none are kept; others are */
+    expect_near(written(&plan, "brain.base SIM01"), own, 0);
+    expect_near(written(&plan, "random.base SIM01") - own, rows * 249 * 512 * 4, 1);
+    bt_plan_clear(&plan);
+}
+
 /* JSON and back. */
 static void test_plan_file(void **state)
 {
@@ -483,6 +508,7 @@ int main(void)
         cmocka_unit_test_teardown(test_shared_and_idle, test_no_leak),
         cmocka_unit_test_teardown(test_data_on_disk, test_no_leak),
         cmocka_unit_test_teardown(test_repeats_count, test_no_leak),
+        cmocka_unit_test_teardown(test_bytes_of_tuning, test_no_leak),
         cmocka_unit_test_teardown(test_plan_file, test_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

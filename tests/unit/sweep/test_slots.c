@@ -82,6 +82,12 @@ static void test_model_cost(void **state)
         bt_model_size_read(test_write_text("config.json", "{\"hidden_size\": 768, \"num_hidden_layers\": 24}"), &size));
     expect_near(3 * (bt_model_size_flops(&size, 10) - bt_model_size_front_flops(&size, 10)) / trained, 1.95,
                 0.02); /* blocks, not the embedding */
+    const double n_output = 1000, head = 768 * n_output, all = bt_model_size_parameters(&size);
+    bt_draft draft = {.stage = &fake_stages[3], .section = "tune.x"};
+    bt_cost_tune(&draft, &size, 100, n_output, 0);
+    const double front = 512 * 512 * (4 * 3 + 2 * 2) + 512 * 10;
+    expect_near(draft.cost.written_bytes, 4 * (2 * (all + head) + 6 * (all - front + head)), 1);
+    bt_draft_clear(&draft);
     expect_failure(bt_model_size_read("/nowhere/config.json", &size), BT_ERR_INPUT, "/nowhere");
 }
 
