@@ -19,6 +19,15 @@ same_losses() { # A B
     done
 }
 
+# --- a dry run counts the frames that are stored: of both lists, and none where they are not ---
+bytes() {
+    "$BRAINTUNE" "${words[@]}" subjects=SIM01 out="$scratch/dry" dry_run=true "$@" 2>/dev/null |
+        awk '$1 " " $2 == "bytes written" { printf "%.0f\n", $3 * ($4 == "KiB" ? 1024 : $4 == "MiB" ? 1048576 : 1) }'
+}
+stored=$(bytes) tuned_on=$(bytes stories.validate=) recomputed=$(bytes frames=recompute)
+[ "$stored" -gt "$tuned_on" ] && [ "$tuned_on" -gt "$recomputed" ] || fail "a dry run writes $stored, without validation $tuned_on, recomputing $recomputed"
+[ "$(bytes train.front_end=true)" -eq "$recomputed" ] && [ "$(bytes normalise=batch)" -eq "$recomputed" ] || fail "a dry run counts frames that change"
+
 both=subjects=SIM01,SIM02
 for heads in per_subject shared; do
     more=(heads=$heads)
