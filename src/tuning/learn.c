@@ -39,18 +39,20 @@ static void aim_at(void *context)
     bt_regression_aim(aim->objective, aim->targets[BT_LIST_TUNE]);
 }
 
-/* My group's lessons of step `batch` of an epoch; *share: of each in the step's loss. */
+/* My group's lessons of step `batch` of an epoch; *share: of each in the step's loss. An aim whose batches are used up
+ * has none, or one without rows where a head is shared: its copies are joined and move on all groups at each step. */
 static size_t set_lessons(course *c, size_t batch, double *share)
 {
+    const bool shared = c->t->options->heads == BT_HEADS_SHARED;
     size_t n = 0, n_active = 0;
     for (size_t a = 0; a < c->t->n_aim; ++a) {
         bt_tuning_aim *const aim = &c->t->aims[a];
-        if (batch >= aim->n_batch) continue;
-        ++n_active;
-        if (!aim->mine) continue;
+        const bool active = batch < aim->n_batch;
+        n_active += active;
+        if (!aim->mine || !(active || shared)) continue;
         bt_lesson *const lesson = &c->lessons[n++];
         *lesson = (bt_lesson){.objective = aim->objective, .aim = aim_at, .context = aim};
-        lesson->rows = bt_batches_rows(aim->batches, batch, &lesson->n);
+        if (active) lesson->rows = bt_batches_rows(aim->batches, batch, &lesson->n);
     }
     *share = 1 / (double)n_active;
     return n;

@@ -16,10 +16,9 @@
  *               0.45 GB a row), head 391 voxels x 769 x 16 B = 4.8 MB, targets 391 x 8,738 x 4 B = 14 MB
  *   flops       0.30 TFLOP behind the front end for a row of 10 s (forward and backward), head 128 x 768 x 391 x 6
  *               = 0.23 GFLOP
- *   bytes       0.72 GB for gradients and values, 1.6 MB for the head: at 10 GB/s a rank 72 ms, against 4 s for a row on
- *               one core of 75 GFLOP/s, or 0.13 s on 32
- *   messages    2 x 1,023 a bucket, 13 buckets
- * So the exchange limits one row a rank on whole nodes; larger batches or ranks of more cores hide it. */
+ *   bytes       0.72 GB for gradients and values, 1.6 MB for the head: at 10 GB/s a rank 72 ms, against 4 s for a row
+ * on one core of 75 GFLOP/s, or 0.13 s on 32 messages    2 x 1,023 a bucket, 13 buckets So the exchange limits one row
+ * a rank on whole nodes; larger batches or ranks of more cores hide it. */
 #ifndef BT_TUNING_TRAINER_H
 #define BT_TUNING_TRAINER_H
 
@@ -64,7 +63,7 @@ typedef struct {
     void (*aim)(void *context); /* called before its rounds; NULL: nothing */
     void *context;
     const size_t *rows; /* (n) */
-    size_t n;
+    size_t n;           /* 0: its objective is joined and moves all the same */
 } bt_lesson;
 
 typedef struct {

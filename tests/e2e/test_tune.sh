@@ -30,6 +30,15 @@ done
 tune 4 samples4 $both grid.subject=1 # four ranks share each batch of both
 same_losses per_subject1 samples4
 
+# One subject lacks a story: its group has fewer batches than the other, and a head that both share moves all the same.
+cp -r "$scratch/data" "$scratch/uneven"
+rm "$scratch/uneven/derivative/preprocessed_data/SIM02/story03.hf5"
+uneven=(dataset="$scratch/uneven" stories.missing=skip voxels.ceiling=none)
+for heads in per_subject shared; do
+    for ranks in 1 2; do tune $ranks uneven_$heads$ranks $both "${uneven[@]}" heads=$heads; done
+    same_losses uneven_${heads}1 uneven_${heads}2
+done
+
 tune 2 whole subjects=SIM01 checkpoint.steps=2
 for ranks in 1 3; do
     BRAINTUNE_FAULT=tune.step:kill:0:8 on_ranks 2 "$BRAINTUNE" "${words[@]}" subjects=SIM01 checkpoint.steps=2 out="$scratch/from2to$ranks" >"$scratch/log" 2>&1 &&
