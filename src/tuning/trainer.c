@@ -356,20 +356,22 @@ cleanup:
 }
 
 bt_status bt_trainer_judge(bt_trainer *t, const bt_inputs_of_rows *inputs, const bt_lesson *lesson,
-                           bt_round_visitor see, void *context, double *loss)
+                           bt_round_visitor see, void *context, bt_judgement *judgement)
 {
     bt_status status = BT_OK;
     lesson_run run;
-    *loss = 0;
+    *judgement = (bt_judgement){0};
     BT_TRY(begin_lesson(t, inputs, lesson, &run));
     for (size_t first = 0; first < lesson->n; first += run.n_all) {
         bool mine = false;
-        bt_round round = {.learn = false};
+        bt_round round = {.learn = false, .interrupted = bt_interrupt_requested()};
         BT_TRY(run_round(t, &run, first, &round, &mine));
-        *loss += round.loss;
+        judgement->interrupted = round.interrupted;
+        if (round.interrupted) goto cleanup;
+        judgement->loss += round.loss;
         if (see) BT_TRY(see(context, first, round.n));
     }
-    BT_TRY(bt_comm_sum_f64(t->options.group, loss, 1));
+    BT_TRY(bt_comm_sum_f64(t->options.group, &judgement->loss, 1));
 cleanup:
     return status;
 }

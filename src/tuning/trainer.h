@@ -78,12 +78,16 @@ typedef struct {
 bt_status bt_trainer_step(bt_trainer *trainer, const bt_inputs_of_rows *inputs, const bt_lesson *lessons,
                           size_t n_lesson, bt_step *step) BT_MUST_CHECK;
 
+typedef struct {
+    double loss;      /* sum over the rows, all ranks of the group */
+    bool interrupted; /* broken off between rounds, since a rank of the group was asked to stop; the loss is not one */
+} bt_judgement;
+
 /* Collective over the group: one round after the other without learning. see(context, first, count), NULL: nobody, may
- * read what the objective made of the lesson's rows [first, first + count). *loss: sum over the rows, all ranks of the
- * group. */
+ * read what the objective made of the lesson's rows [first, first + count). */
 typedef bt_status (*bt_round_visitor)(void *context, size_t first, size_t count);
 bt_status bt_trainer_judge(bt_trainer *trainer, const bt_inputs_of_rows *inputs, const bt_lesson *lesson,
-                           bt_round_visitor see, void *context, double *loss) BT_MUST_CHECK;
+                           bt_round_visitor see, void *context, bt_judgement *judgement) BT_MUST_CHECK;
 
 /* Slices of the trained parameters that this rank updates, as ranges of the trainable ordering; their values one after
  * the other. */

@@ -40,8 +40,8 @@ typedef struct {
     size_t n_batch;                /* of an epoch; known of all */
     bt_objective *objective;       /* of mine; aims that share a head share it */
     bool owns_objective;
-    size_t *validated; /* (n_validated) rows of the list that have targets; of mine */
-    size_t n_validated;
+    bt_batches *checks; /* of validation, in time order; of mine, NULL: no row has a target */
+    size_t n_validated; /* rows in them */
 } bt_tuning_aim;
 
 typedef struct {

@@ -47,4 +47,25 @@ for ranks in 1 3; do
     grep -q "going on at step [1-9]" "$scratch/log" || { cat "$scratch/log"; fail "it began anew on $ranks ranks"; }
     same_losses whole from2to$ranks
 done
+
+# Asked to stop in the middle of validation, also in the last one: the state is that of the epoch's end, the same call
+# validates anew, and the end is the uninterrupted run's.
+stopped() { # RANKS OUT RANK NTH STEP WORDS...
+    local code=0
+    BRAINTUNE_FAULT=tune.validate:term:$3:$4 on_ranks "$1" "$BRAINTUNE" "${words[@]}" out="$scratch/$2" "${@:6}" >"$scratch/log" 2>&1 || code=$?
+    [ $code -eq 6 ] || { cat "$scratch/log"; fail "asked to stop in validation: exit $code"; }
+    grep -q "interrupted at step $5 of" "$scratch/log" || { cat "$scratch/log"; fail "not at step $5, the epoch's end"; }
+    tune "$1" "$2" "${@:6}"
+    grep -q "going on at step $5 " "$scratch/log" || { cat "$scratch/log"; fail "it did not go on from step $5"; }
+}
+same() { diff -r -q -x '*.run.json' "$scratch/$1" "$scratch/$2" || fail "$1 and $2 differ"; }
+stopped 2 first 1 1 $(($(numbers whole /loss/step | wc -l) / 3)) subjects=SIM01 checkpoint.steps=2
+same whole first
+rows=$(h5dump -H "$scratch/data/derivative/preprocessed_data/SIM01/story04.hf5" | sed -n 's/.*SIMPLE { ( \([0-9]*\), .*/\1/p')
+rounds=$(((rows + 7) / 8)) # of two ranks' micro-batches
+[ $rounds -gt 1 ] || fail "a validation of $rounds rounds cannot be stopped between them"
+stopped 2 last 0 $((2 * rounds + 1)) "$(numbers whole /loss/step | wc -l)" subjects=SIM01 checkpoint.steps=2
+same whole last
+stopped 2 groups 1 1 $(($(numbers shared2 /loss/step | wc -l) / 3)) $both heads=shared voxels.ceiling=none # the other group is told
+same shared2 groups
 echo "ok"
