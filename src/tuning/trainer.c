@@ -221,17 +221,26 @@ static last_round last_round_of(const bt_trainer *t, size_t rank, const bt_lesso
     return last;
 }
 
-/* A step can be given up before any rank's gradients are on their way: the last rank of the group, which has the fewest
- * rows, still has some. With several groups each goes on to the end of the step. */
-static bool can_stop(const bt_trainer *t, last_round fewest, size_t lesson, size_t first)
+/* Of the rank that is through first: the last one of the group that has rows. Nobody has any: at once. */
+static last_round first_through(const bt_trainer *t, const bt_lesson *lessons, size_t n_lesson)
 {
-    const bool is_first = lesson == 0 && first == 0;
+    for (size_t rank = size_of(t->options.group); rank-- > 0;) {
+        const last_round last = last_round_of(t, rank, lessons, n_lesson);
+        if (last.lesson < n_lesson) return last;
+    }
+    return (last_round){0, 0};
+}
+
+/* A step can be given up before any rank's gradients are on their way. With several groups each goes on to the end of
+ * the step. */
+static bool can_stop(const bt_trainer *t, last_round through, size_t lesson, size_t first)
+{
     return size_of(t->options.group) == size_of(t->options.all) &&
-           (is_first || lesson < fewest.lesson || (lesson == fewest.lesson && first <= fewest.first));
+           (lesson < through.lesson || (lesson == through.lesson && first <= through.first));
 }
 
 /* Collective over the group: lesson i of a step. */
-static bt_status learn(bt_trainer *t, const lesson_run *run, size_t i, last_round mine_last, last_round fewest,
+static bt_status learn(bt_trainer *t, const lesson_run *run, size_t i, last_round mine_last, last_round through,
                        bt_step *step, double *loss)
 {
     bt_status status = BT_OK;
@@ -240,7 +249,7 @@ static bt_status learn(bt_trainer *t, const lesson_run *run, size_t i, last_roun
         bool mine = false;
         bt_round round = {.scale = step->share / (double)n,
                           .learn = true,
-                          .interrupted = can_stop(t, fewest, i, first) && bt_interrupt_requested()};
+                          .interrupted = can_stop(t, through, i, first) && bt_interrupt_requested()};
         BT_TRY(run_round(t, run, first, &round, &mine));
         step->interrupted = round.interrupted;
         if (step->interrupted) break;
@@ -320,11 +329,11 @@ static bt_status learn_all(bt_trainer *t, const bt_inputs_of_rows *inputs, const
     bt_gradient_flow_expect(t->flow);
     t->failed = BT_OK;
     const last_round mine = last_round_of(t, rank_of(t->options.group), lessons, n_lesson);
-    const last_round fewest = last_round_of(t, size_of(t->options.group) - 1, lessons, n_lesson);
+    const last_round through = first_through(t, lessons, n_lesson);
     for (size_t i = 0; i < n_lesson && !step->interrupted; ++i) {
         lesson_run run;
         BT_TRY(begin_lesson(t, inputs, &lessons[i], &run));
-        BT_TRY(learn(t, &run, i, mine, fewest, step, loss));
+        BT_TRY(learn(t, &run, i, mine, through, step, loss));
     }
 cleanup:
     return status;
