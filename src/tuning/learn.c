@@ -233,6 +233,17 @@ static bool is_snapshot(const bt_tune_options *o, size_t epochs)
     return false;
 }
 
+/* Counts epochs without a fall of the validation loss by the share `improvement`. */
+static void note_improvement(bt_standing *standing, double loss, double improvement)
+{
+    if (isfinite(loss) && (isinf(standing->improved) || loss < standing->improved * (1 - improvement))) {
+        standing->improved = loss;
+        standing->stale = 0;
+    } else {
+        standing->stale += 1;
+    }
+}
+
 /* Collective. Keeps the model when validation says that it is the best so far, and when a snapshot is due. */
 static bt_status keep_models(course *c, size_t epochs, double loss)
 {
@@ -240,13 +251,11 @@ static bt_status keep_models(course *c, size_t epochs, double loss)
     const bt_tune_options *const o = c->t->options;
     bt_standing *const standing = &c->t->history.standing;
     char name[32], epoch[16];
-    if (isfinite(loss) && (isinf(standing->best) || loss < standing->best * (1 - o->improvement))) {
+    note_improvement(standing, loss, o->improvement);
+    if (isfinite(loss) && loss < standing->best) {
         standing->best = loss;
         standing->best_epoch = (double)epochs;
-        standing->stale = 0;
         if (o->keep == BT_KEEP_BEST) BT_TRY(bt_tuning_keep(c->t, c->folder, "best", "best"));
-    } else {
-        standing->stale += 1;
     }
     if (is_snapshot(o, epochs)) {
         (void)snprintf(name, sizeof name, "epoch_%02zu", epochs);
