@@ -94,7 +94,8 @@ bt_status bt_tuning_deliver(bt_tuning *tuning, const char *folder, const char *i
 /* --- tuning/probe.c: are the models that were written what was trained? --------------------------------------------
  */
 
-/* Root. BT_ERR_NUMERICS when the model in `folder` gives the hidden states of the one that tuning began with. */
+/* Root. When the model in `folder` gives the hidden states of the one that tuning began with: a warning, and with
+ * adapters, which might not have been merged, BT_ERR_NUMERICS. */
 bt_status bt_tuning_check_changed(bt_tuning *tuning, const char *folder) BT_MUST_CHECK;
 /* Root. BT_ERR_NUMERICS unless it gives those of the model in training, as it is now. */
 bt_status bt_tuning_check_same(bt_tuning *tuning, const char *folder) BT_MUST_CHECK;
