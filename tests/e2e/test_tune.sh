@@ -48,6 +48,21 @@ for ranks in 1 3; do
     same_losses whole from2to$ranks
 done
 
+# The model of the lowest validation loss is kept, however small the fall; patience asks for one by `improvement`.
+tune 1 patient subjects=SIM01 epochs=5 improvement=0.9 patience=2
+numbers patient /loss/validate >"$scratch/validate"
+[ "$(wc -l <"$scratch/validate")" -eq 3 ] || fail "patience=2 with no improvement ended after $(wc -l <"$scratch/validate") epochs"
+lowest=$(cat -n "$scratch/validate" | sort -g -k2 | awk 'NR == 1 { print $1 }')
+[ "$lowest" -gt 1 ] || fail "the loss does not fall"
+attribute() { h5dump -a "$2" "$scratch/$1/tuning.h5" | sed -n 's/.*(0): //p'; }
+[ "$(attribute patient /best_epoch)" = "$lowest" ] || fail "epoch $(attribute patient /best_epoch) was kept, the lowest loss is epoch $lowest's"
+
+# Heads alone, the backbone as it is: a warning, and a result.
+tune 1 still subjects=SIM01 rate.backbone=0
+grep -q "it was not changed" "$scratch/log" || fail "no warning of a model that is what it was"
+voxels=$(h5dump -H "$scratch/data/derivative/preprocessed_data/SIM01/story04.hf5" | sed -n 's/.*SIMPLE { ( [0-9]*, \([0-9]*\) ).*/\1/p')
+[ "$(attribute shared2 /n_voxel)" = $((2 * voxels)) ] || fail "$(attribute shared2 /n_voxel) voxels learnt of two subjects of $voxels"
+
 # Asked to stop in the middle of validation, also in the last one: the state is that of the epoch's end, the same call
 # validates anew, and the end is the uninterrupted run's.
 stopped() { # RANKS OUT RANK NTH STEP WORDS...
