@@ -3,10 +3,15 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "nn/trainable.h"
+#include "tuning/parameter_parts.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>
+
+/* What a state holds of each trained parameter. */
+enum { VALUE, MEAN, SQUARE, KINDS };
+static const char *const kind_names[KINDS] = {"backbone", "backbone.mean", "backbone.square"};
 
 struct bt_trainer {
     bt_trainer_options options;
@@ -22,6 +27,7 @@ struct bt_trainer {
     size_t *offsets;  /* (micro + 1) of a micro-batch */
     size_t *real;     /* (micro) rows of each window that hold sound */
     float *input;     /* (micro, n_input) */
+    bt_parameter_parts names[KINDS];
 };
 
 static size_t size_of(const bt_comm *comm)
@@ -78,6 +84,8 @@ static bt_status create_training(bt_trainer *t)
              "nothing of the model would be trained; raise train.blocks, or leave it out");
     BT_ALLOC(t->offsets, t->options.micro + 1);
     BT_ALLOC(t->real, t->options.micro);
+    for (int which = 0; which < KINDS; ++which)
+        BT_TRY(bt_parameter_parts_create(kind_names[which], t->gradients, &t->names[which]));
 cleanup:
     return status;
 }
@@ -103,6 +111,7 @@ void bt_trainer_destroy(bt_trainer **trainer)
 {
     bt_trainer *const t = *trainer;
     if (!t) return;
+    for (int which = 0; which < KINDS; ++which) bt_parameter_parts_clear(&t->names[which]);
     bt_adam_clear(&t->adam);
     bt_gradient_flow_destroy(&t->flow);
     bt_training_destroy(&t->training);
@@ -388,14 +397,6 @@ cleanup:
 /* --- state -----------------------------------------------------------------------------------------------------------
  */
 
-enum { VALUE, MEAN, SQUARE, KINDS };
-static const char *const kind_names[KINDS] = {"backbone", "backbone.mean", "backbone.square"};
-
-size_t bt_trainer_parts(const bt_trainer *t)
-{
-    return KINDS * bt_gradient_flow_slices(t->flow);
-}
-
 size_t bt_trainer_slices(const bt_trainer *t)
 {
     return bt_gradient_flow_slices(t->flow);
@@ -437,14 +438,22 @@ static bt_status read_kind(bt_trainer *t, int which, bt_range slice, float *host
     return bt_adam_read(&t->adam, which - MEAN, slice.low, length(slice), host);
 }
 
+size_t bt_trainer_parts(const bt_trainer *t)
+{
+    size_t n = 0;
+    for (size_t b = 0; b < bt_trainer_slices(t); ++b)
+        n += bt_parameter_parts_list(&t->names[VALUE], bt_trainer_slice(t, b), NULL, NULL);
+    return KINDS * n;
+}
+
 bt_status bt_trainer_save(bt_trainer *t, float *host, bt_state_part *parts)
 {
     bt_status status = BT_OK;
     for (int which = 0; which < KINDS; ++which)
         for (size_t b = 0; b < bt_gradient_flow_slices(t->flow); ++b) {
             const bt_range slice = bt_gradient_flow_slice(t->flow, b);
-            *parts++ = (bt_state_part){kind_names[which], sizeof *host, slice.low, slice.high, host};
             if (length(slice) > 0) BT_TRY(read_kind(t, which, slice, host));
+            parts += bt_parameter_parts_list(&t->names[which], slice, host, parts);
             host += length(slice);
         }
 cleanup:
@@ -457,9 +466,8 @@ static bt_status load_moments(bt_trainer *t, const bt_state *state, float *host)
     for (int which = MEAN; which < KINDS; ++which)
         for (size_t b = 0; b < bt_gradient_flow_slices(t->flow); ++b) {
             const bt_range slice = bt_gradient_flow_slice(t->flow, b);
-            const bt_state_part part = {kind_names[which], sizeof *host, slice.low, slice.high, host};
             if (length(slice) == 0) continue;
-            BT_TRY(bt_state_read(state, &part, 1));
+            BT_TRY(bt_parameter_parts_read(&t->names[which], state, slice, host));
             BT_TRY(bt_adam_write(&t->adam, which - MEAN, slice.low, length(slice), host));
         }
 cleanup:
@@ -471,12 +479,8 @@ static bt_status load(bt_trainer *t, const bt_state *state)
     bt_status status = BT_OK;
     const size_t n = t->gradients->n_trainable;
     float *const vector = bt_gradient_flow_vector(t->flow); /* not in use between steps */
-    const bt_state_part whole = {kind_names[VALUE], sizeof *vector, 0, n, vector};
-    BT_CHECK(bt_state_length(state, kind_names[VALUE]) == n, BT_ERR_INPUT,
-             "the state is of a model with %zu trained parameters, this one has %zu; remove it, or go on with the "
-             "model that it belongs to",
-             bt_state_length(state, kind_names[VALUE]), n);
-    BT_TRY(bt_state_read(state, &whole, 1));
+    BT_TRY(bt_parameter_parts_check(&t->names[VALUE], state));
+    BT_TRY(bt_parameter_parts_read(&t->names[VALUE], state, (bt_range){0, n}, vector));
     BT_TRY(bt_parameters_write_trainable(t->parameters, t->gradients, 0, n, vector));
     BT_TRY(bt_parameters_derive(t->parameters, t->gradients->device));
     BT_TRY(load_moments(t, state, vector));

@@ -96,11 +96,13 @@ bt_range bt_trainer_slice(const bt_trainer *trainer, size_t i);
 size_t bt_trainer_slice_total(const bt_trainer *trainer);
 bt_status bt_trainer_read_slices(bt_trainer *trainer, float *host) BT_MUST_CHECK;
 
-/* What a state holds of the backbone that is this rank's: values and two moments of each slice. */
+/* What a state holds of the backbone that is this rank's: values and two moments of each parameter, or of as much of it
+ * as lies in my slices; "backbone/NAME", "backbone.mean/NAME", "backbone.square/NAME". */
 size_t bt_trainer_parts(const bt_trainer *trainer);
 size_t bt_trainer_floats(const bt_trainer *trainer);
 bt_status bt_trainer_save(bt_trainer *trainer, float *host, bt_state_part *parts) BT_MUST_CHECK;
-/* Collective over `all`: from a state written on any number of ranks; steps: the optimiser's. */
+/* Collective over `all`: from a state written on any number of ranks; steps: the optimiser's. BT_ERR_INPUT for one that
+ * does not hold the trained parameters, by name and number of elements, and no other. */
 bt_status bt_trainer_load(bt_trainer *trainer, const bt_state *state, size_t steps) BT_MUST_CHECK;
 size_t bt_trainer_steps(const bt_trainer *trainer);
 

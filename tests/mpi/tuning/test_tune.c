@@ -337,6 +337,42 @@ static void changes_are_those_of_the_layers(const bt_comm *comm, const char *roo
     world_close(&w);
 }
 
+/* The trainer's part of a state, of which the parameter `name` is called `instead`. */
+static bt_status load_renamed(const bt_comm *comm, bt_trainer *trainer, const char *folder, const char *name,
+                              const char *instead)
+{
+    bt_state *state = NULL;
+    const size_t n = bt_trainer_parts(trainer);
+    float *const host = bt_calloc(bt_trainer_floats(trainer), sizeof *host);
+    bt_state_part *const parts = bt_calloc(n, sizeof *parts);
+    must(bt_trainer_save(trainer, host, parts));
+    for (size_t i = 0; i < n; ++i)
+        if (!strcmp(parts[i].name, name)) parts[i].name = instead;
+    must(bt_path_make(folder));
+    must(bt_state_write(folder, comm, parts, n));
+    must(bt_state_open(folder, comm, false, &state));
+    EXPECT(bt_state_total(state, instead) > 0);
+    const bt_status status = bt_trainer_load(trainer, state, 1);
+    bt_state_close(&state);
+    bt_free(host);
+    bt_free(parts);
+    return status;
+}
+
+static void states_go_by_name(const bt_comm *comm, const char *root)
+{
+    const char *const name = "backbone/encoder.layers.1.layer_norm.weight";
+    const char *const other = "backbone/encoder.layers.9.layer_norm.weight";
+    world w;
+    char folder[FILE_NAME];
+    world_open(&w, comm, root, "window.seconds=1");
+    (void)snprintf(folder, sizeof folder, "%s/names.state", root);
+    EXPECT(load_renamed(comm, w.tuning.trainer, folder, name, name) == BT_OK);
+    EXPECT(load_renamed(comm, w.tuning.trainer, folder, name, other) == BT_ERR_INPUT);
+    bt_error_clear();
+    world_close(&w);
+}
+
 int main(int argc, char **argv)
 {
     int provided = 0;
@@ -359,6 +395,7 @@ int main(int argc, char **argv)
     clipping_scales_gradients(comm, root);
     losses_are_one_ranks(comm, self, root);
     changes_are_those_of_the_layers(comm, root);
+    states_go_by_name(comm, root);
     EXPECT(bt_comm_barrier(comm) == BT_OK);
     bt_comm_destroy(&self);
     bt_comm_destroy(&comm);
