@@ -35,6 +35,7 @@ bt_status bt_fault_point(const char *point)
     if (!order.read) read_order();
     if (!order.armed || strcmp(point, order.point) != 0) return BT_OK;
     if ((order.rank >= 0 && order.rank != this_rank) || --order.nth != 0) return BT_OK;
+    if (!strcmp(order.kind, "term")) return raise(SIGTERM) == 0 ? BT_OK : BT_ERR_INTERNAL;
     if (!strcmp(order.kind, "kill")) (void)raise(SIGKILL);
     return bt_fail(BT_ERR_FILE, "injected failure at %s (BRAINTUNE_FAULT)", point);
 }

@@ -1,6 +1,6 @@
 /* Fault injection for tests. BRAINTUNE_FAULT="point:kind[:rank[:nth]]" makes the nth passage (default 1) of a named
- * point on a rank (default every rank) fail: kind `kill` raises SIGKILL, `fail` returns BT_ERR_FILE. Without the
- * variable a point costs one test of a pointer. */
+ * point on a rank (default every rank) fail: kind `kill` raises SIGKILL, `fail` returns BT_ERR_FILE; `term` raises
+ * SIGTERM and the point goes well. Without the variable a point costs one test of a pointer. */
 #ifndef BT_BASE_FAULT_H
 #define BT_BASE_FAULT_H
 

@@ -17,7 +17,7 @@ bt_status bt_history_create(size_t n_epoch, size_t n_step, const bt_names *rois,
                             bt_history *out)
 {
     bt_status status = BT_OK;
-    *out = (bt_history){.standing = {.best = INFINITY}};
+    *out = (bt_history){.standing = {.best = INFINITY, .improved = INFINITY}};
     BT_TRY(bt_names_copy(rois, &out->rois));
     BT_TRY(bt_names_copy(layers, &out->layers));
     for (bt_series s = 0; s < BT_SERIES; ++s) {

@@ -3,7 +3,8 @@
  *
  * tuning.h5: /loss/train, /loss/validate (n_epoch); /r/ROI (n_epoch), mean validation r over the learnt voxels of an
  * ROI ("all": all of them); /change/LAYER (n_epoch), |W - W0| / |W0| of a layer's trained parameters; /loss/step,
- * /gradient_norm, /rate/backbone, /rate/head (n_step). Epochs count from 1, /epoch (n_epoch). */
+ * /gradient_norm, /rate/backbone, /rate/head (n_step). Epochs count from 1, /epoch (n_epoch). Attribute n_voxel: learnt
+ * voxels, of all subjects together. */
 #ifndef BT_TUNING_HISTORY_H
 #define BT_TUNING_HISTORY_H
 
@@ -33,8 +34,9 @@ typedef struct {
     double epoch;      /* epochs finished */
     double batch;      /* steps done of the next one */
     double loss;       /* sum of the steps' losses in it */
-    double best;       /* lowest validation loss that counted as an improvement; INFINITY before the first */
+    double best;       /* lowest validation loss; INFINITY before the first */
     double best_epoch; /* its epoch, from 1; 0: none */
+    double improved;   /* validation loss of the last improvement (setting `improvement`); INFINITY before the first */
     double stale;      /* epochs since */
     double finished;   /* 1: no step is left */
 } bt_standing;

@@ -378,6 +378,7 @@ static bt_status write_attributes(const bt_tuning *t, bt_h5 *file, const char *r
     bt_status status = BT_OK;
     bt_text subjects = {0}, origin = {0};
     bt_model_identity identity;
+    int64_t n_voxel = 0;
     const bool best = t->options->keep == BT_KEEP_BEST && t->history.standing.best_epoch > 0;
     BT_TRY(identify(t, best ? "best" : "last", &subjects, &origin, &identity));
     BT_TRY(bt_h5_set_text(file, "/", "recipe", recipe));
@@ -393,8 +394,8 @@ static bt_status write_attributes(const bt_tuning *t, bt_h5 *file, const char *r
     BT_TRY(bt_h5_set_int(file, "/", "seed", identity.seed));
     BT_TRY(bt_h5_set_text(file, "/", "preset", t->options->preset));
     BT_TRY(bt_h5_set_int(file, "/", "best_epoch", (int64_t)t->history.standing.best_epoch));
-    for (size_t a = 0; a < t->n_aim && bt_tune_needs_subjects(t->options); ++a)
-        BT_TRY(bt_h5_set_int(file, "/", "n_voxel", (int64_t)t->aims[a].voxels.n_kept));
+    for (size_t a = 0; a < t->n_aim; ++a) n_voxel += (int64_t)t->aims[a].voxels.n_kept;
+    if (bt_tune_needs_subjects(t->options)) BT_TRY(bt_h5_set_int(file, "/", "n_voxel", n_voxel));
 cleanup:
     bt_text_clear(&subjects);
     bt_text_clear(&origin);

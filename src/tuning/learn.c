@@ -39,18 +39,20 @@ static void aim_at(void *context)
     bt_regression_aim(aim->objective, aim->targets[BT_LIST_TUNE]);
 }
 
-/* My group's lessons of step `batch` of an epoch; *share: of each in the step's loss. */
+/* My group's lessons of step `batch` of an epoch; *share: of each in the step's loss. An aim whose batches are used up
+ * has none, or one without rows where a head is shared: its copies are joined and move on all groups at each step. */
 static size_t set_lessons(course *c, size_t batch, double *share)
 {
+    const bool shared = c->t->options->heads == BT_HEADS_SHARED;
     size_t n = 0, n_active = 0;
     for (size_t a = 0; a < c->t->n_aim; ++a) {
         bt_tuning_aim *const aim = &c->t->aims[a];
-        if (batch >= aim->n_batch) continue;
-        ++n_active;
-        if (!aim->mine) continue;
+        const bool active = batch < aim->n_batch;
+        n_active += active;
+        if (!aim->mine || !(active || shared)) continue;
         bt_lesson *const lesson = &c->lessons[n++];
         *lesson = (bt_lesson){.objective = aim->objective, .aim = aim_at, .context = aim};
-        lesson->rows = bt_batches_rows(aim->batches, batch, &lesson->n);
+        if (active) lesson->rows = bt_batches_rows(aim->batches, batch, &lesson->n);
     }
     *share = 1 / (double)n_active;
     return n;
@@ -125,6 +127,7 @@ static bt_status observe(void *context, size_t first, size_t count)
     const observation *const o = context;
     const float *p = bt_regression_predictions(o->objective), *y = bt_regression_wanted(o->objective);
     (void)first;
+    const bt_status status = bt_fault_point("tune.validate");
     for (size_t i = 0; i < count; ++i)
         for (size_t j = 0; j < o->width; ++j, ++p, ++y) {
             moments *const m = &o->sums[j];
@@ -134,7 +137,7 @@ static bt_status observe(void *context, size_t first, size_t count)
             m->yy += (double)*y * (double)*y;
             m->py += (double)*p * (double)*y;
         }
-    return BT_OK;
+    return status;
 }
 
 static double correlation(const moments *m, double n)
@@ -168,41 +171,51 @@ static void add_r(course *c, const bt_tuning_aim *aim, const moments *sums, bt_r
     }
 }
 
-/* Collective over the group. *loss: mean over the aim's validation rows. */
-static bt_status validate_aim(course *c, bt_tuning_aim *aim, double *loss)
+/* Collective over the group. *loss: mean over the aim's validation rows, unless interrupted. */
+static bt_status validate_aim(course *c, bt_tuning_aim *aim, double *loss, bool *interrupted)
 {
     bt_status status = BT_OK;
     bt_tuning *const t = c->t;
     const bt_inputs_of_rows inputs = {t->lists[BT_LIST_VALIDATE].windows, t->lists[BT_LIST_VALIDATE].frames};
-    const bt_lesson lesson = {.objective = aim->objective, .rows = aim->validated, .n = aim->n_validated};
     const bt_range mine = bt_regression_targets(aim->objective);
     observation seen = {.objective = aim->objective, .width = mine.high - mine.low};
     seen.sums = bt_calloc(seen.width, sizeof *seen.sums);
     BT_TRY(bt_agree(t->group, seen.sums ? BT_OK : BT_ERR_MEMORY));
     bt_regression_aim(aim->objective, aim->targets[BT_LIST_VALIDATE]);
-    BT_TRY(bt_trainer_judge(t->trainer, &inputs, &lesson, observe, &seen, loss));
-    *loss /= (double)aim->n_validated;
+    *loss = 0;
+    for (size_t i = 0; i < bt_batches_count(aim->checks) && !*interrupted; ++i) {
+        bt_lesson lesson = {.objective = aim->objective};
+        bt_judgement judgement;
+        lesson.rows = bt_batches_rows(aim->checks, i, &lesson.n);
+        BT_TRY(bt_trainer_judge(t->trainer, &inputs, &lesson, observe, &seen, &judgement));
+        *loss += judgement.loss / (double)aim->n_validated;
+        *interrupted = judgement.interrupted;
+    }
     add_r(c, aim, seen.sums, mine);
 cleanup:
     bt_free(seen.sums);
     return status;
 }
 
-/* Collective. Mean loss over aims, and r by ROI, of the model as it is. */
-static bt_status validate(course *c, double *loss, double *r)
+/* Collective. Mean loss over aims, and r by ROI, of the model as it is; or interrupted on all ranks, when a group broke
+ * off. */
+static bt_status validate(course *c, double *loss, double *r, bool *interrupted)
 {
     bt_status status = BT_OK;
     bt_tuning *const t = c->t;
-    double sums[2] = {0, 0}, own = 0; /* of losses and of aims, each counted by its group's first rank */
+    double sums[3] = {0, 0, 0}, own = 0; /* of losses, aims and broken off, each counted by its group's first rank */
+    bool broken_off = false;
     memset(c->r, 0, 2 * t->rois.n * sizeof *c->r);
-    for (size_t a = 0; a < t->n_aim; ++a) {
-        if (!t->aims[a].mine || t->aims[a].n_validated == 0) continue;
-        BT_TRY(validate_aim(c, &t->aims[a], &own));
+    for (size_t a = 0; a < t->n_aim && !broken_off; ++a) {
+        if (!t->aims[a].mine || !t->aims[a].checks) continue;
+        BT_TRY(validate_aim(c, &t->aims[a], &own, &broken_off));
         if (bt_comm_rank(t->group) > 0) continue;
         sums[0] += own;
         sums[1] += 1;
+        sums[2] += broken_off;
     }
-    BT_TRY(bt_comm_sum_f64(t->all, sums, 2));
+    BT_TRY(bt_comm_sum_f64(t->all, sums, 3));
+    *interrupted = sums[2] > 0;
     BT_TRY(bt_comm_sum_f64(t->all, c->r, 2 * t->rois.n));
     *loss = sums[1] > 0 ? sums[0] / sums[1] : NAN;
     for (size_t i = 0; i < t->rois.n; ++i) r[i] = c->r[2 * i + 1] > 0 ? c->r[2 * i] / c->r[2 * i + 1] : NAN;
@@ -220,6 +233,17 @@ static bool is_snapshot(const bt_tune_options *o, size_t epochs)
     return false;
 }
 
+/* Counts epochs without a fall of the validation loss by the share `improvement`. */
+static void note_improvement(bt_standing *standing, double loss, double improvement)
+{
+    if (isfinite(loss) && (isinf(standing->improved) || loss < standing->improved * (1 - improvement))) {
+        standing->improved = loss;
+        standing->stale = 0;
+    } else {
+        standing->stale += 1;
+    }
+}
+
 /* Collective. Keeps the model when validation says that it is the best so far, and when a snapshot is due. */
 static bt_status keep_models(course *c, size_t epochs, double loss)
 {
@@ -227,13 +251,11 @@ static bt_status keep_models(course *c, size_t epochs, double loss)
     const bt_tune_options *const o = c->t->options;
     bt_standing *const standing = &c->t->history.standing;
     char name[32], epoch[16];
-    if (isfinite(loss) && (isinf(standing->best) || loss < standing->best * (1 - o->improvement))) {
+    note_improvement(standing, loss, o->improvement);
+    if (isfinite(loss) && loss < standing->best) {
         standing->best = loss;
         standing->best_epoch = (double)epochs;
-        standing->stale = 0;
         if (o->keep == BT_KEEP_BEST) BT_TRY(bt_tuning_keep(c->t, c->folder, "best", "best"));
-    } else {
-        standing->stale += 1;
     }
     if (is_snapshot(o, epochs)) {
         (void)snprintf(name, sizeof name, "epoch_%02zu", epochs);
@@ -260,8 +282,8 @@ static void say_epoch(course *c, size_t epochs, double train, double validated, 
     c->rows = c->seconds = c->steps = 0;
 }
 
-/* Collective. Behind the last step of an epoch. */
-static bt_status end_epoch(course *c)
+/* Collective. Behind the last step of an epoch. Interrupted: the run still stands there, before validation. */
+static bt_status end_epoch(course *c, bool *interrupted)
 {
     bt_status status = BT_OK;
     bt_tuning *const t = c->t;
@@ -270,7 +292,8 @@ static bt_status end_epoch(course *c)
     const double train = standing->loss / (double)t->n_step;
     double loss = NAN, *const r = bt_history_row(&t->history, BT_SERIES_R, done);
     for (size_t i = 0; i < t->rois.n; ++i) r[i] = NAN;
-    if (t->lists[BT_LIST_VALIDATE].rows) BT_TRY(validate(c, &loss, r));
+    if (t->lists[BT_LIST_VALIDATE].rows) BT_TRY(validate(c, &loss, r, interrupted));
+    if (*interrupted) goto cleanup;
     BT_TRY(bt_change_measure(t->change, t->trainer, bt_history_row(&t->history, BT_SERIES_CHANGE, done)));
     *bt_history_row(&t->history, BT_SERIES_TRAIN, done) = train;
     *bt_history_row(&t->history, BT_SERIES_VALIDATE, done) = loss;
@@ -305,7 +328,7 @@ static bt_status run_epoch(course *c, bool *interrupted)
         bt_progress_add(&c->progress, 1);
         if (b + 1 < t->n_step) BT_TRY(save_if_due(c));
     }
-    BT_TRY(end_epoch(c));
+    BT_TRY(end_epoch(c, interrupted));
 cleanup:
     return status;
 }

@@ -1,5 +1,6 @@
 /* Hidden states of one second of a made-up sound, by the model that tuning began with, by the one in training, and by
  * one that was written. */
+#include "base/log.h"
 #include "base/memory.h"
 #include "tuning/tuning.h"
 
@@ -85,9 +86,12 @@ bt_status bt_tuning_check_changed(bt_tuning *t, const char *folder)
     BT_TRY(probe_create(t, &p));
     BT_TRY(states_of_folder(t, folder, &p, p.one));
     BT_TRY(bt_model_states(t->model, p.samples, p.offsets, 1, &t->layer, 1, BT_POOL_MEAN, p.other));
-    BT_CHECK(distance(p.one, p.other, t->facts.n_hidden) > 1e-7, BT_ERR_NUMERICS,
+    if (distance(p.one, p.other, t->facts.n_hidden) > 1e-7) goto cleanup;
+    BT_CHECK(t->options->lora_rank == 0, BT_ERR_NUMERICS,
              "%s: its hidden states are those of %s, nothing was learnt; raise rate.backbone or epochs", folder,
              t->options->model);
+    bt_log_warn("the new model's hidden states are those of %s: it was not changed; raise rate.backbone or epochs",
+                t->options->model);
 cleanup:
     probe_clear(&p);
     return status;

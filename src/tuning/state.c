@@ -296,12 +296,13 @@ void bt_state_close(bt_state **state)
     *state = NULL;
 }
 
-size_t bt_state_length(const bt_state *state, const char *name)
+size_t bt_state_total(const bt_state *state, const char *prefix)
 {
-    size_t length = 0;
+    size_t total = 0;
     for (size_t i = 0; i < state->n; ++i)
-        if (!strcmp(state->entries[i].name, name) && state->entries[i].high > length) length = state->entries[i].high;
-    return length;
+        if (!strncmp(state->entries[i].name, prefix, strlen(prefix)))
+            total += state->entries[i].high - state->entries[i].low;
+    return total;
 }
 
 bool bt_state_has(const bt_state *state, const char *name)

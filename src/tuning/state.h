@@ -31,8 +31,8 @@ typedef struct bt_state bt_state;
 bt_status bt_state_open(const char *folder, const bt_comm *comm, bool previous, bt_state **out) BT_MUST_CHECK;
 void bt_state_close(bt_state **state);
 bool bt_state_has(const bt_state *state, const char *name);
-/* Elements of a vector: the largest HIGH. */
-size_t bt_state_length(const bt_state *state, const char *name);
+/* Elements that it holds of all vectors whose names begin with `prefix`. */
+size_t bt_state_total(const bt_state *state, const char *prefix);
 /* This rank alone. Fills parts[i].data. Errors: BT_ERR_INPUT for a name or elements that the state lacks, elements of
  * another size, or bytes that do not have their checksum. */
 bt_status bt_state_read(const bt_state *state, const bt_state_part *parts, size_t n_part) BT_MUST_CHECK;

@@ -3,10 +3,15 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "nn/trainable.h"
+#include "tuning/parameter_parts.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>
+
+/* What a state holds of each trained parameter. */
+enum { VALUE, MEAN, SQUARE, KINDS };
+static const char *const kind_names[KINDS] = {"backbone", "backbone.mean", "backbone.square"};
 
 struct bt_trainer {
     bt_trainer_options options;
@@ -22,6 +27,7 @@ struct bt_trainer {
     size_t *offsets;  /* (micro + 1) of a micro-batch */
     size_t *real;     /* (micro) rows of each window that hold sound */
     float *input;     /* (micro, n_input) */
+    bt_parameter_parts names[KINDS];
 };
 
 static size_t size_of(const bt_comm *comm)
@@ -78,6 +84,8 @@ static bt_status create_training(bt_trainer *t)
              "nothing of the model would be trained; raise train.blocks, or leave it out");
     BT_ALLOC(t->offsets, t->options.micro + 1);
     BT_ALLOC(t->real, t->options.micro);
+    for (int which = 0; which < KINDS; ++which)
+        BT_TRY(bt_parameter_parts_create(kind_names[which], t->gradients, &t->names[which]));
 cleanup:
     return status;
 }
@@ -103,6 +111,7 @@ void bt_trainer_destroy(bt_trainer **trainer)
 {
     bt_trainer *const t = *trainer;
     if (!t) return;
+    for (int which = 0; which < KINDS; ++which) bt_parameter_parts_clear(&t->names[which]);
     bt_adam_clear(&t->adam);
     bt_gradient_flow_destroy(&t->flow);
     bt_training_destroy(&t->training);
@@ -221,17 +230,26 @@ static last_round last_round_of(const bt_trainer *t, size_t rank, const bt_lesso
     return last;
 }
 
-/* A step can be given up before any rank's gradients are on their way: the last rank of the group, which has the fewest
- * rows, still has some. With several groups each goes on to the end of the step. */
-static bool can_stop(const bt_trainer *t, last_round fewest, size_t lesson, size_t first)
+/* Of the rank that is through first: the last one of the group that has rows. Nobody has any: at once. */
+static last_round first_through(const bt_trainer *t, const bt_lesson *lessons, size_t n_lesson)
 {
-    const bool is_first = lesson == 0 && first == 0;
+    for (size_t rank = size_of(t->options.group); rank-- > 0;) {
+        const last_round last = last_round_of(t, rank, lessons, n_lesson);
+        if (last.lesson < n_lesson) return last;
+    }
+    return (last_round){0, 0};
+}
+
+/* A step can be given up before any rank's gradients are on their way. With several groups each goes on to the end of
+ * the step. */
+static bool can_stop(const bt_trainer *t, last_round through, size_t lesson, size_t first)
+{
     return size_of(t->options.group) == size_of(t->options.all) &&
-           (is_first || lesson < fewest.lesson || (lesson == fewest.lesson && first <= fewest.first));
+           (lesson < through.lesson || (lesson == through.lesson && first <= through.first));
 }
 
 /* Collective over the group: lesson i of a step. */
-static bt_status learn(bt_trainer *t, const lesson_run *run, size_t i, last_round mine_last, last_round fewest,
+static bt_status learn(bt_trainer *t, const lesson_run *run, size_t i, last_round mine_last, last_round through,
                        bt_step *step, double *loss)
 {
     bt_status status = BT_OK;
@@ -240,7 +258,7 @@ static bt_status learn(bt_trainer *t, const lesson_run *run, size_t i, last_roun
         bool mine = false;
         bt_round round = {.scale = step->share / (double)n,
                           .learn = true,
-                          .interrupted = can_stop(t, fewest, i, first) && bt_interrupt_requested()};
+                          .interrupted = can_stop(t, through, i, first) && bt_interrupt_requested()};
         BT_TRY(run_round(t, run, first, &round, &mine));
         step->interrupted = round.interrupted;
         if (step->interrupted) break;
@@ -320,11 +338,11 @@ static bt_status learn_all(bt_trainer *t, const bt_inputs_of_rows *inputs, const
     bt_gradient_flow_expect(t->flow);
     t->failed = BT_OK;
     const last_round mine = last_round_of(t, rank_of(t->options.group), lessons, n_lesson);
-    const last_round fewest = last_round_of(t, size_of(t->options.group) - 1, lessons, n_lesson);
+    const last_round through = first_through(t, lessons, n_lesson);
     for (size_t i = 0; i < n_lesson && !step->interrupted; ++i) {
         lesson_run run;
         BT_TRY(begin_lesson(t, inputs, &lessons[i], &run));
-        BT_TRY(learn(t, &run, i, mine, fewest, step, loss));
+        BT_TRY(learn(t, &run, i, mine, through, step, loss));
     }
 cleanup:
     return status;
@@ -356,34 +374,28 @@ cleanup:
 }
 
 bt_status bt_trainer_judge(bt_trainer *t, const bt_inputs_of_rows *inputs, const bt_lesson *lesson,
-                           bt_round_visitor see, void *context, double *loss)
+                           bt_round_visitor see, void *context, bt_judgement *judgement)
 {
     bt_status status = BT_OK;
     lesson_run run;
-    *loss = 0;
+    *judgement = (bt_judgement){0};
     BT_TRY(begin_lesson(t, inputs, lesson, &run));
     for (size_t first = 0; first < lesson->n; first += run.n_all) {
         bool mine = false;
-        bt_round round = {.learn = false};
+        bt_round round = {.learn = false, .interrupted = bt_interrupt_requested()};
         BT_TRY(run_round(t, &run, first, &round, &mine));
-        *loss += round.loss;
+        judgement->interrupted = round.interrupted;
+        if (round.interrupted) goto cleanup;
+        judgement->loss += round.loss;
         if (see) BT_TRY(see(context, first, round.n));
     }
-    BT_TRY(bt_comm_sum_f64(t->options.group, loss, 1));
+    BT_TRY(bt_comm_sum_f64(t->options.group, &judgement->loss, 1));
 cleanup:
     return status;
 }
 
 /* --- state -----------------------------------------------------------------------------------------------------------
  */
-
-enum { VALUE, MEAN, SQUARE, KINDS };
-static const char *const kind_names[KINDS] = {"backbone", "backbone.mean", "backbone.square"};
-
-size_t bt_trainer_parts(const bt_trainer *t)
-{
-    return KINDS * bt_gradient_flow_slices(t->flow);
-}
 
 size_t bt_trainer_slices(const bt_trainer *t)
 {
@@ -426,14 +438,22 @@ static bt_status read_kind(bt_trainer *t, int which, bt_range slice, float *host
     return bt_adam_read(&t->adam, which - MEAN, slice.low, length(slice), host);
 }
 
+size_t bt_trainer_parts(const bt_trainer *t)
+{
+    size_t n = 0;
+    for (size_t b = 0; b < bt_trainer_slices(t); ++b)
+        n += bt_parameter_parts_list(&t->names[VALUE], bt_trainer_slice(t, b), NULL, NULL);
+    return KINDS * n;
+}
+
 bt_status bt_trainer_save(bt_trainer *t, float *host, bt_state_part *parts)
 {
     bt_status status = BT_OK;
     for (int which = 0; which < KINDS; ++which)
         for (size_t b = 0; b < bt_gradient_flow_slices(t->flow); ++b) {
             const bt_range slice = bt_gradient_flow_slice(t->flow, b);
-            *parts++ = (bt_state_part){kind_names[which], sizeof *host, slice.low, slice.high, host};
             if (length(slice) > 0) BT_TRY(read_kind(t, which, slice, host));
+            parts += bt_parameter_parts_list(&t->names[which], slice, host, parts);
             host += length(slice);
         }
 cleanup:
@@ -446,9 +466,8 @@ static bt_status load_moments(bt_trainer *t, const bt_state *state, float *host)
     for (int which = MEAN; which < KINDS; ++which)
         for (size_t b = 0; b < bt_gradient_flow_slices(t->flow); ++b) {
             const bt_range slice = bt_gradient_flow_slice(t->flow, b);
-            const bt_state_part part = {kind_names[which], sizeof *host, slice.low, slice.high, host};
             if (length(slice) == 0) continue;
-            BT_TRY(bt_state_read(state, &part, 1));
+            BT_TRY(bt_parameter_parts_read(&t->names[which], state, slice, host));
             BT_TRY(bt_adam_write(&t->adam, which - MEAN, slice.low, length(slice), host));
         }
 cleanup:
@@ -460,12 +479,8 @@ static bt_status load(bt_trainer *t, const bt_state *state)
     bt_status status = BT_OK;
     const size_t n = t->gradients->n_trainable;
     float *const vector = bt_gradient_flow_vector(t->flow); /* not in use between steps */
-    const bt_state_part whole = {kind_names[VALUE], sizeof *vector, 0, n, vector};
-    BT_CHECK(bt_state_length(state, kind_names[VALUE]) == n, BT_ERR_INPUT,
-             "the state is of a model with %zu trained parameters, this one has %zu; remove it, or go on with the "
-             "model that it belongs to",
-             bt_state_length(state, kind_names[VALUE]), n);
-    BT_TRY(bt_state_read(state, &whole, 1));
+    BT_TRY(bt_parameter_parts_check(&t->names[VALUE], state));
+    BT_TRY(bt_parameter_parts_read(&t->names[VALUE], state, (bt_range){0, n}, vector));
     BT_TRY(bt_parameters_write_trainable(t->parameters, t->gradients, 0, n, vector));
     BT_TRY(bt_parameters_derive(t->parameters, t->gradients->device));
     BT_TRY(load_moments(t, state, vector));

@@ -64,7 +64,7 @@ typedef struct {
     void (*aim)(void *context); /* called before its rounds; NULL: nothing */
     void *context;
     const size_t *rows; /* (n) */
-    size_t n;
+    size_t n;           /* 0: its objective is joined and moves all the same */
 } bt_lesson;
 
 typedef struct {
@@ -79,12 +79,16 @@ typedef struct {
 bt_status bt_trainer_step(bt_trainer *trainer, const bt_inputs_of_rows *inputs, const bt_lesson *lessons,
                           size_t n_lesson, bt_step *step) BT_MUST_CHECK;
 
+typedef struct {
+    double loss;      /* sum over the rows, all ranks of the group */
+    bool interrupted; /* broken off between rounds, since a rank of the group was asked to stop; the loss is not one */
+} bt_judgement;
+
 /* Collective over the group: one round after the other without learning. see(context, first, count), NULL: nobody, may
- * read what the objective made of the lesson's rows [first, first + count). *loss: sum over the rows, all ranks of the
- * group. */
+ * read what the objective made of the lesson's rows [first, first + count). */
 typedef bt_status (*bt_round_visitor)(void *context, size_t first, size_t count);
 bt_status bt_trainer_judge(bt_trainer *trainer, const bt_inputs_of_rows *inputs, const bt_lesson *lesson,
-                           bt_round_visitor see, void *context, double *loss) BT_MUST_CHECK;
+                           bt_round_visitor see, void *context, bt_judgement *judgement) BT_MUST_CHECK;
 
 /* Slices of the trained parameters that this rank updates, as ranges of the trainable ordering; their values one after
  * the other. */
@@ -93,11 +97,13 @@ bt_range bt_trainer_slice(const bt_trainer *trainer, size_t i);
 size_t bt_trainer_slice_total(const bt_trainer *trainer);
 bt_status bt_trainer_read_slices(bt_trainer *trainer, float *host) BT_MUST_CHECK;
 
-/* What a state holds of the backbone that is this rank's: values and two moments of each slice. */
+/* What a state holds of the backbone that is this rank's: values and two moments of each parameter, or of as much of it
+ * as lies in my slices; "backbone/NAME", "backbone.mean/NAME", "backbone.square/NAME". */
 size_t bt_trainer_parts(const bt_trainer *trainer);
 size_t bt_trainer_floats(const bt_trainer *trainer);
 bt_status bt_trainer_save(bt_trainer *trainer, float *host, bt_state_part *parts) BT_MUST_CHECK;
-/* Collective over `all`: from a state written on any number of ranks; steps: the optimiser's. */
+/* Collective over `all`: from a state written on any number of ranks; steps: the optimiser's. BT_ERR_INPUT for one that
+ * does not hold the trained parameters, by name and number of elements, and no other. */
 bt_status bt_trainer_load(bt_trainer *trainer, const bt_state *state, size_t steps) BT_MUST_CHECK;
 size_t bt_trainer_steps(const bt_trainer *trainer);
 

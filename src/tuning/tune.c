@@ -109,7 +109,7 @@ cleanup:
 
 const bt_stage bt_tune_stage = {
     .name = "tune",
-    .version = 1,
+    .version = 2,
     .summary =
         "fine-tunes a speech model on responses (brain-tuning), on responses out of place, or on vectors of a file",
     .example =

@@ -276,13 +276,21 @@ static bt_status prepare_batches(bt_tuning *t, bt_tuning_aim *aim)
         .order = t->options->batches, .size = (size_t)t->options->batch, .seed = (uint64_t)t->options->seed};
     BT_TRY(bt_batches_create(rows, bt_targets_used_rows(aim->targets[BT_LIST_TUNE]), &options, &aim->batches));
     aim->n_batch = bt_batches_count(aim->batches);
-    if (!t->lists[BT_LIST_VALIDATE].rows) goto cleanup;
-    const size_t n = bt_rows_count(t->lists[BT_LIST_VALIDATE].rows);
-    BT_ALLOC(aim->validated, n);
-    for (size_t i = 0; i < n; ++i)
-        if (bt_targets_used_rows(aim->targets[BT_LIST_VALIDATE])[i]) aim->validated[aim->n_validated++] = i;
 cleanup:
     return status;
+}
+
+/* Validation in batches too where sounds are normalised by batch, else whole stories. */
+static bt_status prepare_checks(bt_tuning *t, bt_tuning_aim *aim)
+{
+    const bt_rows *const rows = t->lists[BT_LIST_VALIDATE].rows;
+    const size_t n = bt_rows_count(rows);
+    const bool *const used = bt_targets_used_rows(aim->targets[BT_LIST_VALIDATE]);
+    const bool by_batch = bt_windows_normalise(t->lists[BT_LIST_VALIDATE].windows) == BT_NORMALISE_BATCH;
+    const bt_batches_options options = {.order = BT_BATCHES_TIME_ORDER,
+                                        .size = by_batch ? (size_t)t->options->batch : n};
+    for (size_t i = 0; i < n; ++i) aim->n_validated += used[i];
+    return aim->n_validated > 0 ? bt_batches_create(rows, used, &options, &aim->checks) : BT_OK;
 }
 
 /* An aim's head, or the first aim's when all share one. */
@@ -358,6 +366,7 @@ static bt_status prepare_targets(bt_tuning *t)
             BT_TRY(bt_targets_create(&options, t->group, &aim->targets[list]));
         }
         BT_TRY(bt_agree(t->group, prepare_batches(t, aim)));
+        if (t->lists[BT_LIST_VALIDATE].rows) BT_TRY(bt_agree(t->group, prepare_checks(t, aim)));
     }
     BT_TRY(bt_agree(t->all, BT_OK));
     BT_TRY(check_widths(t));
@@ -390,7 +399,7 @@ void bt_tuning_close(bt_tuning *t)
         for (bt_list list = 0; list < BT_LISTS; ++list) bt_targets_destroy(&aim->targets[list]);
         bt_batches_destroy(&aim->batches);
         if (aim->owns_objective) bt_objective_destroy(&aim->objective);
-        bt_free(aim->validated);
+        bt_batches_destroy(&aim->checks);
     }
     bt_free(t->aims);
     bt_history_clear(&t->history);

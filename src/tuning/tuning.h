@@ -40,8 +40,8 @@ typedef struct {
     size_t n_batch;                /* of an epoch; known of all */
     bt_objective *objective;       /* of mine; aims that share a head share it */
     bool owns_objective;
-    size_t *validated; /* (n_validated) rows of the list that have targets; of mine */
-    size_t n_validated;
+    bt_batches *checks; /* of validation, in time order; of mine, NULL: no row has a target */
+    size_t n_validated; /* rows in them */
 } bt_tuning_aim;
 
 typedef struct {
@@ -94,7 +94,8 @@ bt_status bt_tuning_deliver(bt_tuning *tuning, const char *folder, const char *i
 /* --- tuning/probe.c: are the models that were written what was trained? --------------------------------------------
  */
 
-/* Root. BT_ERR_NUMERICS when the model in `folder` gives the hidden states of the one that tuning began with. */
+/* Root. When the model in `folder` gives the hidden states of the one that tuning began with: a warning, and with
+ * adapters, which might not have been merged, BT_ERR_NUMERICS. */
 bt_status bt_tuning_check_changed(bt_tuning *tuning, const char *folder) BT_MUST_CHECK;
 /* Root. BT_ERR_NUMERICS unless it gives those of the model in training, as it is now. */
 bt_status bt_tuning_check_same(bt_tuning *tuning, const char *folder) BT_MUST_CHECK;

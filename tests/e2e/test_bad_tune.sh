@@ -48,6 +48,7 @@ refuse 3 "model" "$out" tune model="$scratch/no-model"
 
 # --- numerics: 5
 refuse 5 "rate.backbone" "$out" tune rate.backbone=1000 rate.head=1000 decay=1000 epochs=30 schedule.backbone=constant schedule.head=constant
+refuse 5 "nothing was learnt" "$out" tune lora.rank=2 rate.backbone=0
 
 # --- a state of a model of other shapes, put where this run looks for its own
 small=$scratch/small

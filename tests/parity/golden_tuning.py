@@ -24,7 +24,7 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 OUT = DATA / "golden" / "tuning"
 MODEL = DATA / "golden" / "models" / "odd"
 RATE, N_VOXEL = 16000, 6
-STORIES = {"apple": (40, 62), "bread": (47, 70), "cider": (38, 61), "dates": (36, 60)}  # scanner TRs, seconds of sound
+STORIES = {"apple": (40, 62), "bread": (47, 70), "cider": (38, 61), "dates": (44, 66)}  # scanner TRs, seconds of sound
 TUNE, VALIDATE = ["apple", "bread", "cider"], ["dates"]
 KEPT = [1, 3, 5]  # voxels of a ceiling above 0.4
 

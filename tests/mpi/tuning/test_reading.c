@@ -201,11 +201,12 @@ static void ceilings(void **state)
     (void)state;
     bt_status status = BT_OK;
     if (bt_comm_rank(all) == 0) {
-        const size_t shape[3] = {3, 16, TUNING_VOXELS};
-        double values[3 * 16 * TUNING_VOXELS];
+        enum { DATES_ROWS = 24 };
+        const size_t shape[3] = {3, DATES_ROWS, TUNING_VOXELS};
+        double values[3 * DATES_ROWS * TUNING_VOXELS];
         bt_h5 *file = NULL;
-        for (size_t i = 0; i < 3 * 16 * TUNING_VOXELS; ++i)
-            values[i] = sin(0.9 * (double)(i / TUNING_VOXELS % 16 + i % TUNING_VOXELS)) +
+        for (size_t i = 0; i < 3 * DATES_ROWS * TUNING_VOXELS; ++i)
+            values[i] = sin(0.9 * (double)(i / TUNING_VOXELS % DATES_ROWS + i % TUNING_VOXELS)) +
                         0.3 * (double)(i % TUNING_VOXELS) * cos((double)(i * i % 101));
         status = bt_h5_create(test_path(root, "derivative/preprocessed_data/S1/dates.hf5"), &file);
         if (status == BT_OK) status = bt_h5_write(file, "/data", BT_F64, 2, shape + 1, values);

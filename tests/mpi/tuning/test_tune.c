@@ -2,6 +2,7 @@
  * step's gradients as one rank has them. */
 #include "tuning_world.h"
 
+#include "base/interrupt.h"
 #include "dist/comm.h"
 #include "io/safetensors.h"
 #include "mpi/dist/expect.h"
@@ -9,6 +10,7 @@
 #include "tuning/tuning.h"
 
 #include <mpi.h>
+#include <signal.h>
 
 enum { MOST_WORDS = 40, FILE_NAME = 512 };
 
@@ -179,6 +181,70 @@ static void gradients_are_one_ranks(const bt_comm *comm, const bt_comm *self, co
     world_close(&whole);
 }
 
+/* The 24 validation rows in lessons of a scale each, as in learning; in one where windows are normalised alone. A front
+ * end with a norm of its own, as this model's, gives the same losses for any scale. */
+static void validation_goes_in_batches(const bt_comm *comm, const char *root)
+{
+    static const size_t first[] = {0, 16, 24};
+    static const char *const rules[] = {"window.seconds=1 normalise=batch", "window.seconds=1 normalise=window"};
+    for (size_t k = 0; k < 2; ++k) {
+        world w;
+        size_t n = 0;
+        world_open(&w, comm, root, rules[k]);
+        const bt_batches *const checks = w.tuning.aims[0].checks;
+        EXPECT(w.tuning.aims[0].n_validated == 24);
+        EXPECT(bt_batches_count(checks) == (k == 0 ? 2 : 1));
+        for (size_t i = 0; i < bt_batches_count(checks); ++i) {
+            const size_t *const rows = bt_batches_rows(checks, i, &n);
+            EXPECT(n == (k == 0 ? first[i + 1] - first[i] : 24));
+            for (size_t j = 0; j < n; ++j) EXPECT(rows[j] == first[i] + j);
+        }
+        world_close(&w);
+    }
+}
+
+static void ask_to_stop(void *context)
+{
+    (void)context;
+    (void)raise(SIGTERM);
+}
+
+/* The first lesson has rows of two ranks, the second, before which the request comes, of the first alone: a second
+ * rank's gradients are under way by then, whether or not there are ranks without rows. */
+static void a_step_given_up_leaves_nothing_under_way(const bt_comm *comm, const char *root)
+{
+    world stopped, fresh;
+    double norm;
+    size_t n;
+    const char *const words = "window.seconds=1 batch=8";
+    world_open(&stopped, comm, root, words);
+    world_open(&fresh, comm, root, words);
+    bt_tuning *const t = &stopped.tuning;
+    const bt_inputs_of_rows inputs = {t->lists[BT_LIST_TUNE].windows, t->lists[BT_LIST_TUNE].frames};
+    const size_t *const rows = bt_batches_rows(t->aims[0].batches, 0, &n);
+    const bt_lesson lessons[] = {
+        {.objective = t->aims[0].objective, .rows = rows, .n = 6},
+        {.objective = t->aims[0].objective, .aim = ask_to_stop, .rows = rows + 6, .n = 2},
+    };
+    bt_step step = {.share = 0.5};
+    bt_regression_aim(t->aims[0].objective, t->aims[0].targets[BT_LIST_TUNE]);
+    bt_interrupt_watch(true);
+    EXPECT(bt_trainer_step(t->trainer, &inputs, lessons, 2, &step) == BT_OK);
+    EXPECT(step.interrupted);
+    bt_interrupt_watch(false);
+    bt_interrupt_watch(true); /* nothing is requested any more */
+    bt_interrupt_watch(false);
+    float *const ours = first_gradients(&stopped, &norm), *const wanted = first_gradients(&fresh, &norm);
+    for (size_t s = 0; s < bt_trainer_slices(t->trainer); ++s) {
+        const bt_range slice = bt_trainer_slice(t->trainer, s);
+        for (size_t i = slice.low; i < slice.high; ++i) EXPECT(ours[i] == wanted[i]);
+    }
+    bt_free(ours);
+    bt_free(wanted);
+    world_close(&stopped);
+    world_close(&fresh);
+}
+
 /* torch.nn.utils.clip_grad_norm_: gradients times clip / (norm + 1e-6). */
 static void clipping_scales_gradients(const bt_comm *comm, const char *root)
 {
@@ -271,6 +337,42 @@ static void changes_are_those_of_the_layers(const bt_comm *comm, const char *roo
     world_close(&w);
 }
 
+/* The trainer's part of a state, of which the parameter `name` is called `instead`. */
+static bt_status load_renamed(const bt_comm *comm, bt_trainer *trainer, const char *folder, const char *name,
+                              const char *instead)
+{
+    bt_state *state = NULL;
+    const size_t n = bt_trainer_parts(trainer);
+    float *const host = bt_calloc(bt_trainer_floats(trainer), sizeof *host);
+    bt_state_part *const parts = bt_calloc(n, sizeof *parts);
+    must(bt_trainer_save(trainer, host, parts));
+    for (size_t i = 0; i < n; ++i)
+        if (!strcmp(parts[i].name, name)) parts[i].name = instead;
+    must(bt_path_make(folder));
+    must(bt_state_write(folder, comm, parts, n));
+    must(bt_state_open(folder, comm, false, &state));
+    EXPECT(bt_state_total(state, instead) > 0);
+    const bt_status status = bt_trainer_load(trainer, state, 1);
+    bt_state_close(&state);
+    bt_free(host);
+    bt_free(parts);
+    return status;
+}
+
+static void states_go_by_name(const bt_comm *comm, const char *root)
+{
+    const char *const name = "backbone/encoder.layers.1.layer_norm.weight";
+    const char *const other = "backbone/encoder.layers.9.layer_norm.weight";
+    world w;
+    char folder[FILE_NAME];
+    world_open(&w, comm, root, "window.seconds=1");
+    (void)snprintf(folder, sizeof folder, "%s/names.state", root);
+    EXPECT(load_renamed(comm, w.tuning.trainer, folder, name, name) == BT_OK);
+    EXPECT(load_renamed(comm, w.tuning.trainer, folder, name, other) == BT_ERR_INPUT);
+    bt_error_clear();
+    world_close(&w);
+}
+
 int main(int argc, char **argv)
 {
     int provided = 0;
@@ -288,9 +390,12 @@ int main(int argc, char **argv)
     gradients_are_one_ranks(comm, self, root, "frames=recompute");
     gradients_are_one_ranks(comm, self, root, "frames=recompute loss=correlation lora.rank=2 lora.targets=query,value");
     gradients_are_one_ranks(comm, self, root, "train.front_end=true");
+    validation_goes_in_batches(comm, root);
+    a_step_given_up_leaves_nothing_under_way(comm, root);
     clipping_scales_gradients(comm, root);
     losses_are_one_ranks(comm, self, root);
     changes_are_those_of_the_layers(comm, root);
+    states_go_by_name(comm, root);
     EXPECT(bt_comm_barrier(comm) == BT_OK);
     bt_comm_destroy(&self);
     bt_comm_destroy(&comm);

@@ -109,7 +109,7 @@ static void test_no_subject_is_needed(void **state)
     bt_rows *rows = NULL;
     const bt_timing timing = tuning_timing(2.0045, 10.0235);
     expect_ok(tuning_try_rows(dataset, "dates", "", &timing, false, &rows));
-    assert_int_equal(bt_rows_count(rows), 16);
+    assert_int_equal(bt_rows_count(rows), 24);
     bt_rows_destroy(&rows);
 }
 
