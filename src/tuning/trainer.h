@@ -11,14 +11,14 @@
  * Per rank and step with N trainable numbers, P ranks, B rows a group, H hidden units: 2 N (P - 1) / P numbers sent,
  * the least there is for data-parallel training with sharded optimiser state, and 2 B H (p - 1) / p for the head on a
  * group of p. wav2vec2-base (N = 90.2 million behind its front end, H = 768), 8 subjects on 1,024 ranks as 8 groups of
- * 128, 50,000 voxels each, 128 rows a batch and subject, one row a rank:
- *   memory      weights 0.38 GB, gradients 0.36, exchange 0.72, moments 0.7 MB, activations of a micro-batch (0.35 to
- *               0.45 GB a row), head 391 voxels x 769 x 16 B = 4.8 MB, targets 391 x 8,738 x 4 B = 14 MB
- *   flops       0.30 TFLOP behind the front end for a row of 10 s (forward and backward), head 128 x 768 x 391 x 6
- *               = 0.23 GFLOP
- *   bytes       0.72 GB for gradients and values, 1.6 MB for the head: at 10 GB/s a rank 72 ms, against 4 s for a row on
- *               one core of 75 GFLOP/s, or 0.13 s on 32
- *   messages    2 x 1,023 a bucket, 13 buckets
+ * 128, 50,000 voxels each, 128 rows of 10 s a batch and subject, one row a rank:
+ * - memory: weights 0.38 GB and as much packed, the same again of the model that tuning began with (what came of it is
+ *   held against it), gradients 0.36, exchange 0.72, moments 0.7 MB, activations of a micro-batch (0.35 to 0.45 GB a
+ *   row), head 391 voxels x 769 x 16 B = 4.8 MB, targets 391 x 8,738 x 4 B = 14 MB;
+ * - flops: 0.30 TFLOP behind the front end for a row (forward and backward), head 128 x 768 x 391 x 6 = 0.23 GFLOP;
+ * - bytes: 0.72 GB for gradients and values, 0.8 MB for the head: at 10 GB/s a rank 72 ms, against 4 s for a row on one
+ *   core of 75 GFLOP/s, or 0.13 s on 32;
+ * - messages: 2 x 1,023 a bucket, 13 buckets.
  * So the exchange limits one row a rank on whole nodes; larger batches or ranks of more cores hide it. */
 #ifndef BT_TUNING_TRAINER_H
 #define BT_TUNING_TRAINER_H

@@ -109,7 +109,8 @@ int main(int argc, char **argv)
     bt_comm *world = NULL, *self = NULL;
     run alone, together;
     must(bt_comm_create(MPI_COMM_WORLD, &world));
-    if (bt_comm_size(world) != 2 || argc < 3) must(bt_fail(BT_ERR_USAGE, "mpirun -n 2 tune_steps REPEATS key=value ..."));
+    if (bt_comm_size(world) != 2 || argc < 3)
+        must(bt_fail(BT_ERR_USAGE, "mpirun -n 2 tune_steps REPEATS key=value ..."));
     must(bt_comm_split(world, bt_comm_rank(world), &self));
     run_open(&together, world, argc - 2, argv + 2);
     run_open(&alone, self, argc - 2, argv + 2);
