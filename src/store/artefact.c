@@ -68,28 +68,10 @@ cleanup:
     return status;
 }
 
-/* Takes the lease, waiting for a living holder; or finds the work done meanwhile. */
-static bt_status wait_for_lease(bt_artefact *artefact)
+static bt_status is_there(void *context, bool *met)
 {
-    bt_status status = BT_OK;
-    bt_lease_watch watch = bt_lease_watch_start();
-    bt_holder holder;
-    bool told = false;
-    for (double pause = 0.2; !artefact->lease; pause = pause < 1.4 ? 1.4 * pause : 2.0) {
-        BT_TRY(
-            bt_recipe_at(artefact->target, artefact->recipe, artefact->folder, artefact->overwrite, &artefact->done));
-        if (artefact->done) goto cleanup;
-        BT_TRY(bt_lease_try(artefact->target, &watch, &artefact->lease, &holder));
-        if (artefact->lease) break;
-        if (!told && holder.pid) {
-            bt_log_info("%s: process %ld on %s is computing this; waiting", artefact->target, holder.pid, holder.host);
-            told = true;
-        }
-        bt_sleep(pause);
-    }
-    BT_TRY(bt_recipe_at(artefact->target, artefact->recipe, artefact->folder, artefact->overwrite, &artefact->done));
-cleanup:
-    return status;
+    const bt_artefact *const artefact = context;
+    return bt_recipe_at(artefact->target, artefact->recipe, artefact->folder, artefact->overwrite, met);
 }
 
 static void clean_beside(const bt_artefact *artefact)
@@ -141,16 +123,17 @@ cleanup:
     return status;
 }
 
-static bt_status begin_root(bt_artefact *artefact, const bt_artefact_place *place, const bt_recipe *recipe)
+/* Behind the wait, with the lease or with the work found done. */
+static bt_status begin_root(bt_artefact *artefact, bool quiet)
 {
     bt_status status = BT_OK;
-    BT_TRY(prepare(artefact, place, recipe));
-    BT_TRY(wait_for_lease(artefact));
+    BT_TRY(is_there(artefact, &artefact->done)); /* a holder may have ended between the last look and the lease */
     if (artefact->done) {
-        if (!place->quiet) bt_log_info("%s: this result is there, nothing is computed", artefact->target);
+        if (!quiet) bt_log_info("%s: this result is there, nothing is computed", artefact->target);
         clean_after_others(artefact);
-    } else
+    } else {
         BT_TRY(make_temporary(artefact));
+    }
 cleanup:
     return status;
 }
@@ -181,7 +164,9 @@ bt_status bt_artefact_begin(const bt_artefact_place *place, const bt_recipe *rec
     artefact->overwrite = place->overwrite;
     artefact->start_seconds = bt_seconds();
     bt_time_stamp(artefact->start, sizeof artefact->start);
-    BT_TRY(bt_agree(comm, is_root(artefact) ? begin_root(artefact, place, recipe) : BT_OK));
+    BT_TRY(bt_agree(comm, is_root(artefact) ? prepare(artefact, place, recipe) : BT_OK));
+    BT_TRY(bt_lease_wait(artefact->target, comm, is_there, artefact, &artefact->lease));
+    BT_TRY(bt_agree(comm, is_root(artefact) ? begin_root(artefact, place->quiet) : BT_OK));
     BT_TRY(bt_agree(comm, share(artefact)));
     *out = artefact;
     artefact = NULL;

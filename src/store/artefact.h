@@ -32,7 +32,7 @@ typedef struct {
 /* Collective. Root's recipe counts; the other ranks may pass NULL. Same recipe at the target: done. Another recipe, or
  * a file that is not ours, at out=: BT_ERR_USAGE naming the differing keys, unless overwrite. Else takes the lease
  * (waits for a living holder, with a message; takes a dead one's: same host and no such process, or a heartbeat
- * unchanged for 60 s), looks again, removes temporaries of the dead. */
+ * unchanged for 60 s), looks again, removes temporaries of the dead. BT_ERR_INTERRUPTED: told to end while it waits. */
 bt_status bt_artefact_begin(const bt_artefact_place *place, const bt_recipe *recipe, const bt_comm *comm,
                             bt_artefact **out) BT_MUST_CHECK;
 bool bt_artefact_is_done(const bt_artefact *artefact);

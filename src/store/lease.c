@@ -1,6 +1,8 @@
 #include "store/lease.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "store/publish.h"
@@ -176,6 +178,15 @@ static bool is_dead(const char *folder, const char *text, const bt_holder *holde
     return bt_seconds() - watch->since > watch->patience;
 }
 
+/* Before the rename, which takes the heartbeat along. */
+static void describe_dead(const char *folder, const char *text, const bt_holder *holder, bt_text *line)
+{
+    struct timespec last;
+    (void)!bt_text_add(line, "taken over from process %ld on %s, which is dead", holder->pid, holder->host);
+    if (read_beat(folder, text, &last))
+        (void)!bt_text_add(line, "; its last sign of life is %lld s old", (long long)(time(NULL) - last.tv_sec));
+}
+
 /* rename(folder/dead, folder/mine): one taker wins. An answer lost on a network can say "not there" of a rename that
  * was done, hence the look at my own name. */
 static bt_status take_over(const bt_lease *lease, const char *dead, bool *taken)
@@ -234,6 +245,7 @@ bt_status bt_lease_try(const char *target, bt_lease_watch *watch, bt_lease **out
 {
     bt_status status = BT_OK;
     bt_lease *lease = NULL;
+    bt_text dead = {0};
     char text[BT_HOLDER_SIZE];
     bool taken = false;
     *out = NULL;
@@ -244,7 +256,11 @@ bt_status bt_lease_try(const char *target, bt_lease_watch *watch, bt_lease **out
         BT_TRY(create(lease, target, &taken));
     } else {
         (void)bt_holder_parse(text, holder);
-        if (is_dead(lease->folder, text, holder, watch)) BT_TRY(take_over(lease, text, &taken));
+        if (is_dead(lease->folder, text, holder, watch)) {
+            describe_dead(lease->folder, text, holder, &dead);
+            BT_TRY(take_over(lease, text, &taken));
+            if (taken && dead.data) bt_log_info("%s: %s", target, dead.data);
+        }
     }
     if (taken) {
         BT_TRY(start_heart(lease));
@@ -254,6 +270,55 @@ bt_status bt_lease_try(const char *target, bt_lease_watch *watch, bt_lease **out
 cleanup:
     if (lease && taken) bt_lease_release(&lease);
     forget(&lease);
+    bt_text_clear(&dead);
+    return status;
+}
+
+/* Root's side of a wait. */
+typedef struct {
+    const char *target;
+    bt_lease_look_first *look;
+    void *context;
+    bt_lease_watch watch;
+    bool met, told;
+} waiting;
+
+static bt_status wait_once(waiting *w, bt_lease **out)
+{
+    bt_status status = BT_OK;
+    bt_holder holder;
+    if (w->look) BT_TRY(w->look(w->context, &w->met));
+    if (w->met) goto cleanup;
+    BT_TRY(bt_lease_try(w->target, &w->watch, out, &holder));
+    if (!*out && !w->told && holder.pid) {
+        bt_log_info("%s: process %ld on %s is computing this; waiting", w->target, holder.pid, holder.host);
+        w->told = true;
+    }
+cleanup:
+    return status;
+}
+
+bt_status bt_lease_wait(const char *target, const bt_comm *comm, bt_lease_look_first *look, void *context,
+                        bt_lease **out)
+{
+    bt_status status = BT_OK;
+    const bool root = bt_comm_rank(comm) == 0;
+    waiting w = {.target = target, .look = look, .context = context, .watch = bt_lease_watch_start()};
+    *out = NULL;
+    for (double pause = 0.2;; pause = pause < 1.4 ? 1.4 * pause : 2.0) {
+        BT_TRY(bt_agree(comm, root ? wait_once(&w, out) : BT_OK));
+        double facts[2] = {root && !w.met && !*out ? 1 : 0, bt_interrupt_requested() ? 1 : 0}; /* waits; told to end */
+        BT_TRY(bt_comm_max_f64(comm, facts, 2));
+        if (facts[0] == 0) break;
+        if (root && facts[1] > 0)
+            status = bt_fail(BT_ERR_INTERRUPTED,
+                             "%s: interrupted while another process computes this; the same call "
+                             "waits on or goes on",
+                             target);
+        BT_TRY(bt_agree(comm, status));
+        bt_sleep(pause);
+    }
+cleanup:
     return status;
 }
 

@@ -8,6 +8,7 @@
 #define BT_STORE_LEASE_H
 
 #include "base/status.h"
+#include "dist/comm.h"
 #include "store/holder.h"
 
 #include <stdbool.h>
@@ -27,9 +28,17 @@ typedef struct {
 
 bt_lease_watch bt_lease_watch_start(void); /* patience 60 s */
 
-/* Tries once. *out is NULL when another one holds it: *holder says who (pid 0: it has just changed hands). Errors,
- * BT_ERR_FILE: the folder cannot be written, with the system's reason. */
+/* Tries once. *out is NULL when another one holds it: *holder says who (pid 0: it has just changed hands). A dead one's
+ * is taken with a line that says whose. Errors, BT_ERR_FILE: the folder cannot be written, with the system's reason. */
 bt_status bt_lease_try(const char *target, bt_lease_watch *watch, bt_lease **out, bt_holder *holder) BT_MUST_CHECK;
+
+/* *met: what the lease is wanted for is there, nothing is left to do. */
+typedef bt_status bt_lease_look_first(void *context, bool *met);
+/* Collective; the target and the lease are root's. Tries until it is mine; `look` (or NULL) comes before each try, and
+ * ends the wait without a lease when it finds the work done. Waiting is said once. BT_ERR_INTERRUPTED: any rank was
+ * told to end meanwhile (base/interrupt.h). */
+bt_status bt_lease_wait(const char *target, const bt_comm *comm, bt_lease_look_first *look, void *context,
+                        bt_lease **out) BT_MUST_CHECK;
 /* Does a process hold it, as far as can be told at a glance: one of this machine that lives, or one elsewhere whose
  * heartbeat is younger than 10 minutes? Then also who, since when and how old the heartbeat is (seconds since 1970,
  * seconds). Takes and changes nothing. */

@@ -2,11 +2,21 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "store/lease.h"
+#include "store/publish.h"
 #include "tuning/tuning.h"
 
 #include <string.h>
 
-/* STORE/states/DIGEST: of the recipe, so that the same call finds it, on any number of ranks. */
+static const char DELIVERED[] = "delivered"; /* in a state's folder */
+
+/* STORE/states/DIGEST: where the state of one recipe is between two calls, whatever their out= and number of ranks. The
+ * lease on it is held while a call tunes: calls with the same recipe and other out= wait for each other. */
+typedef struct {
+    char *path;      /* on all ranks */
+    bt_lease *lease; /* root's */
+} state_folder;
+
 static bt_status find_folder(const bt_tuning *t, const bt_recipe *recipe, char **folder)
 {
     bt_status status = BT_OK;
@@ -24,29 +34,87 @@ cleanup:
     return status;
 }
 
+static bt_status make_parent(const char *path)
+{
+    char *const parent = bt_path_parent(path);
+    const bt_status status = parent ? bt_path_make(parent) : BT_ERR_MEMORY;
+    bt_free(parent);
+    return status;
+}
+
+/* Collective; waits for another call that tunes with it. */
+static bt_status take_folder(const bt_tuning *t, const bt_recipe *recipe, state_folder *folder)
+{
+    bt_status status = BT_OK;
+    status = find_folder(t, recipe, &folder->path);
+    if (status == BT_OK && bt_comm_rank(t->all) == 0) status = make_parent(folder->path);
+    BT_TRY(bt_agree(t->all, status));
+    BT_TRY(bt_lease_wait(folder->path, t->all, NULL, NULL, &folder->lease));
+    if (bt_comm_rank(t->all) == 0) bt_leftovers_remove(folder->path, bt_lease_holder(folder->lease));
+    BT_TRY(bt_comm_broadcast_text(t->all, 0, &folder->path));
+cleanup:
+    return status;
+}
+
+/* Root. From here on the state has served, once the result is there: see forget_state. */
+static bt_status mark_delivered(const char *folder)
+{
+    bt_status status = BT_OK;
+    char *const mark = bt_path_join(folder, DELIVERED);
+    BT_CHECK(mark, BT_ERR_MEMORY, "no memory for a path");
+    BT_TRY(bt_publish_bytes(mark, "", 0));
+cleanup:
+    bt_free(mark);
+    return status;
+}
+
+/* Root, where the result was found: removes the state that a call killed between publication and removal left. One
+ * without the mark is of a call with another out= that goes on from it; a store that cannot be written stays as it is.
+ */
+static void forget_state(const bt_tuning *t, const bt_recipe *recipe)
+{
+    bt_lease_watch watch = bt_lease_watch_start();
+    bt_holder holder;
+    bt_lease *lease = NULL;
+    char *folder = NULL, *parent = NULL, *mark = NULL;
+    if (find_folder(t, recipe, &folder) != BT_OK) goto cleanup;
+    parent = bt_path_parent(folder);
+    mark = bt_path_join(folder, DELIVERED);
+    if (!parent || !mark || !bt_path_exists(parent)) goto cleanup;
+    if (bt_lease_try(folder, &watch, &lease, &holder) != BT_OK || !lease) goto cleanup;
+    bt_leftovers_remove(folder, bt_lease_holder(lease));
+    if (bt_path_exists(mark)) (void)!bt_path_remove(folder);
+cleanup:
+    bt_lease_release(&lease);
+    bt_error_clear();
+    bt_free(folder);
+    bt_free(parent);
+    bt_free(mark);
+}
+
 static bt_status compute(bt_tuning *t, const bt_recipe *recipe, bt_artefact *artefact)
 {
     bt_status status = BT_OK;
-    char *folder = NULL;
+    const bool root = bt_comm_rank(t->all) == 0;
+    state_folder folder = {0};
     bool found = false;
-    BT_TRY(bt_agree(t->all, find_folder(t, recipe, &folder)));
-    BT_TRY(bt_comm_broadcast_text(t->all, 0, &folder));
-    bt_interrupt_watch(true);
+    BT_TRY(take_folder(t, recipe, &folder));
     BT_TRY(bt_tuning_prepare(t));
-    BT_TRY(bt_tuning_load_state(t, folder, &found));
-    BT_TRY(bt_tuning_learn(t, folder));
+    BT_TRY(bt_tuning_load_state(t, folder.path, &found));
+    BT_TRY(bt_tuning_learn(t, folder.path));
     bt_interrupt_watch(false);
-    if (bt_comm_rank(t->all) == 0) {
-        status = bt_tuning_deliver(t, folder, bt_artefact_temporary(artefact), bt_artefact_recipe(artefact));
+    if (root) {
+        status = bt_tuning_deliver(t, folder.path, bt_artefact_temporary(artefact), bt_artefact_recipe(artefact));
         if (status == BT_OK) status = bt_tuning_check_changed(t, bt_artefact_temporary(artefact));
+        if (status == BT_OK) status = mark_delivered(folder.path);
     }
     BT_TRY(bt_agree(t->all, status));
     BT_TRY(bt_artefact_publish(artefact));
-    if (bt_comm_rank(t->all) == 0) status = bt_path_remove(folder);
+    if (root) status = bt_path_remove(folder.path);
     BT_TRY(bt_agree(t->all, status));
 cleanup:
-    bt_interrupt_watch(false);
-    bt_free(folder);
+    bt_lease_release(&folder.lease);
+    bt_free(folder.path);
     return status;
 }
 
@@ -97,10 +165,15 @@ static bt_status run(const bt_stage_call *call)
     status = bt_recipe_create(bt_tune_stage.name, bt_tune_stage.version, &recipe);
     if (status == BT_OK && root) status = bt_tuning_record(&t, recipe);
     BT_TRY(bt_agree(call->comm, status));
+    bt_interrupt_watch(true); /* until it is learned: waits, frames and steps end at a request */
     BT_TRY(bt_artefact_begin(&place, recipe, call->comm, &artefact));
-    if (!bt_artefact_is_done(artefact)) BT_TRY(compute(&t, recipe, artefact));
+    if (!bt_artefact_is_done(artefact))
+        BT_TRY(compute(&t, recipe, artefact));
+    else if (root)
+        forget_state(&t, recipe);
     BT_TRY(bt_agree(call->comm, root ? add_result(call, bt_artefact_path(artefact)) : BT_OK));
 cleanup:
+    bt_interrupt_watch(false);
     bt_artefact_end(&artefact);
     bt_recipe_destroy(&recipe);
     bt_tuning_close(&t);

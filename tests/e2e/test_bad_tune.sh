@@ -37,7 +37,16 @@ copy_world without
 rm "$broken/derivative/preprocessed_data/$subject/story04.hf5"
 refuse 3 "story04" "$out" tune_of dataset="$broken" subjects="$subject" stories.validate=story04
 refuse 3 "language" "$out" tune voxels.roi=langauge
-refuse 3 "rows" "$out" tune_of dataset="$data" objective=file target="$world/features.h5" stories.validate=story04
+refuse 3 "features.h5: /story01: expected either rows (n_tr, d) or vectors (n_word, d) with times (n_word), found" "$out" tune_of dataset="$data" objective=file target="$world/features.h5" stories.validate=story04
+# targets of the wrong length: test01's responses in the place of story02's rows
+responses=$data/derivative/preprocessed_data/$subject
+stored() { h5ls "$responses/$1.hf5" | awk -F '[{,]' '/^data / { print $2 }'; }
+for pair in story01:story01 test01:story02 story04:story04; do
+    h5copy -p -i "$responses/${pair%:*}.hf5" -s /data -o "$scratch/short.h5" -d "/${pair#*:}/rows" >/dev/null
+done
+[ "$(stored story02)" -ne "$(stored test01)" ] || fail "test01 is as long as story02"
+refuse 3 "short.h5.*: story story02: expected $(stored story02) rows, the scanner TRs of .*/derivative/respdict.json minus 20, found $(stored test01)" "$out" \
+    tune_of dataset="$data" objective=file target="$scratch/short.h5" stories.validate=story04
 refuse 3 "fewer than two blocks" "$out" tune objective=random random.block=500
 refuse 3 "nothing.h5" "$out" tune_of dataset="$data" objective=file target="$scratch/nothing.h5" stories.validate=story04
 copy_world shapes
@@ -67,6 +76,8 @@ lease=$scratch/out/.tuned.lease
 mkdir -p "$lease"
 touch -d '1 hour ago' "$lease/~elsewhere.example~0123456789abcdef~4242~1~1"
 tune >"$scratch/stdout" 2>"$scratch/messages" || { cat "$scratch/messages"; fail "a dead host's lease stops the run"; }
+grep -q "$out: taken over from process 4242 on elsewhere.example, which is dead; its last sign of life is 36[0-9][0-9] s old" "$scratch/messages" ||
+    { cat "$scratch/messages"; fail "a lease is taken over without a message"; }
 [ -s "$out/model.safetensors" ] || fail "no model"
 
 [ "$tried" -ge 20 ] || fail "only $tried cases"

@@ -51,6 +51,29 @@ for subject in "$data"/derivative/preprocessed_data/*/; do
         fail "$subject language: brain-tuned $brain, base $base, tuned on responses out of place $random"
 done
 
+# What it says of the outcome follows the numbers: those of this run, and made-up ones of each sign.
+source "$BRAINTUNE_SOURCE/experiments/outcome.sh"
+grep -qE '^  brain - simulated pre-training +language +\+0\.[0-9]+ \[[+-]0\.[0-9]+, \+0\.[0-9]+\]: ' "$scratch/first" || fail "no word of the difference"
+diff <(bt_outcome "$folder/results/tests.csv") <(sed -n '/^Found, as r/,/^In the language ROI/p' "$scratch/first") || fail "another outcome than that of tests.csv"
+made_up() { # ESTIMATE LOW HIGH: of brain - random in the language ROI
+    awk -F, -v OFS=, -v numbers="$*" '
+        $2 == "brain" && $5 == "language" && $10 == "paired_t" {
+            if ($3 == "random") split(numbers, n, " "); else split("0.1 0.05 0.15", n, " ")
+            $18 = n[1]; $16 = n[2]; $17 = n[3] }
+        { print }' "$folder/results/tests.csv" >"$scratch/tests.csv"
+    bt_outcome "$scratch/tests.csv" >"$scratch/said"
+}
+says() { grep -qF -- "$1" "$scratch/said" || { cat "$scratch/said"; fail "it does not say: $1"; }; }
+made_up -0.05 -0.07 -0.03
+says '-0.050 [-0.070, -0.030]: worse'
+says 'is not better than both: the effect that the simulation holds is not shown.'
+made_up 0.05 -0.01 0.11
+says '+0.050 [-0.010, +0.110]: no different'
+says 'is not better than both'
+made_up 0.05 0.01 0.09
+says '+0.050 [+0.010, +0.090]: better'
+says 'is better than both: the effect that the simulation holds is found.'
+
 # Estimated against true ceilings, where there is a signal. An estimate's error is the spread over voxels of estimate -
 # truth. A root of a ratio of noisy variances lies a little low (drawn 20,000 times at these sizes: -0.006 with an error
 # of 0.042), so the mean difference may be half an error, no more; nine voxels in ten lie within two errors; and the two go together.

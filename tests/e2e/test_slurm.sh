@@ -56,8 +56,6 @@ resources:
   features: {time: 20s}
   encode: {time: 10s, at_once: 1}
 END
-on_ranks 2 "$BRAINTUNE" run small.yaml --stage simulate >log 2>&1 || { cat log; fail simulate; }
-data=$(echo store/simulate/*/)
 
 echo "== profiles and calls that are refused =="
 refuse 2 'no profile nowhere .* there are: example test' "" "$submit" small.yaml --profile nowhere
@@ -78,6 +76,25 @@ printf 'partitions = batch=0:00:20\n' >wrong.conf
 refuse 2 'limit of 20 s is not above signal_lead' "" "$submit" small.yaml --profile ./wrong.conf
 printf 'partitions = bath\n' >wrong.conf
 refuse 2 'no partition bath .* Slurm has: batch short urgent' "" "$submit" small.yaml --profile ./wrong.conf
+# The data set too is made by a job, and what needs it waits for that job.
+cat >world.yaml <<END
+extends: small.yaml
+experiment: world
+store: world
+only: [encode.control]
+figures: []
+END
+stem=$(plan_of world.yaml)
+"$submit" "$stem.json" --profile test || fail "submit of a plan that simulates"
+mapfile -t ids < <(cut -f1 "$stem.slurm/jobs")
+[ "$(head -n 1 "$stem.slurm/jobs" | cut -f2)" = simulate ] || { cat "$stem.slurm/jobs"; fail "simulate is no array of its own"; }
+says "Dependency=.*afterany:${ids[0]}_" scontrol show job "${ids[1]}" || fail "tune does not wait for simulate"
+within 60 queue_is_empty
+[ "$(states "$stem.json")" = "6 0 0 0 0" ] || { "$BRAINTUNE" status "$stem.json"; fail "not all done"; }
+mkdir -p store
+mv world/simulate store/
+data=$(echo store/simulate/*/)
+
 stem=$(plan_of small.yaml)
 plan=$stem.json
 "$submit" "$plan" --profile test --dry-run >dry 2>&1 || { cat dry; fail "dry run"; }

@@ -183,9 +183,9 @@ def schedules():
 
 COMMON = {"epochs": 2, "batch": 16, "rate.backbone": 1e-3, "rate.head": 2e-3, "schedule.warmup": 0.1, "seed": 7,
           "timing.sound_start": 10.0235, "window.seconds": 10, "voxels.keep_above": 0.4}
-PRESETS = {
-    "released-code": {"timing.tr": 2.0, "window.rule": "slices", "normalise": "batch", "batches": "time_order",
-                      "schedule.backbone": "released", "schedule.head": "released"},
+PRESETS = {  # of experiments/presets; presets.txt beside the golden files has the same for the program
+    "released-code": {"timing.tr": 2.0, "timing.sound_start": 10.0, "window.rule": "slices", "normalise": "batch",
+                      "batches": "time_order", "schedule.backbone": "released", "schedule.head": "released"},
     "paper": {"timing.tr": 2.0045, "window.rule": "exact", "normalise": "batch", "batches": "time_order",
               "schedule.backbone": "warmup_linear", "schedule.head": "warmup_linear"},
     "clean": {"timing.tr": 2.0045, "window.rule": "exact", "normalise": "window", "batches": "shuffled",

@@ -24,12 +24,6 @@ typedef struct {
 } world;
 
 static const char *const presets[] = {"released-code", "paper", "clean"};
-static const char *const words_of[] = {
-    "timing.tr=2.0 window.rule=slices normalise=batch batches=time_order schedule.backbone=released "
-    "schedule.head=released",
-    "normalise=batch batches=time_order",
-    "normalise=window batches=shuffled",
-};
 
 /* Without it there is nothing to go on with. */
 static void must(bt_status status)
@@ -37,6 +31,23 @@ static void must(bt_status status)
     if (status == BT_OK) return;
     (void)fprintf(stderr, "%s\n", bt_error_message());
     (void)MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+/* Where a preset leaves the defaults: the line of presets.txt, which tests/e2e/test_sweep.sh holds against the preset's
+ * file; valid until the next call. */
+static const char *words_of(const char *preset)
+{
+    static char line[FILE_NAME];
+    const size_t n = strlen(preset);
+    bool found = false;
+    FILE *const file = fopen(test_file("golden/tuning/presets.txt"), "r");
+    must(file ? BT_OK : bt_fail(BT_ERR_FILE, "no presets.txt beside the golden runs"));
+    while (!found && fgets(line, sizeof line, file))
+        found = !strncmp(line, preset, n) && (line[n] == ' ' || line[n] == '\n');
+    must(found ? BT_OK : bt_fail(BT_ERR_INPUT, "presets.txt does not have %s", preset));
+    line[strcspn(line, "\n")] = '\0';
+    (void)fclose(file);
+    return line + n;
 }
 
 static void world_open(world *w, const bt_comm *comm, const char *root, const char *words)
@@ -126,7 +137,7 @@ static void losses_follow_pytorch(const bt_comm *comm, const char *root)
         (void)snprintf(file, sizeof file, "golden/tuning/%s.safetensors", presets[p]);
         (void)snprintf(folder, sizeof folder, "%s/%s.state", root, presets[p]);
         EXPECT(bt_checkpoint_open(test_file(file), &golden) == BT_OK);
-        world_open(&w, comm, root, words_of[p]);
+        world_open(&w, comm, root, words_of(presets[p]));
         set_head(&w, golden);
         EXPECT(bt_tuning_learn(&w.tuning, folder) == BT_OK);
         EXPECT(bt_history_rows(&w.tuning.history, BT_SERIES_STEP_LOSS) >= 10);
