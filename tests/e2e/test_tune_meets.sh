@@ -21,7 +21,7 @@ appears() { # FILE TEXT: within 30 s
 told_to_end() { # WHAT TEXT WORDS...: waits with that text on two ranks, gets USR1 on the second of them, ends with 6
     local what=$1 text=$2 code=0 job ranks
     shift 2
-    on_ranks 2 "$BRAINTUNE" "${words[@]}" store="$store" "$@" >"$scratch/out" 2>"$scratch/waiter" &
+    BRAINTUNE_LEAKS=1 on_ranks 2 "$BRAINTUNE" "${words[@]}" store="$store" "$@" >"$scratch/out" 2>"$scratch/waiter" &
     job=$!
     appears "$scratch/waiter" "$text.* is computing this; waiting"
     mapfile -t ranks < <(ranks_of "$job")
@@ -30,6 +30,7 @@ told_to_end() { # WHAT TEXT WORDS...: waits with that text on two ranks, gets US
     wait "$job" || code=$?
     [ "$code" -eq 6 ] || { cat "$scratch/waiter"; fail "exit $code of a run that waits for another's $what"; }
     grep -q "interrupted while another process" "$scratch/waiter" || { cat "$scratch/waiter"; fail "no word of it: $what"; }
+    ! grep leaked "$scratch/waiter" || fail "memory leaked: $what"
 }
 
 # --- a holder that lives and does nothing: stopped in its tuning ---
