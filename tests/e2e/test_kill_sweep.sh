@@ -43,7 +43,7 @@ from=$(date +%s%N)
 on_ranks 2 "$BRAINTUNE" run "$scratch/whole.yaml" >"$scratch/out" 2>"$scratch/log" || { cat "$scratch/log"; fail "the uninterrupted sweep"; }
 whole=$((($(date +%s%N) - from) / 1000000)) # ms
 
-signals=(KILL KILL KILL TERM USR1)
+signals=(KILL KILL KILL TERM KILL KILL KILL USR1 KILL KILL)
 sweep=1 moment=0 met=0 went_on=0 saved=0 signal=none
 write_experiment sweep1
 while [ "$moment" -lt 30 ]; do
@@ -52,7 +52,7 @@ while [ "$moment" -lt 30 ]; do
     job=$!
     wait_ms=$((whole / 12 + RANDOM * whole / 3 / 32768))
     sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
-    before=$signal signal=${signals[$((moment % 5))]}
+    before=$signal signal=${signals[$((moment % 10))]}
     mapfile -t ranks < <(ranks_of "$job")
     if [ ${#ranks[@]} -gt 0 ]; then
         moment=$((moment + 1)) met=$((met + 1))

@@ -20,10 +20,10 @@ on_ranks 2 "$BRAINTUNE" "${words[@]}" store="$scratch/store0" out="$reference" >
 whole=$((($(date +%s%N) - from) / 1000000)) # ms; of the shortest run seen, since other tests may have slowed this one
 [ -s "$reference/snapshots/epoch_03/model.safetensors" ] || fail "no snapshot"
 
-signals=(KILL KILL KILL TERM USR1)
+signals=(KILL KILL KILL TERM KILL KILL KILL USR1 KILL KILL)
 met=0 saved=0 went_on=0 tries=0
 while [ "$met" -lt 30 ] && [ "$tries" -lt 60 ]; do
-    tries=$((tries + 1)) signal=${signals[$((met % 5))]}
+    tries=$((tries + 1)) signal=${signals[$((met % 10))]}
     try=$scratch/try$tries
     from=$(date +%s%N)
     mkdir -p "$try"
@@ -55,6 +55,6 @@ while [ "$met" -lt 30 ] && [ "$tries" -lt 60 ]; do
     rm -rf "$try"
 done
 [ "$met" -eq 30 ] || fail "only $met of $tries signals met a running rank"
-[ "$saved" -ge 4 ] || fail "only $saved runs saved their state when they were asked to stop"
+[ "$saved" -ge 2 ] || fail "only $saved runs saved their state when they were asked to stop"
 [ "$went_on" -ge 10 ] || fail "only $went_on killed runs went on from a step above 0"
 echo "ok: $met signals met a running rank, $saved states saved on request, $went_on killed runs went on from a step above 0"
