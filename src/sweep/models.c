@@ -149,6 +149,15 @@ static bt_status check_model_keys(const bt_node *map, const char *name)
     return BT_OK;
 }
 
+/* input: pad30, which all stages do to a model that hears 30 s, or short, which `features` alone can. */
+static bt_status check_input(bt_expansion *x, const char *name, const bt_node *input)
+{
+    if (!input || bt_node_is(input, "pad30")) return BT_OK;
+    if (!bt_node_is(input, "short"))
+        return bt_place_fail(input->place, "models.%s.input: expected pad30 or short", name);
+    return bt_expansion_gap(x, "", "models", name, bt_not_built("models", "input", "short"), input->place);
+}
+
 static bt_status open_base(bt_expansion *x, const bt_member *member, bt_variant *variant)
 {
     bt_status status = BT_OK;
@@ -159,8 +168,7 @@ static bt_status open_base(bt_expansion *x, const bt_member *member, bt_variant 
     if ((path != NULL) + (simulated != NULL) + (tuned != NULL) != 1)
         return bt_place_fail(
             node->place, "models.%s: expected a folder, {path: DIR}, {simulated: model} or {tuned: NAME}", member->key);
-    if (bt_node_get(node, "input"))
-        BT_TRY(bt_expansion_gap(x, "", "models", member->key, bt_not_built("models", "input", NULL), node->place));
+    BT_TRY(check_input(x, member->key, bt_node_get(node, "input")));
     if (simulated) BT_TRY(open_simulated(x, simulated, variant));
     if (tuned) BT_TRY(open_tuned(x, tuned, variant));
     if (path) {

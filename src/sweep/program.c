@@ -24,7 +24,7 @@ static const struct {
     {"tune", "objective", "stimulus", "objective stimulus"},
     {"encode", "significance", NULL, "significance of scores (permutations, FDR)"},
     {"encode", "remove", NULL, "removal of low-level features"},
-    {"models", "input", NULL, "padding of the input"},
+    {"models", "input", "short", "input: short for all stages; an entry of features may say whisper.input: short"},
     {"dataset", "rois", NULL,
      "ROI labels of any path, groups and score rules; stages read ROOT/derivative/rois/SUBJECT.npy and names.json"},
     {"dataset", "ceiling.from", "path",

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # timeout: 300
+# labels: slow
 # From tuned models to the printed differences: what braintune.json says of a model reaches the table through features
 # and scores, tunings become rows, comparisons and figures come out.
 source "$(dirname "$0")/support.sh"

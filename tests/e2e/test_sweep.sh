@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# labels: slow
 # A small experiment from its YAML: plan, run on two ranks with a task that fails, status, rerun; two runs at once; what
 # plan refuses; presets against the program's own defaults.
 source "$(dirname "$0")/support.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # timeout: 600
+# labels: slow
 # Tuning by the program: subjects in groups of ranks, a head each or one for all, give one rank's losses on any number of
 # ranks; a run that was killed on one number of ranks goes on with another.
 source "$(dirname "$0")/support.sh"

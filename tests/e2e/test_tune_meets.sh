@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # timeout: 300
+# labels: slow
 # Tunings that meet: one that waits for another's result, state or frames ends with 6 when it is told to; two with one
 # recipe and two out= do not share a state; what a killed publication left goes.
 source "$(dirname "$0")/support.sh"

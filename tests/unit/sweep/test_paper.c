@@ -201,6 +201,36 @@ static void test_ablation(void **state)
     bt_plan_clear(&plan);
 }
 
+/* pad30 is what every stage does; short is not built for all; nothing else has a meaning. */
+static void test_input(void **state)
+{
+    (void)state;
+    static const struct {
+        char *word;
+        size_t n_gap;
+        const char *refused;
+    } cases[] = {{"models.whisper.input=pad30", 0, NULL},
+                 {"models.whisper.input=short", 1, NULL},
+                 {"models.whisper.input=long", 0, "models.whisper.input: expected pad30 or short"}};
+    const bt_program program = fake_program(true);
+    (void)make_tree();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        bt_experiment experiment = {0};
+        bt_plan plan;
+        char *words[] = {cases[i].word};
+        expect_ok(bt_experiment_read(test_path(test_source(), "experiments/paper.yaml"), 1, words, &experiment));
+        const bt_status status = bt_expand(&program, &experiment, 1e11, &plan);
+        if (cases[i].refused) {
+            expect_failure(status, BT_ERR_USAGE, cases[i].refused);
+        } else {
+            expect_ok(status);
+            assert_int_equal(fake_gaps(&plan, "", "input: short"), cases[i].n_gap);
+            bt_plan_clear(&plan);
+        }
+        bt_experiment_clear(&experiment);
+    }
+}
+
 static void test_missing_folder(void **state)
 {
     (void)state;
@@ -221,6 +251,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stories, test_no_leak),
         cmocka_unit_test_teardown(test_what_can_be_done, test_no_leak),
         cmocka_unit_test_teardown(test_ablation, test_no_leak),
+        cmocka_unit_test_teardown(test_input, test_no_leak),
         cmocka_unit_test_teardown(test_missing_folder, test_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
