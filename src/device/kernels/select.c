@@ -1,15 +1,31 @@
 /* Which of the compiled kernels this CPU runs. */
 #include "device/kernels/kernels.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#if defined __x86_64__ && defined __GNUC__
+#define HAS(feature) (__builtin_cpu_supports(feature) != 0)
+
+/* What the levels x86-64-v3 and -v4 hold, feature by feature: clang 14 does not know the levels' names. */
+static bool has_v3(void)
+{
+    return HAS("avx2") && HAS("fma") && HAS("bmi") && HAS("bmi2");
+}
+
+static bool has_v4(void)
+{
+    return has_v3() && HAS("avx512f") && HAS("avx512bw") && HAS("avx512cd") && HAS("avx512dq") && HAS("avx512vl");
+}
+#endif
 
 const bt_kernels *bt_kernels_at(size_t index)
 {
     const bt_kernels *usable[3];
     size_t n = 0;
 #if defined __x86_64__ && defined __GNUC__
-    if (__builtin_cpu_supports("x86-64-v4")) usable[n++] = &bt_kernels_v4;
-    if (__builtin_cpu_supports("x86-64-v3")) usable[n++] = &bt_kernels_v3;
+    if (has_v4()) usable[n++] = &bt_kernels_v4;
+    if (has_v3()) usable[n++] = &bt_kernels_v3;
 #endif
     usable[n++] = &bt_kernels_baseline;
     return index < n ? usable[index] : NULL;
