@@ -42,6 +42,14 @@ char *bt_path_parent(const char *path)
     return parent;
 }
 
+bt_status bt_path_make_parent(const char *path)
+{
+    char *const parent = bt_path_parent(path);
+    const bt_status status = parent ? bt_path_make(parent) : BT_ERR_MEMORY;
+    bt_free(parent);
+    return status;
+}
+
 bool bt_path_exists(const char *path)
 {
     struct stat facts;

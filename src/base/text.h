@@ -44,8 +44,9 @@ char *bt_path_stem(const char *path);       /* base name without its last extens
 char *bt_path_parent(const char *path);     /* "." when there is none; a new string */
 bool bt_path_exists(const char *path);
 bool bt_path_is_directory(const char *path);
-bt_status bt_path_make(const char *path) BT_MUST_CHECK;   /* mkdir -p */
-bt_status bt_path_remove(const char *path) BT_MUST_CHECK; /* rm -rf; a missing path is success */
+bt_status bt_path_make(const char *path) BT_MUST_CHECK;        /* mkdir -p */
+bt_status bt_path_make_parent(const char *path) BT_MUST_CHECK; /* of the folder that it lies in */
+bt_status bt_path_remove(const char *path) BT_MUST_CHECK;      /* rm -rf; a missing path is success */
 /* Sorted names of a directory, "." and ".." left out. */
 bt_status bt_path_list(const char *path, bt_names *names) BT_MUST_CHECK;
 /* A whole file in one block, NUL behind it; *size without that NUL. Errors: BT_ERR_INPUT missing, BT_ERR_FILE. */

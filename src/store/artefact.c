@@ -56,22 +56,21 @@ static bt_status prepare(bt_artefact *artefact, const bt_artefact_place *place, 
 {
     bt_status status = BT_OK;
     bt_text json = {0};
-    char *parent = NULL;
     BT_TRY(find_target(artefact, place, recipe));
     BT_TRY(bt_recipe_json(recipe, &json));
     artefact->recipe = json.data;
-    parent = bt_path_parent(artefact->target);
-    if (!parent) BT_TRY(BT_ERR_MEMORY);
-    BT_TRY(bt_path_make(parent));
+    BT_TRY(bt_path_make_parent(artefact->target));
 cleanup:
-    bt_free(parent);
     return status;
 }
 
 static bt_status is_there(void *context, bool *met)
 {
-    const bt_artefact *const artefact = context;
-    return bt_recipe_at(artefact->target, artefact->recipe, artefact->folder, artefact->overwrite, met);
+    bt_artefact *const artefact = context;
+    const bt_status status =
+        bt_recipe_at(artefact->target, artefact->recipe, artefact->folder, artefact->overwrite, &artefact->done);
+    *met = artefact->done;
+    return status;
 }
 
 static void clean_beside(const bt_artefact *artefact)
@@ -127,7 +126,9 @@ cleanup:
 static bt_status begin_root(bt_artefact *artefact, bool quiet)
 {
     bt_status status = BT_OK;
-    BT_TRY(is_there(artefact, &artefact->done)); /* a holder may have ended between the last look and the lease */
+    bool met;
+    if (!artefact->done)
+        BT_TRY(is_there(artefact, &met)); /* a holder may have ended between the last look and the lease */
     if (artefact->done) {
         if (!quiet) bt_log_info("%s: this result is there, nothing is computed", artefact->target);
         clean_after_others(artefact);

@@ -322,20 +322,38 @@ cleanup:
     return status;
 }
 
+/* Whether `text` in a lease's folder is of a process that holds it: since when, and how old its heartbeat is (s). */
+static bool is_held(const char *folder, const char *text, bt_holder *holder, double *since, double *age)
+{
+    struct timespec beat;
+    struct stat facts;
+    if (!text[0] || !bt_holder_parse(text, holder) || bt_holder_is_gone(holder) || !read_beat(folder, text, &beat) ||
+        stat(folder, &facts) != 0)
+        return false;
+    *since = (double)facts.st_mtim.tv_sec; /* the file came into the folder then */
+    *age = (double)(time(NULL) - beat.tv_sec);
+    return *age <= OLD_SECONDS;
+}
+
 bool bt_lease_look(const char *target, bt_holder *holder, double *since, double *age)
 {
     bt_lease *lease = NULL;
     char text[BT_HOLDER_SIZE] = "";
-    struct timespec beat;
-    struct stat facts;
-    bool held = false;
-    if (prepare(target, &lease) == BT_OK && read_holder(lease->folder, text) == BT_OK && text[0] &&
-        bt_holder_parse(text, holder) && !bt_holder_is_gone(holder) && read_beat(lease->folder, text, &beat) &&
-        stat(lease->folder, &facts) == 0) {
-        *since = (double)facts.st_mtim.tv_sec; /* the file came into the folder then */
-        *age = (double)(time(NULL) - beat.tv_sec);
-        held = *age <= OLD_SECONDS;
-    }
+    const bool held = prepare(target, &lease) == BT_OK && read_holder(lease->folder, text) == BT_OK &&
+                      is_held(lease->folder, text, holder, since, age);
     forget(&lease);
     return held;
+}
+
+bool bt_lease_is_left(const char *target)
+{
+    bt_lease *lease = NULL;
+    char text[BT_HOLDER_SIZE] = "", again[BT_HOLDER_SIZE] = "";
+    bt_holder holder;
+    double since, age;
+    const bool left = prepare(target, &lease) == BT_OK && read_holder(lease->folder, text) == BT_OK && text[0] &&
+                      !is_held(lease->folder, text, &holder, &since, &age) &&
+                      read_holder(lease->folder, again) == BT_OK && !strcmp(text, again); /* not released meanwhile */
+    forget(&lease);
+    return left;
 }

@@ -43,6 +43,8 @@ bt_status bt_lease_wait(const char *target, const bt_comm *comm, bt_lease_look_f
  * heartbeat is younger than 10 minutes? Then also who, since when and how old the heartbeat is (seconds since 1970,
  * seconds). Takes and changes nothing. */
 bool bt_lease_look(const char *target, bt_holder *holder, double *since, double *age);
+/* Is it that of a process that ended without letting it go? */
+bool bt_lease_is_left(const char *target);
 const char *bt_lease_holder(const bt_lease *lease); /* my bt_holder_text */
 void bt_lease_release(bt_lease **lease);            /* takes NULL; stops the heartbeat, removes the lease */
 

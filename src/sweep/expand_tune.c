@@ -333,11 +333,11 @@ static bt_status make_all(const tuning *t)
     bt_status status = BT_OK;
     const bt_node *const list = bt_node_get(t->entry, "models");
     const size_t n_subject = t->per_subject ? t->subjects.n : 1;
+    const char *key = NULL;
+    BT_TAKE(key, key_of(t, "models"));
     for (size_t i = 0; i < t->models.n; ++i) {
         const bt_place place = list->kind == BT_NODE_LIST ? list->items[i]->place : list->place;
         size_t base = 0;
-        const char *key = NULL;
-        BT_TAKE(key, key_of(t, "models"));
         BT_TRY(bt_models_base(t->x, key, t->models.items[i], place, &base));
         const bt_variant from = t->x->variants[base]; /* the array moves as it grows */
         for (size_t s = 0; s < n_subject; ++s)

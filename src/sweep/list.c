@@ -47,7 +47,6 @@ bt_status bt_list_write(const bt_program *program, const bt_plan *plan, size_t t
 {
     bt_status status = BT_OK;
     bt_text text = {0}, path = {0};
-    char *parent = NULL;
     if (!takes_list(program, &plan->tasks[task])) return BT_OK;
     BT_TRY(bt_text_add(&text, "path\tentry\tset\tstage\tmodel\tobjective\ttarget\ttuned_subject\tsubject\tseed\n"));
     for (size_t i = 0; i < plan->tasks[task].n_need; ++i)
@@ -61,14 +60,11 @@ bt_status bt_list_write(const bt_program *program, const bt_plan *plan, size_t t
     }
     bt_text_clear(&path);
     BT_TRY(list_path(plan, task, &path));
-    parent = bt_path_parent(path.data);
-    if (!parent) BT_TRY(BT_ERR_MEMORY);
-    BT_TRY(bt_path_make(parent));
+    BT_TRY(bt_path_make_parent(path.data));
     BT_TRY(bt_publish_bytes(path.data, text.data, text.length));
 cleanup:
     bt_text_clear(&text);
     bt_text_clear(&path);
-    bt_free(parent);
     return status;
 }
 

@@ -118,17 +118,14 @@ bt_status bt_plan_write(const bt_plan *plan)
 {
     bt_status status = BT_OK;
     bt_text text = {0};
-    char *parent = NULL, *const path = bt_plan_path(plan);
+    char *const path = bt_plan_path(plan);
     if (!path) return BT_ERR_MEMORY;
-    parent = bt_path_parent(path);
-    if (!parent) BT_TRY(BT_ERR_MEMORY);
-    BT_TRY(bt_path_make(parent));
+    BT_TRY(bt_path_make_parent(path));
     BT_TRY(bt_plan_print(plan, &text));
     bt_leftovers_remove(path, NULL);
     BT_TRY(bt_publish_bytes(path, text.data, text.length));
 cleanup:
     bt_text_clear(&text);
-    bt_free(parent);
     bt_free(path);
     return status;
 }

@@ -107,20 +107,32 @@ static bool is_ready(rounds *r, size_t index)
     return !blocked && !n_open;
 }
 
+/* A result is there, but the process that made it did not come to its end: the stage, called once more, finds its work
+ * done and removes what that one left. */
+static bool is_untidy(const rounds *r, size_t index)
+{
+    const bt_plan *const plan = r->run->plan;
+    char *const target = bt_state_lease(plan, index);
+    const bool left = bt_lease_is_left(plan->tasks[index].out) || (target && bt_lease_is_left(target));
+    bt_free(target);
+    return left;
+}
+
 /* Takes the task for this run when it can begin now. */
 static bt_status try_task(rounds *r, size_t index, bool *begun)
 {
     bt_status status = BT_OK;
     bt_holder holder;
     bt_report *const report = &r->reports[index];
-    char *target = NULL, *parent = NULL;
+    char *target = NULL;
     *begun = false;
     BT_TRY(bt_state_look(r->run->plan, index, report));
-    if (report->state == BT_STATE_DONE || report->state == BT_STATE_FAILED || !is_ready(r, index)) goto cleanup;
+    const bool untidy = report->state == BT_STATE_DONE && is_untidy(r, index);
+    if (!untidy && (report->state == BT_STATE_DONE || report->state == BT_STATE_FAILED || !is_ready(r, index)))
+        goto cleanup;
     target = bt_state_lease(r->run->plan, index);
-    parent = target ? bt_path_parent(target) : NULL;
-    if (!parent) BT_TRY(BT_ERR_MEMORY);
-    BT_TRY(bt_path_make(parent));
+    if (!target) BT_TRY(BT_ERR_MEMORY);
+    BT_TRY(bt_path_make_parent(target));
     BT_TRY(bt_lease_try(target, &r->watch[index], &r->lease, &holder));
     if (!r->lease) {
         r->held = index;
@@ -129,11 +141,10 @@ static bt_status try_task(rounds *r, size_t index, bool *begun)
     }
     bt_leftovers_remove(target, NULL);
     BT_TRY(bt_state_look(r->run->plan, index, report)); /* it may have ended while the lease was on its way */
-    *begun = report->state != BT_STATE_DONE && report->state != BT_STATE_FAILED;
+    *begun = untidy || (report->state != BT_STATE_DONE && report->state != BT_STATE_FAILED);
     if (!*begun) bt_lease_release(&r->lease);
 cleanup:
     bt_free(target);
-    bt_free(parent);
     return status;
 }
 

@@ -34,20 +34,12 @@ cleanup:
     return status;
 }
 
-static bt_status make_parent(const char *path)
-{
-    char *const parent = bt_path_parent(path);
-    const bt_status status = parent ? bt_path_make(parent) : BT_ERR_MEMORY;
-    bt_free(parent);
-    return status;
-}
-
 /* Collective; waits for another call that tunes with it. */
 static bt_status take_folder(const bt_tuning *t, const bt_recipe *recipe, state_folder *folder)
 {
     bt_status status = BT_OK;
     status = find_folder(t, recipe, &folder->path);
-    if (status == BT_OK && bt_comm_rank(t->all) == 0) status = make_parent(folder->path);
+    if (status == BT_OK && bt_comm_rank(t->all) == 0) status = bt_path_make_parent(folder->path);
     BT_TRY(bt_agree(t->all, status));
     BT_TRY(bt_lease_wait(folder->path, t->all, NULL, NULL, &folder->lease));
     if (bt_comm_rank(t->all) == 0) bt_leftovers_remove(folder->path, bt_lease_holder(folder->lease));
@@ -68,6 +60,28 @@ cleanup:
     return status;
 }
 
+/* The mark goes last: whoever is killed here leaves a state that still says that it has served. */
+static bt_status remove_state(const char *folder)
+{
+    bt_status status = BT_OK;
+    bt_names names = {0};
+    char *path = NULL;
+    BT_TRY(bt_path_list(folder, &names));
+    for (size_t i = 0; i < names.n; ++i) {
+        if (!strcmp(names.items[i], DELIVERED)) continue;
+        path = bt_path_join(folder, names.items[i]);
+        BT_CHECK(path, BT_ERR_MEMORY, "no memory for a path");
+        BT_TRY(bt_path_remove(path));
+        bt_free(path);
+        path = NULL;
+    }
+    BT_TRY(bt_path_remove(folder));
+cleanup:
+    bt_free(path);
+    bt_names_clear(&names);
+    return status;
+}
+
 /* Root, where the result was found: removes the state that a call killed between publication and removal left. One
  * without the mark is of a call with another out= that goes on from it; a store that cannot be written stays as it is.
  */
@@ -83,7 +97,7 @@ static void forget_state(const bt_tuning *t, const bt_recipe *recipe)
     if (!parent || !mark || !bt_path_exists(parent)) goto cleanup;
     if (bt_lease_try(folder, &watch, &lease, &holder) != BT_OK || !lease) goto cleanup;
     bt_leftovers_remove(folder, bt_lease_holder(lease));
-    if (bt_path_exists(mark)) (void)!bt_path_remove(folder);
+    if (bt_path_exists(mark)) (void)!remove_state(folder);
 cleanup:
     bt_lease_release(&lease);
     bt_error_clear();
@@ -110,7 +124,7 @@ static bt_status compute(bt_tuning *t, const bt_recipe *recipe, bt_artefact *art
     }
     BT_TRY(bt_agree(t->all, status));
     BT_TRY(bt_artefact_publish(artefact));
-    if (root) status = bt_path_remove(folder.path);
+    if (root) status = remove_state(folder.path);
     BT_TRY(bt_agree(t->all, status));
 cleanup:
     bt_lease_release(&folder.lease);
