@@ -35,6 +35,15 @@ ranks_of() { # the braintune processes below a job of this shell
     done
 }
 
+sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
+
+hit() { # JOB SIGNAL: to one of its ranks, drawn at random; 1: there is none
+    local ranks
+    mapfile -t ranks < <(ranks_of "$1")
+    [ ${#ranks[@]} -gt 0 ] || return 1
+    kill "-$2" "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
+}
+
 end_of() { # PID LIMIT WHAT: it must be over within so many seconds
     local from=$SECONDS
     while kill -0 "$1" 2>/dev/null; do

@@ -46,12 +46,8 @@ for stage in simulate features lowlevel ceiling encode; do
             on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 &
             job=$!
             wait_ms=$((RANDOM * ${seconds[$stage]} / 32768))
-            sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
-            mapfile -t ranks < <(ranks_of "$job")
-            if [ ${#ranks[@]} -gt 0 ]; then
-                kill -9 "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
-                end_of "$job" 10 "$stage"
-            fi
+            sleep_ms $wait_ms
+            if hit "$job" KILL; then end_of "$job" 10 "$stage"; fi
             wait "$job" 2>/dev/null || killed=$((killed + 1))
         else
             BRAINTUNE_FAULT=$moment:kill on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 &

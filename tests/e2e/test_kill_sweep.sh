@@ -43,20 +43,28 @@ from=$(date +%s%N)
 on_ranks 2 "$BRAINTUNE" run "$scratch/whole.yaml" >"$scratch/out" 2>"$scratch/log" || { cat "$scratch/log"; fail "the uninterrupted sweep"; }
 whole=$((($(date +%s%N) - from) / 1000000)) # ms
 
+# Each run is killed behind its first publication: results are there, leases and a state that served are left.
+write_experiment cut
+cuts=0
+until BRAINTUNE_FAULT=publish.renamed:kill:0 on_ranks 2 "$BRAINTUNE" run "$scratch/cut.yaml" >"$scratch/out" 2>"$scratch/log"; do
+    cuts=$((cuts + 1))
+    [ "$cuts" -lt 30 ] || fail "no end of runs that are killed behind a publication"
+done
+same cut
+[ "$cuts" -ge 5 ] || fail "only $cuts runs were killed behind a publication"
+
 signals=(KILL KILL KILL TERM KILL KILL KILL USR1 KILL KILL)
-sweep=1 moment=0 met=0 went_on=0 saved=0 signal=none
+sweep=1 met=0 went_on=0 saved=0 signal=none
 write_experiment sweep1
-while [ "$moment" -lt 30 ]; do
+while [ "$met" -lt 30 ]; do
     : >"$scratch/log"
     on_ranks 2 "$BRAINTUNE" run "$scratch/sweep$sweep.yaml" >"$scratch/out" 2>"$scratch/log" &
     job=$!
     wait_ms=$((whole / 12 + RANDOM * whole / 3 / 32768))
-    sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
-    before=$signal signal=${signals[$((moment % 10))]}
-    mapfile -t ranks < <(ranks_of "$job")
-    if [ ${#ranks[@]} -gt 0 ]; then
-        moment=$((moment + 1)) met=$((met + 1))
-        kill -$signal "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
+    sleep_ms $wait_ms
+    before=$signal signal=${signals[$((met % 10))]}
+    if hit "$job" "$signal"; then
+        met=$((met + 1))
         end_of "$job" 25 "$signal"
     fi
     code=0
@@ -78,4 +86,4 @@ done
 on_ranks 2 "$BRAINTUNE" run "$scratch/sweep$sweep.yaml" >"$scratch/out" 2>"$scratch/log" || { cat "$scratch/log"; fail "the last sweep"; }
 same "sweep$sweep"
 [ "$went_on" -ge 5 ] || fail "only $went_on killed sweeps went on inside a tuning"
-echo "ok: $met signals in $sweep sweeps, $saved states saved on request, $went_on killed sweeps went on in a tuning from a step above 0"
+echo "ok: $cuts kills behind publications; $met signals in $sweep sweeps, $saved states saved on request, $went_on killed sweeps went on in a tuning from a step above 0"

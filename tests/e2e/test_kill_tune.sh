@@ -30,11 +30,9 @@ while [ "$met" -lt 30 ] && [ "$tries" -lt 60 ]; do
     on_ranks 2 "$BRAINTUNE" "${words[@]}" store="$try/store" out="$try/out" >"$scratch/log" 2>&1 &
     job=$!
     wait_ms=$((whole / 3 + RANDOM * whole * 3 / 5 / 32768))
-    sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))"
-    mapfile -t ranks < <(ranks_of "$job")
-    if [ ${#ranks[@]} -gt 0 ]; then
+    sleep_ms $wait_ms
+    if hit "$job" $signal; then
         met=$((met + 1))
-        kill -$signal "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
         end_of "$job" "$([ "$signal" = KILL ] && echo 10 || echo 25)" "$signal"
     fi
     code=0
