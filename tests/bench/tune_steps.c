@@ -6,50 +6,16 @@
  *   mpirun -n 2 tune_steps REPEATS key=value ...      of the stage tune, with batch=8 micro_batch=4
  *
  * prints "KIND seconds waited bytes" a line: of the slower rank; apart: the mean rate's seconds. */
+#include "tuning_run.h"
+
 #include "base/clock.h"
-#include "base/memory.h"
 #include "dist/comm.h"
-#include "tuning/tuning.h"
 
 #include <mpi.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-typedef struct {
-    bt_settings settings;
-    bt_tune_options options;
-    bt_common common;
-    bt_stage_call call;
-    bt_tuning tuning;
-} run;
-
-static void must(bt_status status)
-{
-    if (status == BT_OK) return;
-    (void)fprintf(stderr, "%s\n", bt_error_message());
-    (void)MPI_Abort(MPI_COMM_WORLD, 1);
-}
-
-static void run_open(run *r, const bt_comm *comm, int n_word, char **words)
-{
-    memset(r, 0, sizeof *r);
-    bt_settings_add(&r->settings, bt_tune_settings, BT_TUNE_SETTINGS, &r->options);
-    bt_settings_add(&r->settings, bt_common_settings, bt_common_settings_count, &r->common);
-    must(bt_settings_parse(&r->settings, n_word, words));
-    r->call = (bt_stage_call){.options = &r->options, .settings = &r->settings, .common = &r->common, .comm = comm};
-    must(bt_tuning_open(&r->call, &r->tuning));
-    must(bt_tuning_prepare(&r->tuning));
-}
-
-static void run_close(run *r)
-{
-    bt_tuning_close(&r->tuning);
-    bt_settings_clear(&r->settings);
-}
 
 /* Seconds of a step of the first batch's first n rows. */
-static double take_step(run *r, size_t n)
+static double take_step(tuning_run *r, size_t n)
 {
     bt_tuning *const t = &r->tuning;
     const bt_inputs_of_rows inputs = {t->lists[BT_LIST_TUNE].windows, t->lists[BT_LIST_TUNE].frames};
@@ -77,7 +43,7 @@ static void meet(void)
     }
 }
 
-static void repeat(run *alone, run *together, const bt_comm *world, int turn)
+static void repeat(tuning_run *alone, tuning_run *together, const bt_comm *world, int turn)
 {
     const int rank = bt_comm_rank(world);
     double seconds = 0, rate = 0;
@@ -107,18 +73,18 @@ int main(int argc, char **argv)
 {
     (void)MPI_Init(&argc, &argv);
     bt_comm *world = NULL, *self = NULL;
-    run alone, together;
+    tuning_run alone, together;
     must(bt_comm_create(MPI_COMM_WORLD, &world));
     if (bt_comm_size(world) != 2 || argc < 3)
         must(bt_fail(BT_ERR_USAGE, "mpirun -n 2 tune_steps REPEATS key=value ..."));
     must(bt_comm_split(world, bt_comm_rank(world), &self));
-    run_open(&together, world, argc - 2, argv + 2);
-    run_open(&alone, self, argc - 2, argv + 2);
+    tuning_run_open(&together, world, argc - 2, argv + 2);
+    tuning_run_open(&alone, self, argc - 2, argv + 2);
     (void)take_step(&alone, 8); /* the first touch of memory */
     (void)take_step(&together, 8);
     for (int i = 0; i < atoi(argv[1]); ++i) repeat(&alone, &together, world, i);
-    run_close(&alone);
-    run_close(&together);
+    tuning_run_close(&alone);
+    tuning_run_close(&together);
     bt_comm_destroy(&self);
     bt_comm_destroy(&world);
     (void)MPI_Finalize();

@@ -1,5 +1,6 @@
 /* Tuning on 1 to 4 ranks: the losses of PyTorch's runs under each preset (tests/parity/golden_tuning.py), and the first
  * step's gradients as one rank has them. */
+#include "tuning_run.h"
 #include "tuning_world.h"
 
 #include "base/interrupt.h"
@@ -7,31 +8,15 @@
 #include "io/safetensors.h"
 #include "mpi/dist/expect.h"
 #include "nn/trainable.h"
-#include "tuning/tuning.h"
 
 #include <mpi.h>
 #include <signal.h>
 
 enum { MOST_WORDS = 40, FILE_NAME = 512 };
 
-/* Settings of a run, and the run. */
-typedef struct {
-    bt_settings settings;
-    bt_tune_options options;
-    bt_common common;
-    bt_stage_call call;
-    bt_tuning tuning;
-} world;
+typedef tuning_run world;
 
 static const char *const presets[] = {"released-code", "paper", "clean"};
-
-/* Without it there is nothing to go on with. */
-static void must(bt_status status)
-{
-    if (status == BT_OK) return;
-    (void)fprintf(stderr, "%s\n", bt_error_message());
-    (void)MPI_Abort(MPI_COMM_WORLD, 1);
-}
 
 /* Where a preset leaves the defaults: the line of presets.txt, which tests/e2e/test_sweep.sh holds against the preset's
  * file; valid until the next call. */
@@ -54,25 +39,13 @@ static void world_open(world *w, const bt_comm *comm, const char *root, const ch
 {
     char line[4 * FILE_NAME], *list[MOST_WORDS], *rest = NULL;
     int n = 0;
-    memset(w, 0, sizeof *w);
     (void)snprintf(line, sizeof line,
                    "model=%s dataset=%s store=%s/store subjects=S1 voxels.ceiling=file epochs=2 batch=16 patience=0 "
                    "rate.backbone=1e-3 rate.head=2e-3 seed=7 micro_batch=3 %s",
                    test_file("golden/models/odd"), root, root, words);
     for (char *word = strtok_r(line, " ", &rest); word && n < MOST_WORDS; word = strtok_r(NULL, " ", &rest))
         list[n++] = word;
-    bt_settings_add(&w->settings, bt_tune_settings, BT_TUNE_SETTINGS, &w->options);
-    bt_settings_add(&w->settings, bt_common_settings, bt_common_settings_count, &w->common);
-    must(bt_settings_parse(&w->settings, n, list));
-    w->call = (bt_stage_call){.options = &w->options, .settings = &w->settings, .common = &w->common, .comm = comm};
-    must(bt_tuning_open(&w->call, &w->tuning));
-    must(bt_tuning_prepare(&w->tuning));
-}
-
-static void world_close(world *w)
-{
-    bt_tuning_close(&w->tuning);
-    bt_settings_clear(&w->settings);
+    tuning_run_open(w, comm, n, list);
 }
 
 static float *tensor(const bt_checkpoint *golden, const char *name, size_t *n)
@@ -143,7 +116,7 @@ static void losses_follow_pytorch(const bt_comm *comm, const char *root)
         EXPECT(bt_history_rows(&w.tuning.history, BT_SERIES_STEP_LOSS) >= 10);
         compare_series(&w, golden, "losses", BT_SERIES_STEP_LOSS);
         compare_series(&w, golden, "validation", BT_SERIES_VALIDATE);
-        world_close(&w);
+        tuning_run_close(&w);
         bt_checkpoint_close(&golden);
     }
 }
@@ -188,8 +161,8 @@ static void gradients_are_one_ranks(const bt_comm *comm, const bt_comm *self, co
     EXPECT(sqrt(sums[0]) <= 1e-6 * sqrt(sums[1]));
     bt_free(ours);
     bt_free(wanted);
-    world_close(&shared);
-    world_close(&whole);
+    tuning_run_close(&shared);
+    tuning_run_close(&whole);
 }
 
 /* The 24 validation rows in lessons of a scale each, as in learning; in one where windows are normalised alone. A front
@@ -210,7 +183,7 @@ static void validation_goes_in_batches(const bt_comm *comm, const char *root)
             EXPECT(n == (k == 0 ? first[i + 1] - first[i] : 24));
             for (size_t j = 0; j < n; ++j) EXPECT(rows[j] == first[i] + j);
         }
-        world_close(&w);
+        tuning_run_close(&w);
     }
 }
 
@@ -252,8 +225,8 @@ static void a_step_given_up_leaves_nothing_under_way(const bt_comm *comm, const 
     }
     bt_free(ours);
     bt_free(wanted);
-    world_close(&stopped);
-    world_close(&fresh);
+    tuning_run_close(&stopped);
+    tuning_run_close(&fresh);
 }
 
 /* torch.nn.utils.clip_grad_norm_: gradients times clip / (norm + 1e-6). */
@@ -272,8 +245,8 @@ static void clipping_scales_gradients(const bt_comm *comm, const char *root)
     }
     bt_free(wanted);
     bt_free(ours);
-    world_close(&free);
-    world_close(&clipped);
+    tuning_run_close(&free);
+    tuning_run_close(&clipped);
 }
 
 static void losses_are_one_ranks(const bt_comm *comm, const bt_comm *self, const char *root)
@@ -293,8 +266,8 @@ static void losses_are_one_ranks(const bt_comm *comm, const bt_comm *self, const
         const double wanted = *bt_history_row(&whole.tuning.history, BT_SERIES_STEP_LOSS, i);
         EXPECT(fabs(*bt_history_row(&shared.tuning.history, BT_SERIES_STEP_LOSS, i) - wanted) <= 1e-4 * wanted);
     }
-    world_close(&shared);
-    world_close(&whole);
+    tuning_run_close(&shared);
+    tuning_run_close(&whole);
 }
 
 /* All trainable values, in the gradients' order. */
@@ -345,7 +318,7 @@ static void changes_are_those_of_the_layers(const bt_comm *comm, const char *roo
     }
     bt_free(before);
     bt_free(now);
-    world_close(&w);
+    tuning_run_close(&w);
 }
 
 /* The trainer's part of a state, of which the parameter `name` is called `instead`. */
@@ -381,7 +354,7 @@ static void states_go_by_name(const bt_comm *comm, const char *root)
     EXPECT(load_renamed(comm, w.tuning.trainer, folder, name, name) == BT_OK);
     EXPECT(load_renamed(comm, w.tuning.trainer, folder, name, other) == BT_ERR_INPUT);
     bt_error_clear();
-    world_close(&w);
+    tuning_run_close(&w);
 }
 
 int main(int argc, char **argv)
