@@ -84,18 +84,23 @@ def full_size(scratch, name):
     return folder
 
 
-def features(program, scratch, sound, *folders):
+def features(program, scratch, sound, *folders, precision="f32", limit=LIMIT):
     """Folders, or names of SIZES."""
     x, _ = soundfile.read(sound, dtype="float32")
     for folder in (full_size(scratch, f) if f in SIZES else Path(f) for f in folders):
-        out = Path(scratch) / f"{folder.name}.h5"
+        out = Path(scratch) / f"{folder.name}.{precision}.h5"
         subprocess.run([program, "features", f"model={folder}", f"audio={sound}", "layers=all", "mode=frames",
-                        f"out={out}", f"store={scratch}/store"], check=True, stdout=subprocess.DEVNULL)
+                        f"precision={precision}", "precision.force=true", f"out={out}", f"store={scratch}/store"],
+                       check=True, stdout=subprocess.DEVNULL)
         with h5py.File(out) as file:
             group = file[Path(sound).stem]
             found = [distance(group[f"layer_{i:02d}"][:], h) for i, h in enumerate(states(folder, x))]
-        print(f"features {folder.name}: layers 0 to {len(found) - 1}, largest distance {max(found):.1e}")
-        assert max(found) < LIMIT, folder
+        print(f"features {folder.name}, {precision}: " + " ".join(f"{d:.1e}" for d in found))
+        assert max(found) < limit, folder
+
+
+def halves(*arguments):
+    features(*arguments, precision="bf16", limit=2e-2)
 
 
 def load(folder):
@@ -106,4 +111,4 @@ def load(folder):
 
 
 if __name__ == "__main__":
-    {"golden": golden, "features": features, "load": load}[sys.argv[1]](*sys.argv[2:])
+    {"golden": golden, "features": features, "halves": halves, "load": load}[sys.argv[1]](*sys.argv[2:])

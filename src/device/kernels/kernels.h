@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     BT_LANES = 32,        /* columns of one packed panel, queries of one attention tile */
@@ -119,6 +120,7 @@ typedef struct {
     void (*norm_rows)(const bt_norm_rows *task, size_t first, size_t last);
     void (*panel_rows)(const bt_panel_rows *task, size_t n_row);
     void (*gelu)(const float *x, float *out, size_t n);
+    void (*halves)(const float *x, uint16_t *out, size_t n);                        /* bfloat16, ties to even */
     void (*subtract)(const float *x, const float *y, float *out, size_t n);         /* out = x - y */
     void (*add)(const float *x, const float *y, bool active, float *out, size_t n); /* out = x + y, or its GELU */
     /* dx = dy GELU'(x); dx may be dy. */
@@ -157,6 +159,7 @@ extern const bt_kernels bt_kernels_baseline;
 extern const bt_kernels bt_kernels_v3; /* AVX2 and FMA */
 extern const bt_kernels bt_kernels_v4; /* AVX-512 */
 
+bool bt_kernels_have_bf16(void);               /* this CPU multiplies bfloat16 */
 const bt_kernels *bt_kernels_best(void);       /* for this CPU */
 const bt_kernels *bt_kernels_at(size_t index); /* those that this CPU can run, for tests; NULL behind the last */
 
