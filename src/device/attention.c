@@ -9,7 +9,7 @@ typedef struct {
     const bt_attention_spec *spec;
     const bt_kernels *kernels;
     bt_matrix query_shape, key_shape, value_shape, out_shape;
-    const float *query, *key, *value;
+    const float *query, *key, *value, *gates, *distances;
     float *out;
     bt_sequences queries, keys;
     float *work;
@@ -33,21 +33,28 @@ static void attend_tile(const attention *a, size_t s, size_t h, size_t first, fl
     const size_t n_key = visible_keys(a, s);
     const size_t width = a->query_shape.columns / a->spec->heads;
     const size_t row = a->queries.offsets[s] + first, key_row = a->keys.offsets[s];
-    const bt_attend task = {.query = a->query + row * a->query_shape.stride + h * width,
-                            .key = a->key + key_row * a->key_shape.stride + h * width,
-                            .value = a->value + key_row * a->value_shape.stride + h * width,
-                            .out = a->out + row * a->out_shape.stride + h * width,
-                            .query_stride = a->query_shape.stride,
-                            .key_stride = a->key_shape.stride,
-                            .value_stride = a->value_shape.stride,
-                            .out_stride = a->out_shape.stride,
-                            .n_query = n_query - first < BT_LANES ? n_query - first : BT_LANES,
-                            .n_key = n_key,
-                            .width = width,
-                            .causal = a->spec->mask == BT_MASK_CAUSAL,
-                            .shift = (ptrdiff_t)first + (ptrdiff_t)n_key - (ptrdiff_t)n_query,
-                            .scale = (float)a->spec->scale,
-                            .work = work};
+    const bt_attention_bias *const bias = &a->spec->bias;
+    bt_attend task = {.query = a->query + row * a->query_shape.stride + h * width,
+                      .key = a->key + key_row * a->key_shape.stride + h * width,
+                      .value = a->value + key_row * a->value_shape.stride + h * width,
+                      .out = a->out + row * a->out_shape.stride + h * width,
+                      .query_stride = a->query_shape.stride,
+                      .key_stride = a->key_shape.stride,
+                      .value_stride = a->value_shape.stride,
+                      .out_stride = a->out_shape.stride,
+                      .n_query = n_query - first < BT_LANES ? n_query - first : BT_LANES,
+                      .n_key = n_key,
+                      .width = width,
+                      .causal = a->spec->mask == BT_MASK_CAUSAL,
+                      .shift = (ptrdiff_t)first + (ptrdiff_t)n_key - (ptrdiff_t)n_query,
+                      .scale = (float)a->spec->scale,
+                      .work = work};
+    if (a->gates) {
+        task.gate = a->gates + row * bias->gates.stride + h;
+        task.gate_stride = bias->gates.stride;
+        task.distance =
+            a->distances + h * bias->distances.stride + bt_bias_column(bias, first, n_query, sequence_rows(a->keys, s));
+    }
     a->kernels->attend(&task);
 }
 
@@ -93,18 +100,21 @@ bt_status bt_attention(bt_device *device, const bt_attention_spec *spec, bt_matr
                    .out_shape = out,
                    .queries = queries,
                    .keys = keys};
-    float *q = NULL, *k = NULL, *v = NULL;
+    float *q = NULL, *k = NULL, *v = NULL, *gates = NULL, *distances = NULL;
     void *work = NULL;
     BT_TRY(check_shapes(&a));
     BT_TRY(bt_floats(query, "bt_attention", &q));
     BT_TRY(bt_floats(key, "bt_attention", &k));
     BT_TRY(bt_floats(value, "bt_attention", &v));
     BT_TRY(bt_floats(out, "bt_attention", &a.out));
+    BT_TRY(bt_bias_floats(&spec->bias, spec->heads, queries, keys, "bt_attention", &gates, &distances));
     a.work_count = bt_attend_work(query.columns / spec->heads);
     BT_TRY(bt_scratch(device, (size_t)device->n_thread * a.work_count * sizeof *a.work, &work));
     a.query = q;
     a.key = k;
     a.value = v;
+    a.gates = gates;
+    a.distances = distances;
     a.work = work;
     attend_all(&a, device->n_thread);
 cleanup:
