@@ -3,6 +3,7 @@
 #define BT_DEVICE_INTERNAL_H
 
 #include "device/device.h"
+#include "device/layers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +50,12 @@ bt_status bt_floats(bt_matrix matrix, const char *call, float **out) BT_MUST_CHE
 
 /* As bt_floats; *out = NULL when the matrix has no buffer. */
 bt_status bt_floats_or_none(bt_matrix matrix, const char *call, float **out) BT_MUST_CHECK;
+
+/* The floats of a bias (NULL: there is none); BT_ERR_INTERNAL, naming `call`, when it does not fit the sequences. */
+bt_status bt_bias_floats(const bt_attention_bias *bias, size_t heads, bt_sequences queries, bt_sequences keys,
+                         const char *call, float **gates, float **distances) BT_MUST_CHECK;
+/* The column of a bias's distances that is of query `query` and key 0 in a sequence of so many rows. */
+size_t bt_bias_column(const bt_attention_bias *bias, size_t query, size_t n_query, size_t n_key);
 
 /* sums (1, columns) += the sum over the rows of x. */
 bt_status bt_add_column_sums(bt_device *device, bt_matrix x, bt_matrix sums) BT_MUST_CHECK;

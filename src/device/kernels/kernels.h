@@ -26,7 +26,10 @@ typedef struct {
     bool causal;
     ptrdiff_t shift; /* causal: query i sees keys 0 .. i + shift */
     float scale;
-    float *work; /* bt_attend_work(width) floats, 64-byte aligned */
+    const float *gate; /* (n_query), gate_stride elements apart; NULL: scores without bias */
+    size_t gate_stride;
+    const float *distance; /* the bias of query i and key k is gate[i] distance[i - k] */
+    float *work;           /* bt_attend_work(width) floats, 64-byte aligned */
 } bt_attend;
 
 static inline size_t bt_attend_work(size_t width)
@@ -45,7 +48,11 @@ typedef struct {
     bool causal;
     ptrdiff_t shift;
     float scale;
-    float *work; /* bt_attend_slope_work(width, n_key) floats, 64-byte aligned */
+    const float *gate, *distance; /* as above */
+    float *dgate;                 /* with gate: written, strides as gate's */
+    size_t gate_stride;
+    float *ddistance; /* with gate: added to; NULL: nobody wants it */
+    float *work;      /* bt_attend_slope_work(width, n_key) floats, 64-byte aligned */
 } bt_attend_slope;
 
 static inline size_t bt_attend_panels(size_t width)
@@ -56,7 +63,7 @@ static inline size_t bt_attend_panels(size_t width)
 static inline size_t bt_attend_slope_work(size_t width, size_t n_key)
 {
     const size_t panels = bt_attend_panels(width);
-    return (3 * width + 2 * panels * BT_LANES + BT_ATTEND_KEYS + n_key + 2 * panels * n_key) * BT_LANES;
+    return (3 * width + 2 * panels * BT_LANES + BT_ATTEND_KEYS + n_key + 2 * panels * n_key + 2) * BT_LANES + 2 * n_key;
 }
 
 /* out[i] = (x[i] + residual[i] - mean) / sqrt(variance + epsilon) * scale + shift, per row; residual may be NULL, out
