@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "extraction/internal.h"
 #include "extraction/options.h"
+#include "extraction/sharing.h"
 #include "stimulus/timing.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ typedef struct {
     char *model, *dataset;
     bt_names audio, stories, layers;
     int mode, pool;
-    double context, stride;
+    double context, stride, share;
     double tr, tr_start;
     int64_t n_tr;
     int whisper_input, whisper_frame;
@@ -49,6 +50,9 @@ static const bt_setting table[] = {
      "a window ends every so many seconds"},
     {"pool", BT_SET_CHOICE, offsetof(options, pool), BT_SCIENCE, "last", "last|mean", 0, 0, NULL,
      "a window's state: its last frame, or the mean of its frames"},
+    {"front_end.share", BT_SET_REAL, offsetof(options, share), BT_SCIENCE, "0", NULL, 0, 600, "s",
+     "0: each window has its own pass of the convolutions; else windows that end within so many seconds share one and its "
+     "norms' statistics: faster, approximate, the error is measured and written"},
     {"tr", BT_SET_REAL, offsetof(options, tr), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0.01, 100, "s",
      "resample to t_i = tr.start + (i + 1/2) tr; empty: rows at window ends"},
     {"n_tr", BT_SET_INT, offsetof(options, n_tr), BT_SCIENCE, "0", NULL, 0, 1e7, "TR",
@@ -71,7 +75,7 @@ static const bt_setting table[] = {
 
 static const char *const timing[] = {"timing.source", "timing.tr", "timing.sound_start", "timing.at", "timing.reports"};
 static const char *const regular[] = {"tr", "n_tr", "tr.start"};
-static const char *const windows[] = {"window.context", "window.stride", "pool"};
+static const char *const windows[] = {"window.context", "window.stride", "pool", "front_end.share"};
 static const char *const whisper[] = {"whisper.input", "whisper.frame"};
 
 static bt_status check_settings(const bt_settings *settings, const options *o)
@@ -232,7 +236,8 @@ static void measure_work(const bt_extraction *extraction, const bt_sounds *sound
         const bt_sound *const sound = &sounds->items[i];
         const size_t n_sample = samples_of(extraction, sound), input = how == MODE_FRAMES ? n_sample : window;
         const double n_input = how == MODE_FRAMES ? 1 : (double)bt_states_count(extraction, n_sample);
-        estimate->flops += n_input * bt_model_flops(extraction->model, input);
+        estimate->flops +=
+            how == MODE_FRAMES ? bt_model_flops(extraction->model, input) : bt_states_flops(extraction, n_sample);
         estimate->read_bytes += sound->bytes;
         *n_row += sound->n_tr          ? (double)sound->n_tr
                   : how == MODE_FRAMES ? (double)bt_model_frames(extraction->model, n_sample)
@@ -319,7 +324,9 @@ static bt_status compute(const bt_stage_call *call, const options *o, bt_extract
     const bool root = bt_comm_rank(extraction->comm) == 0;
     bt_progress progress = bt_progress_start("features: hidden states", o->mode == MODE_FRAMES ? "files" : "windows",
                                              count_work(extraction, sounds, o->mode));
+    bt_share_error error = {0};
     extraction->progress = &progress;
+    extraction->error = &error;
     if (root) {
         status = bt_h5_create(bt_artefact_temporary(artefact), &extraction->file);
         if (status == BT_OK) status = write_head(call, o, extraction, sounds, bt_artefact_recipe(artefact));
@@ -331,13 +338,15 @@ static bt_status compute(const bt_stage_call *call, const options *o, bt_extract
         BT_TRY(bt_states_resampled(extraction, sounds));
     else
         BT_TRY(bt_states_windows(extraction, sounds));
-    if (root) status = bt_h5_close(&extraction->file);
+    if (root && extraction->share > 0) status = bt_shared_report(extraction);
+    if (root && status == BT_OK) status = bt_h5_close(&extraction->file);
     BT_TRY(bt_agree(extraction->comm, status));
     bt_progress_end(&progress);
     BT_TRY(bt_artefact_publish(artefact));
 cleanup:
     bt_h5_abandon(&extraction->file);
     extraction->progress = NULL;
+    extraction->error = NULL;
     return status;
 }
 
@@ -387,6 +396,7 @@ static bt_status run(const bt_stage_call *call)
     bt_sounds sounds = {0};
     bt_extraction extraction = {.context = o->context,
                                 .stride = o->stride,
+                                .share = o->share,
                                 .pool = o->mode == MODE_FRAMES ? BT_POOL_NONE
                                         : o->pool              ? BT_POOL_MEAN
                                                                : BT_POOL_LAST};

@@ -2,16 +2,19 @@
 #ifndef BT_EXTRACTION_INTERNAL_H
 #define BT_EXTRACTION_INTERNAL_H
 
+#include "extraction/sharing.h"
 #include "extraction/states.h"
 
-/* Buffers for one batch of windows. */
+/* Buffers for one batch of windows of a sound. */
 typedef struct {
+    size_t n_window; /* of the sound */
     float *samples;  /* (batch, whole window) */
     size_t *offsets; /* (batch + 1) */
     float *states;   /* (n_layer, n, n_hidden), n windows of the batch */
+    bt_shared shared;
 } bt_batch;
 
-bt_status bt_batch_create(const bt_extraction *extraction, bt_batch *batch) BT_MUST_CHECK;
+bt_status bt_batch_create(const bt_extraction *extraction, size_t n_window, bt_batch *batch) BT_MUST_CHECK;
 void bt_batch_clear(bt_batch *batch);
 
 /* Windows [first, first + n) of a sound through the model. BT_ERR_NUMERICS as bt_states_finite. */
@@ -23,6 +26,8 @@ bt_status bt_states_finite(const bt_extraction *extraction, const char *name, do
 
 /* "/NAME/LEAF", a new string. */
 char *bt_output_path(const char *name, const char *leaf);
+/* "/NAME/layer_NN" of the extraction's l-th layer, a new string. */
+char *bt_layer_path(const bt_extraction *extraction, const char *name, size_t l);
 bt_status bt_write_times(bt_h5 *file, const char *name, const double *times, size_t n) BT_MUST_CHECK; /* /NAME/times */
 /* /NAME/layer_NN reserved as (n_row, n_hidden) float32 for each layer; and rows [row, row + n) of all, from states
  * (n_layer, n, n_hidden). */

@@ -20,8 +20,7 @@ bt_status bt_write_times(bt_h5 *file, const char *name, const double *times, siz
     return status;
 }
 
-/* "/NAME/layer_NN" of the extraction's l-th layer, a new string. */
-static char *layer_path(const bt_extraction *extraction, const char *name, size_t l)
+char *bt_layer_path(const bt_extraction *extraction, const char *name, size_t l)
 {
     char *const leaf = bt_layer_name(extraction->layers[l]);
     char *const path = leaf ? bt_output_path(name, leaf) : NULL;
@@ -34,7 +33,7 @@ bt_status bt_layers_reserve(const bt_extraction *extraction, const char *name, s
     const size_t shape[2] = {n_row, extraction->facts.n_hidden};
     bt_status status = bt_fault_point("features.write");
     for (size_t l = 0; l < extraction->n_layer && status == BT_OK; ++l) {
-        char *const path = layer_path(extraction, name, l);
+        char *const path = bt_layer_path(extraction, name, l);
         status = path ? bt_h5_reserve(extraction->file, path, BT_F32, 2, shape) : BT_ERR_MEMORY;
         bt_free(path);
     }
@@ -45,7 +44,7 @@ bt_status bt_layers_write(const bt_extraction *extraction, const char *name, siz
 {
     bt_status status = BT_OK;
     for (size_t l = 0; l < extraction->n_layer && n > 0 && status == BT_OK; ++l) {
-        char *const path = layer_path(extraction, name, l);
+        char *const path = bt_layer_path(extraction, name, l);
         const float *const mine = states + l * n * extraction->facts.n_hidden;
         status = path ? bt_h5_write_rows(extraction->file, path, BT_F32, row, n, mine) : BT_ERR_MEMORY;
         bt_free(path);

@@ -58,7 +58,7 @@ static bt_status work_start(const bt_extraction *extraction, work *w)
     }
     BT_ALLOC(w->sums, w->counts[rank] / sizeof *w->sums);
     if (rank == 0) BT_ALLOC(w->gathered, n_all * w->n_value);
-    BT_TRY(bt_batch_create(extraction, &w->batch));
+    BT_TRY(bt_batch_create(extraction, w->n_window, &w->batch));
 cleanup:
     return status;
 }
@@ -137,6 +137,7 @@ static bt_status one_sound(const bt_extraction *extraction, const bt_sound *soun
     BT_TRY(bt_comm_gather(extraction->comm, 0, w.sums, w.counts, w.gathered));
     if (bt_comm_rank(extraction->comm) == 0) status = write_rows(extraction, &w);
     BT_TRY(bt_agree(extraction->comm, status));
+    if (extraction->share > 0) BT_TRY(bt_shared_measure(extraction, sound, w.samples, w.n_window));
 cleanup:
     work_clear(&w);
     return status;

@@ -16,7 +16,8 @@ double bt_states_bytes(const bt_extraction *extraction, size_t n_sample)
     const double frames = (double)bt_model_rows(extraction->model, n_sample);
     const double rows = extraction->pool == BT_POOL_NONE ? frames : 1;
     const double buffers = (double)n_sample * sizeof(float) + (double)extraction->n_layer * rows * hidden;
-    return (double)extraction->batch * buffers + VECTORS_OF_A_FRAME * hidden * fmax(frames, FRAMES_OF_A_GROUP);
+    return bt_shared_bytes(extraction) + (double)extraction->batch * buffers +
+           VECTORS_OF_A_FRAME * hidden * fmax(frames, FRAMES_OF_A_GROUP);
 }
 
 size_t bt_states_batch(const bt_extraction *extraction)
@@ -35,6 +36,13 @@ size_t bt_states_window(const bt_extraction *extraction)
 size_t bt_states_count(const bt_extraction *extraction, size_t n_sample)
 {
     return bt_window_count(n_sample, extraction->facts.rate, extraction->stride);
+}
+
+double bt_states_flops(const bt_extraction *extraction, size_t n_sample)
+{
+    const size_t n = bt_states_count(extraction, n_sample), window = bt_states_window(extraction) - 1;
+    const double rows = bt_model_flops_of_frames(extraction->model, bt_model_rows(extraction->model, window));
+    return (double)n * rows + bt_shared_flops(extraction, n);
 }
 
 static bt_status check_sound(const bt_sound *sound, double shortest, const char *what)
@@ -57,6 +65,7 @@ bt_status bt_states_check(const bt_extraction *extraction, const bt_sounds *soun
     BT_CHECK(whole || bt_states_window(extraction) - 1 <= extraction->facts.maximum_samples, BT_ERR_USAGE,
              "window.context: windows of %g s; model %s takes at most %g s", extraction->context + extraction->stride,
              extraction->facts.name, longest);
+    if (!whole) BT_TRY(bt_shared_check(extraction));
     for (size_t i = 0; i < sounds->n && whole; ++i)
         BT_CHECK(sounds->items[i].seconds <= longest + 1e-9, BT_ERR_INPUT,
                  "%s: %g s of sound; model %s takes at most %g s: cut it, or give mode=windows", sounds->items[i].audio,
@@ -68,9 +77,11 @@ cleanup:
     return status;
 }
 
-bt_status bt_batch_create(const bt_extraction *extraction, bt_batch *batch)
+bt_status bt_batch_create(const bt_extraction *extraction, size_t n_window, bt_batch *batch)
 {
     bt_status status = BT_OK;
+    batch->n_window = n_window;
+    if (extraction->share > 0) BT_TRY(bt_shared_create(extraction, &batch->shared));
     BT_ALLOC(batch->samples, extraction->batch * bt_states_window(extraction));
     BT_ALLOC(batch->offsets, extraction->batch + 1);
     BT_ALLOC(batch->states, extraction->n_layer * extraction->batch * extraction->facts.n_hidden);
@@ -80,6 +91,7 @@ cleanup:
 
 void bt_batch_clear(bt_batch *batch)
 {
+    bt_shared_clear(&batch->shared);
     bt_free(batch->samples);
     bt_free(batch->offsets);
     bt_free(batch->states);
@@ -101,19 +113,37 @@ bt_status bt_states_finite(const bt_extraction *extraction, const char *name, do
     return BT_OK;
 }
 
-bt_status bt_window_states(const bt_extraction *extraction, const char *name, const float *sound, size_t first,
-                           size_t n, bt_batch *batch)
+static bt_status exact_states(const bt_extraction *extraction, const float *sound, size_t first, size_t n,
+                              bt_batch *batch)
 {
-    bt_status status = BT_OK;
     for (size_t w = 0; w < n; ++w) {
         size_t low = 0, high = 0;
         bt_window_samples(first + w, extraction->facts.rate, extraction->context, extraction->stride, &low, &high);
         memcpy(batch->samples + batch->offsets[w], sound + low, (high - low) * sizeof *sound);
         batch->offsets[w + 1] = batch->offsets[w] + (high - low);
     }
+    return bt_model_states(extraction->model, batch->samples, batch->offsets, n, extraction->layers,
+                           extraction->n_layer, extraction->pool, batch->states);
+}
+
+static bt_status states_by_sharing(const bt_extraction *extraction, const float *sound, size_t first, size_t n,
+                                   bt_batch *batch)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_shared_frames(extraction, sound, batch->n_window, first, n, &batch->shared, batch->offsets));
+    BT_TRY(bt_model_states_of_frames(extraction->model, batch->shared.frames, batch->offsets, n, extraction->layers,
+                                     extraction->n_layer, extraction->pool, batch->states));
+cleanup:
+    return status;
+}
+
+bt_status bt_window_states(const bt_extraction *extraction, const char *name, const float *sound, size_t first,
+                           size_t n, bt_batch *batch)
+{
+    bt_status status = BT_OK;
     BT_TRY(bt_fault_point("features.states"));
-    BT_TRY(bt_model_states(extraction->model, batch->samples, batch->offsets, n, extraction->layers,
-                           extraction->n_layer, extraction->pool, batch->states));
+    BT_TRY(extraction->share > 0 ? states_by_sharing(extraction, sound, first, n, batch)
+                                 : exact_states(extraction, sound, first, n, batch));
     BT_TRY(bt_states_finite(extraction, name, bt_window_end(first, extraction->stride), n, batch->states));
 cleanup:
     return status;

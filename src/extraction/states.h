@@ -11,6 +11,12 @@
 
 #include <stddef.h>
 
+/* What sharing has been measured to cost (extraction/sharing.h), over all sounds and layers. */
+typedef struct {
+    double sum, most; /* of |shared - exact| / |exact| of a window's state of a layer */
+    size_t n_state, n_window;
+} bt_share_error;
+
 /* One extraction: what is asked of the model, and where it goes. All members but `file` are equal on all ranks. */
 typedef struct {
     const bt_comm *comm;
@@ -19,10 +25,12 @@ typedef struct {
     size_t n_layer;
     size_t *layers;         /* (n_layer) ascending */
     double context, stride; /* s, windows */
+    double share;           /* s; windows that end within so many seconds share a pass of the front end; 0: none does */
     bt_pool pool;
     size_t batch;          /* windows that one call of the model takes */
     bt_h5 *file;           /* root only */
     bt_progress *progress; /* in windows, or files */
+    bt_share_error *error; /* with share */
 } bt_extraction;
 
 /* Bytes that one call of the model takes, about: a batch of inputs of n_sample samples, their states, activations. */
@@ -41,6 +49,9 @@ bt_status bt_states_check(const bt_extraction *extraction, const bt_sounds *soun
 /* Collective. /NAME/layer_NN (n_frame, n_hidden), /NAME/times (n_frame) for each sound as one input. File i is computed
  * by rank i mod size; the numbers do not depend on the rank count. */
 bt_status bt_states_whole(const bt_extraction *extraction, const bt_sounds *sounds) BT_MUST_CHECK;
+
+/* FLOPs of all windows of a sound of n_sample samples; those cut at its start are counted as whole ones. */
+double bt_states_flops(const bt_extraction *extraction, size_t n_sample);
 
 /* Collective. /NAME/layer_NN (n_window, n_hidden), /NAME/times = window ends. Each rank computes one block of windows,
  * a batch at a time; the numbers do not depend on the rank count. */

@@ -42,7 +42,7 @@ static bt_status work_start(const bt_extraction *extraction, work *w)
     bt_status status = BT_OK;
     const size_t size = (size_t)bt_comm_size(extraction->comm);
     const size_t n_state = extraction->n_layer * extraction->facts.n_hidden;
-    BT_TRY(bt_batch_create(extraction, &w->batch));
+    BT_TRY(bt_batch_create(extraction, w->n_window, &w->batch));
     BT_ALLOC(w->counts, size);
     if (bt_comm_rank(extraction->comm) == 0) {
         BT_ALLOC(w->gathered, size * extraction->batch * n_state);
@@ -116,6 +116,7 @@ static bt_status one_sound(const bt_extraction *extraction, const bt_sound *soun
     }
     if (bt_comm_rank(extraction->comm) == 0) status = write_ends(extraction, &w);
     BT_TRY(bt_agree(extraction->comm, status));
+    if (extraction->share > 0) BT_TRY(bt_shared_measure(extraction, sound, w.samples, w.n_window));
 cleanup:
     work_clear(&w);
     return status;

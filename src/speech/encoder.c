@@ -65,7 +65,7 @@ enum {
 
 /* What was asked for, and one group of sequences of it. */
 typedef struct {
-    const float *samples;
+    const float *samples, *frames; /* one of the two; offsets are in it */
     const size_t *offsets;
     const size_t *layers;
     size_t n_layer, n_sequence;
@@ -77,9 +77,21 @@ typedef struct {
     bt_matrix slots[SLOT_COUNT];
 } states;
 
-static size_t sequence_samples(const states *call, size_t s)
+/* Samples or frames. */
+static size_t length_of(const states *call, size_t s)
 {
     return call->offsets[s + 1] - call->offsets[s];
+}
+
+static size_t rows_of(const bt_encoder *e, const states *call, size_t s)
+{
+    return call->frames ? length_of(call, s) : e->input->rows(e, length_of(call, s));
+}
+
+/* Rows that hold sound. */
+static size_t real_rows(const bt_encoder *e, const states *call, size_t s)
+{
+    return call->frames ? length_of(call, s) : e->input->frames(e, length_of(call, s));
 }
 
 static bt_status reserve_sequences(bt_encoder *e, size_t n)
@@ -105,16 +117,16 @@ static bt_status choose_group(bt_encoder *e, states *call)
     bt_status status = BT_OK;
     size_t total = 0;
     for (call->n = 0; call->first + call->n < call->n_sequence; ++call->n) {
-        total += e->input->rows(e, sequence_samples(call, call->first + call->n));
+        total += rows_of(e, call, call->first + call->n);
         if (call->n > 0 && total > ROWS_AT_A_TIME) break;
     }
     BT_TRY(reserve_sequences(e, call->n));
     for (size_t s = 0; s < call->n; ++s) {
-        const size_t n_sample = sequence_samples(call, call->first + s);
-        bt_ragged_set(&e->frames, s, e->input->rows(e, n_sample));
+        const size_t length = length_of(call, call->first + s);
+        bt_ragged_set(&e->frames, s, rows_of(e, call, call->first + s));
         bt_ragged_set(&e->single, s, 1);
-        e->last_rows[s] = e->frames.offsets[s] + e->input->last(e, n_sample);
-        e->real[s] = e->input->frames(e, n_sample);
+        e->last_rows[s] = e->frames.offsets[s] + (call->frames ? length - 1 : e->input->last(e, length));
+        e->real[s] = real_rows(e, call, call->first + s);
     }
 cleanup:
     return status;
@@ -132,12 +144,13 @@ static bt_input_group group_of(const bt_encoder *e, const states *call)
 static bt_status plan_group(bt_encoder *e, states *call)
 {
     bt_status status = BT_OK;
-    const size_t n = bt_ragged_total(&e->frames), hidden = e->spec.block.hidden;
+    const size_t all = bt_ragged_total(&e->frames), hidden = e->spec.block.hidden;
+    const size_t n = call->n_layer > 0 ? all : 0; /* the front end alone has no blocks */
     const size_t gates = e->spec.block.positions ? e->spec.block.heads : 0;
     const bt_input_group group = group_of(e, call);
     const int frames_end = e->input->embed ? BT_PHASE_EMBEDDING : BT_PHASE_DELIVERY;
     bt_arena_slot slots[SLOT_COUNT] = {
-        [SLOT_FRAMES] = {n, e->input->width(e), BT_PHASE_FRONT_END, frames_end, 0},
+        [SLOT_FRAMES] = {all, e->input->width(e), BT_PHASE_FRONT_END, frames_end, 0},
         [SLOT_X] = {e->input->embed ? n : 0, hidden, BT_PHASE_EMBEDDING, BT_PHASE_DELIVERY, 0},
         [SLOT_PICKED] = {call->n, hidden, BT_PHASE_ATTENTION, BT_PHASE_DELIVERY, 0},
         [SLOT_QUERY] = {n, hidden, BT_PHASE_ATTENTION, BT_PHASE_DELIVERY, 0},
@@ -230,7 +243,11 @@ static bt_status group_states(bt_encoder *e, states *call)
     BT_TRY(plan_group(e, call));
     const bt_input_group group = group_of(e, call);
     const bt_matrix frames = call->slots[SLOT_FRAMES], x = call->slots[SLOT_X];
-    BT_TRY(e->input->front_end(e, &group, frames));
+    if (call->frames)
+        BT_TRY(bt_buffer_write(frames.buffer, frames.offset, call->frames + call->offsets[call->first] * frames.columns,
+                               frames.rows * frames.columns));
+    else
+        BT_TRY(e->input->front_end(e, &group, frames));
     if (e->input->embed) BT_TRY(e->input->embed(e, &group, frames, x));
     BT_TRY(deliver(e, call, 0, x, false));
     if (e->spec.block.positions)
@@ -251,11 +268,12 @@ static size_t group_rows(const bt_encoder *e, const states *call)
     return n;
 }
 
-bt_status bt_encoder_states(bt_encoder *e, const float *samples, const size_t *offsets, size_t n_sequence,
-                            const size_t *layers, size_t n_layer, bt_pool pool, float *out)
+bt_status bt_encoder_states(bt_encoder *e, const float *samples, const float *frames, const size_t *offsets,
+                            size_t n_sequence, const size_t *layers, size_t n_layer, bt_pool pool, float *out)
 {
     bt_status status = BT_OK;
     states call = {.samples = samples,
+                   .frames = frames,
                    .offsets = offsets,
                    .layers = layers,
                    .n_layer = n_layer,
@@ -265,7 +283,7 @@ bt_status bt_encoder_states(bt_encoder *e, const float *samples, const size_t *o
                    .out_rows = n_sequence};
     if (pool == BT_POOL_NONE) {
         call.out_rows = 0;
-        for (size_t s = 0; s < n_sequence; ++s) call.out_rows += e->input->frames(e, sequence_samples(&call, s));
+        for (size_t s = 0; s < n_sequence; ++s) call.out_rows += real_rows(e, &call, s);
     }
     for (; call.first < n_sequence; call.first += call.n) {
         BT_TRY(group_states(e, &call));

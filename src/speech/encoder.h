@@ -56,7 +56,7 @@ typedef struct bt_encoder bt_encoder;
 
 /* A group of sequences that are worked on together. */
 typedef struct {
-    const float *samples;
+    const float *samples;  /* NULL: their frames are there already */
     const size_t *offsets; /* (n + 1): sequence s is samples[offsets[s] .. offsets[s + 1]) */
     size_t n;
     bt_sequences rows;
@@ -94,15 +94,16 @@ typedef struct {
     size_t (*rows)(const bt_encoder *encoder, size_t n_sample);    /* that the blocks see of one sequence */
     size_t (*last)(const bt_encoder *encoder, size_t n_sample);    /* row that BT_POOL_LAST takes */
     size_t (*width)(const bt_encoder *encoder);                    /* columns of the front end's frames */
-    double (*flops)(const bt_encoder *encoder, size_t n_sample);   /* without the blocks */
-    double (*frame_time)(const bt_encoder *encoder, size_t frame); /* s */
+    size_t (*hop)(const bt_encoder *encoder);                      /* samples between frames */
+    double (*flops)(const bt_encoder *encoder, size_t n_sample);   /* of the front end */
     void (*set)(bt_encoder *encoder, const bt_model_input *input); /* NULL: there is nothing to choose */
     size_t n_slot;                                                 /* at most BT_INPUT_SLOTS */
     void (*slots)(const bt_encoder *encoder, const bt_input_group *group, bt_arena_slot *slots);
     bt_status (*front_end)(bt_encoder *encoder, const bt_input_group *group, bt_matrix frames);
     /* x (rows, hidden) from the frames, which may be overwritten; NULL: the frames are x. */
     bt_status (*embed)(bt_encoder *encoder, const bt_input_group *group, bt_matrix frames, bt_matrix x);
-    const bt_input_training *training; /* NULL with embed */
+    double (*embed_flops)(const bt_encoder *encoder, size_t n_row); /* with embed */
+    const bt_input_training *training;                              /* NULL with embed */
 } bt_encoder_input;
 
 /* What all families' models begin with. */
@@ -137,9 +138,11 @@ bt_status bt_encoder_open(bt_encoder *encoder, const bt_model_request *request, 
 /* Everything but the memory of the encoder itself. */
 void bt_encoder_clear(bt_encoder *encoder);
 
-/* As the calls of model.h and training.h with their names, arguments checked. */
-bt_status bt_encoder_states(bt_encoder *encoder, const float *samples, const size_t *offsets, size_t n_sequence,
-                            const size_t *layers, size_t n_layer, bt_pool pool, float *out) BT_MUST_CHECK;
+/* As the calls of model.h and training.h with their names, arguments checked. States are of samples or of frames: the
+ * other is NULL, offsets are in what is given. */
+bt_status bt_encoder_states(bt_encoder *encoder, const float *samples, const float *frames, const size_t *offsets,
+                            size_t n_sequence, const size_t *layers, size_t n_layer, bt_pool pool,
+                            float *out) BT_MUST_CHECK;
 bt_status bt_encoder_front_end(bt_encoder *encoder, const float *samples, const size_t *offsets, size_t n_sequence,
                                float *frames) BT_MUST_CHECK;
 /* training.c fills the rest of *out but `parameters` and the sequences' states. */

@@ -168,16 +168,42 @@ size_t bt_model_rows(const bt_model *model, size_t n_sample)
 
 double bt_model_flops(const bt_model *model, size_t n_sample)
 {
+    return bt_model_flops_to_frames(model, n_sample) + bt_model_flops_of_frames(model, bt_model_rows(model, n_sample));
+}
+
+double bt_model_flops_to_frames(const bt_model *model, size_t n_sample)
+{
     const bt_encoder *const encoder = bt_encoder_of_const(model);
-    const size_t rows = encoder->input->rows(encoder, n_sample);
-    return encoder->input->flops(encoder, n_sample) +
-           (double)encoder->spec.n_block * bt_block_flops(&encoder->spec.block, rows, rows);
+    return encoder->input->flops(encoder, n_sample);
+}
+
+double bt_model_flops_of_frames(const bt_model *model, size_t n_row)
+{
+    const bt_encoder *const encoder = bt_encoder_of_const(model);
+    const double embedding = encoder->input->embed ? encoder->input->embed_flops(encoder, n_row) : 0;
+    return embedding + (double)encoder->spec.n_block * bt_block_flops(&encoder->spec.block, n_row, n_row);
+}
+
+size_t bt_model_hop(const bt_model *model)
+{
+    const bt_encoder *const encoder = bt_encoder_of_const(model);
+    return encoder->input->hop(encoder);
 }
 
 double bt_model_frame_time(const bt_model *model, size_t frame)
 {
+    return ((double)frame + 0.5) * (double)bt_model_hop(model) / (double)model->facts.rate;
+}
+
+bool bt_model_frames_move(const bt_model *model)
+{
+    return bt_encoder_of_const(model)->input->embed != NULL;
+}
+
+size_t bt_model_frame_width(const bt_model *model)
+{
     const bt_encoder *const encoder = bt_encoder_of_const(model);
-    return encoder->input->frame_time(encoder, frame);
+    return encoder->input->width(encoder);
 }
 
 /* --- states ----------------------------------------------------------------------------------------------------------
@@ -220,7 +246,28 @@ bt_status bt_model_states(bt_model *model, const float *samples, const size_t *o
     BT_TRY(bt_model_check_layers(model, layers, n_layer));
     if (n_layer == 0) goto cleanup;
     BT_TRY(bt_model_check_sequences(model, offsets, n_sequence));
-    BT_TRY(bt_encoder_states(bt_encoder_of(model), samples, offsets, n_sequence, layers, n_layer, pool, out));
+    BT_TRY(bt_encoder_states(bt_encoder_of(model), samples, NULL, offsets, n_sequence, layers, n_layer, pool, out));
+cleanup:
+    return status;
+}
+
+bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                             float *frames)
+{
+    const bt_status status = bt_model_check_sequences(model, offsets, n_sequence);
+    return status == BT_OK ? bt_encoder_front_end(bt_encoder_of(model), samples, offsets, n_sequence, frames) : status;
+}
+
+bt_status bt_model_states_of_frames(bt_model *model, const float *frames, const size_t *offsets, size_t n_sequence,
+                                    const size_t *layers, size_t n_layer, bt_pool pool, float *out)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_model_check_layers(model, layers, n_layer));
+    BT_CHECK(bt_model_frames_move(model), BT_ERR_INTERNAL, "bt_model_states_of_frames: model %s", model->facts.name);
+    for (size_t s = 0; s < n_sequence; ++s)
+        BT_CHECK(offsets[s + 1] > offsets[s], BT_ERR_INTERNAL, "states of frames: sequence %zu has no frame", s);
+    if (n_layer == 0) goto cleanup;
+    BT_TRY(bt_encoder_states(bt_encoder_of(model), NULL, frames, offsets, n_sequence, layers, n_layer, pool, out));
 cleanup:
     return status;
 }

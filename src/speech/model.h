@@ -60,7 +60,10 @@ void bt_model_set_input(bt_model *model, const bt_model_input *input);
 size_t bt_model_frames(const bt_model *model, size_t n_sample); /* frames that n_sample samples give; Whisper: only
                                                                    those that hold sound from begin to end */
 size_t bt_model_rows(const bt_model *model, size_t n_sample);   /* frames, and the silence behind them */
-double bt_model_flops(const bt_model *model, size_t n_sample);  /* forward, one sequence */
+double bt_model_flops(const bt_model *model, size_t n_sample);  /* forward, one sequence: the two below */
+double bt_model_flops_to_frames(const bt_model *model, size_t n_sample);
+double bt_model_flops_of_frames(const bt_model *model, size_t n_row);
+size_t bt_model_hop(const bt_model *model); /* samples between frames */
 double bt_model_frame_time(const bt_model *model,
                            size_t frame); /* seconds: centre of the frame's receptive field's hop, (frame + 0.5) hop */
 
@@ -69,6 +72,19 @@ double bt_model_frame_time(const bt_model *model,
  * not depend on what it is batched with. */
 bt_status bt_model_states(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
                           const size_t *layers, size_t n_layer, bt_pool pool, float *out) BT_MUST_CHECK;
+
+/* Whether a frame of the front end is the same wherever it is in its sequence, so that sequences can share it. Where
+ * not (positions are in it), bt_model_states_of_frames is BT_ERR_INTERNAL. */
+bool bt_model_frames_move(const bt_model *model);
+/* Columns of the front end's frames. */
+size_t bt_model_frame_width(const bt_model *model);
+/* Frames of a ragged batch, bt_model_rows of each sequence; frames (n_row_total, width). */
+bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
+                             float *frames) BT_MUST_CHECK;
+/* As bt_model_states behind bt_model_front_end: sequence s is rows offsets[s] .. offsets[s+1] of frames, at least one.
+ */
+bt_status bt_model_states_of_frames(bt_model *model, const float *frames, const size_t *offsets, size_t n_sequence,
+                                    const size_t *layers, size_t n_layer, bt_pool pool, float *out) BT_MUST_CHECK;
 
 /* What a randomly initialised checkpoint looks like; see bt_model_tiny(). */
 enum { BT_RANDOM_CONVOLUTIONS = 16 };

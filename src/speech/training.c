@@ -80,19 +80,6 @@ void bt_training_destroy(bt_training **training)
     *training = NULL;
 }
 
-size_t bt_model_frame_width(const bt_model *model)
-{
-    const bt_encoder *const encoder = bt_encoder_of_const(model);
-    return encoder->input->width(encoder);
-}
-
-bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
-                             float *frames)
-{
-    const bt_status status = bt_model_check_sequences(model, offsets, n_sequence);
-    return status == BT_OK ? bt_encoder_front_end(bt_encoder_of(model), samples, offsets, n_sequence, frames) : status;
-}
-
 size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_row)
 {
     return bt_encoder_training_bytes(training, n_sequence, n_row);

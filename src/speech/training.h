@@ -57,12 +57,6 @@ typedef struct bt_training bt_training;
 bt_status bt_training_create(bt_model *model, const bt_training_options *options, bt_training **out) BT_MUST_CHECK;
 void bt_training_destroy(bt_training **training);
 
-/* Columns of the front end's frames. */
-size_t bt_model_frame_width(const bt_model *model);
-/* Frames of a ragged batch, bt_model_rows of each sequence; frames (n_row_total, width). */
-bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t *offsets, size_t n_sequence,
-                             float *frames) BT_MUST_CHECK;
-
 /* Bytes of activations for n_sequence sequences of n_row rows (bt_model_rows) each. */
 size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_row);
 

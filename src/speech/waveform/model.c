@@ -22,23 +22,26 @@ static size_t input_width(const bt_encoder *encoder)
     return bt_waveform_of(encoder)->config.embedding.channels;
 }
 
-static double input_frame_time(const bt_encoder *encoder, size_t frame)
+static size_t input_hop(const bt_encoder *encoder)
 {
-    const double hop = (double)bt_front_end_hop(&bt_waveform_of(encoder)->config.front_end);
-    return ((double)frame + 0.5) * hop / (double)encoder->base.facts.rate;
+    return bt_front_end_hop(&bt_waveform_of(encoder)->config.front_end);
 }
 
 static double input_flops(const bt_encoder *encoder, size_t n_sample)
 {
-    const bt_waveform_config *const config = &bt_waveform_of(encoder)->config;
-    const bt_front_end_spec *const spec = &config->front_end;
+    const bt_front_end_spec *const spec = &bt_waveform_of(encoder)->config.front_end;
     double flops = 0;
     size_t n = n_sample;
     for (size_t i = 0; i < spec->n_layer; ++i) {
         n = n < spec->kernels[i] ? 0 : (n - spec->kernels[i]) / spec->strides[i] + 1;
         flops += 2 * (double)n * (double)(spec->channels[i] * spec->kernels[i] * (i ? spec->channels[i - 1] : 1));
     }
-    return flops + bt_embedding_flops(&config->embedding, n);
+    return flops;
+}
+
+static double input_embed_flops(const bt_encoder *encoder, size_t n_row)
+{
+    return bt_embedding_flops(&bt_waveform_of(encoder)->config.embedding, n_row);
 }
 
 /* --- input -----------------------------------------------------------------------------------------------------------
@@ -49,14 +52,14 @@ enum { SLOT_SIGNAL, SLOT_EVEN, SLOT_ODD, SLOT_FILTER, SLOT_POSITION, SLOT_COUNT 
 static void input_slots(const bt_encoder *encoder, const bt_input_group *group, bt_arena_slot *slots)
 {
     const bt_waveform *const m = bt_waveform_of(encoder);
-    size_t samples = 0, longest = 0, work[3];
-    for (size_t s = 0; s < group->n; ++s) {
+    size_t samples = 0, longest = 0, work[3] = {0};
+    for (size_t s = 0; s < group->n && group->samples; ++s) {
         const size_t count = group->offsets[s + 1] - group->offsets[s];
         const size_t rows = group->rows.offsets[s + 1] - group->rows.offsets[s];
         samples = count > samples ? count : samples;
         longest = rows > longest ? rows : longest;
     }
-    bt_front_end_work(m->front_end, longest, work);
+    if (group->samples) bt_front_end_work(m->front_end, longest, work);
     slots[SLOT_SIGNAL] = (bt_arena_slot){1, samples, BT_PHASE_FRONT_END, BT_PHASE_FRONT_END, 0};
     for (size_t i = 0; i < 3; ++i)
         slots[SLOT_EVEN + i] = (bt_arena_slot){1, work[i], BT_PHASE_FRONT_END, BT_PHASE_FRONT_END, 0};
@@ -105,8 +108,9 @@ static const bt_encoder_input input = {.close = input_close,
                                        .rows = input_rows,
                                        .last = input_last,
                                        .width = input_width,
+                                       .hop = input_hop,
                                        .flops = input_flops,
-                                       .frame_time = input_frame_time,
+                                       .embed_flops = input_embed_flops,
                                        .n_slot = SLOT_COUNT,
                                        .slots = input_slots,
                                        .front_end = input_front_end,

@@ -54,9 +54,10 @@ static size_t input_width(const bt_encoder *encoder)
     return encoder->spec.block.hidden;
 }
 
-static double input_frame_time(const bt_encoder *encoder, size_t frame)
+static size_t input_hop(const bt_encoder *encoder)
 {
-    return ((double)frame + 0.5) * BT_LOG_MEL_HOP * BT_WHISPER_STRIDE / (double)encoder->base.facts.rate;
+    (void)encoder;
+    return (size_t)BT_LOG_MEL_HOP * BT_WHISPER_STRIDE;
 }
 
 static double input_flops(const bt_encoder *encoder, size_t n_sample)
@@ -207,8 +208,8 @@ static const bt_encoder_input input = {.close = input_close,
                                        .rows = input_rows,
                                        .last = input_last,
                                        .width = input_width,
+                                       .hop = input_hop,
                                        .flops = input_flops,
-                                       .frame_time = input_frame_time,
                                        .set = input_set,
                                        .n_slot = SLOT_COUNT,
                                        .slots = input_slots,
