@@ -176,6 +176,7 @@ int main(int argc, char **argv)
                 "words", "");
     compare(&bt_features_stage, all, root, files.data, 1e-6);
     compare(&bt_features_stage, all, root, "window.context=0.5 window.stride=0.2", 1e-6);
+    compare(&bt_features_stage, all, root, "window.context=0.5 window.stride=0.2 front_end.share=1.2", 1e-6);
     compare(&bt_lowlevel_stage, all, root, "features=envelope,spectrum,word_rate", 0);
     fail_together(all, root);
     bt_text_clear(&files);

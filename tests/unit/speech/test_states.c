@@ -291,6 +291,40 @@ static void batch_equals_single(void **state)
     check_batch(*state, "whisper");
 }
 
+/* The front end and what follows it, called by themselves, are what one call does: the same bytes. */
+static void states_of_frames(void **state)
+{
+    enum { N = 3 };
+    static const char *const names[] = {"odd", "large", "wavlm"};
+    static const bt_pool pools[] = {BT_POOL_NONE, BT_POOL_LAST, BT_POOL_MEAN};
+    const size_t offsets[N + 1] = {0, 9000, 9700, 24000};
+    size_t n = 0, layers[MOST_LAYERS];
+    float *const sound = sound_of(test_file("audio-jfk/jfk_excerpt.wav"), &n);
+    assert_int_equal(n, offsets[N]);
+    for (size_t m = 0; m < sizeof names / sizeof *names; ++m) {
+        bt_model *model = golden_model(*state, names[m]);
+        size_t rows[N + 1] = {0};
+        for (size_t s = 0; s < N; ++s) rows[s + 1] = rows[s] + bt_model_rows(model, offsets[s + 1] - offsets[s]);
+        const size_t n_layer = all_layers(model, layers), hidden = bt_model_describe(model).n_hidden;
+        float *const frames = bt_calloc(rows[N] * bt_model_frame_width(model), sizeof *frames);
+        float *const whole = bt_calloc(n_layer * rows[N] * hidden, sizeof *whole);
+        float *const parts = bt_calloc(n_layer * rows[N] * hidden, sizeof *parts);
+        assert_true(bt_model_frames_move(model));
+        for (size_t p = 0; p < sizeof pools / sizeof *pools; ++p) {
+            const size_t n_row = pools[p] == BT_POOL_NONE ? rows[N] : N;
+            expect_ok(bt_model_states(model, sound, offsets, N, layers, n_layer, pools[p], whole));
+            expect_ok(bt_model_front_end(model, sound, offsets, N, frames));
+            expect_ok(bt_model_states_of_frames(model, frames, rows, N, layers, n_layer, pools[p], parts));
+            assert_memory_equal(parts, whole, n_layer * n_row * hidden * sizeof *whole);
+        }
+        bt_free(frames);
+        bt_free(whole);
+        bt_free(parts);
+        bt_model_close(&model);
+    }
+    bt_free(sound);
+}
+
 /* Equal sequences in one batch give equal bytes, and so does a second call. */
 static void equal_windows(void **state)
 {
@@ -469,6 +503,7 @@ int main(void)
                                        cmocka_unit_test(facts),
                                        cmocka_unit_test(facts_of_whisper),
                                        cmocka_unit_test(batch_equals_single),
+                                       cmocka_unit_test(states_of_frames),
                                        cmocka_unit_test(equal_windows),
                                        cmocka_unit_test(some_layers),
                                        cmocka_unit_test(normalisation),
