@@ -2,7 +2,9 @@
 
     tests/bench/models [--family wav2vec2] [--turns 5] [--threads 2] [--no-train] [--no-compile]
 
-States: all layers, last frame, windows of 16.1 s, batches 1 and 8. Training: 10 s, batch 8, frozen front end, forward,
+States: all layers, last frame, windows of 16.1 s, batches 1 and 8. Whisper has whisper.cpp as a peer too, with weights in
+float16; its log-mel and PyTorch's are not in their times, ours is. Where windows can share the front end: what is left
+when they do. Training: 10 s, batch 8, frozen front end, forward,
 backward, Adam. The ceiling is the faster library's product of the transformer's largest shape, measured in each turn."""
 
 import argparse
@@ -15,8 +17,10 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 import transformers
+import whisper_cpp
 
 warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
@@ -25,7 +29,7 @@ CLASSES = {"wav2vec2": ("Wav2Vec2Model", "Wav2Vec2Config", {}), "hubert": ("Hube
            "wavlm": ("WavLMModel", "WavLMConfig", {}),
            "whisper": ("WhisperModel", "WhisperConfig",
                        dict(d_model=512, encoder_layers=6, encoder_attention_heads=8, encoder_ffn_dim=2048,
-                            decoder_layers=1, decoder_attention_heads=8, decoder_ffn_dim=8, vocab_size=8,
+                            decoder_layers=1, decoder_attention_heads=8, decoder_ffn_dim=2048, vocab_size=8,
                             pad_token_id=1, bos_token_id=1, eos_token_id=1, decoder_start_token_id=1,
                             suppress_tokens=None, begin_suppress_tokens=None))}
 
@@ -38,10 +42,12 @@ def make(family, folder):
     for p in ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "dropout"):
         options[p] = 0.0
     made = getattr(transformers, model)(getattr(transformers, config)(**options)).eval()
+    if family == "whisper":  # the decoder's answer is to depend on the encoder's states, where a peer gives no others
+        made.decoder.layers[0].encoder_attn.v_proj.weight.data.mul_(100)
     made.save_pretrained(folder)
     extractor = transformers.WhisperFeatureExtractor() if family == "whisper" else transformers.Wav2Vec2FeatureExtractor()
     extractor.save_pretrained(folder)
-    return made.encoder if family == "whisper" else made
+    return made
 
 
 class Ours:
@@ -139,21 +145,54 @@ def report(name, ours, peers, work, ceilings, unit):
           f" (ceiling {spread(ceilings)} GFLOP/s)")
 
 
-def bench_states(options, model, ours, compiled):
+def whisper_peer(model, folder, threads):
+    """whisper.cpp's encoder of each log-mel in turn; that it is the same model shows in what the decoder makes of it."""
+    api = whisper_cpp.library()
+    if api is None:
+        return {}
+    whisper_cpp.write(folder, f"{folder}/ggml.bin")
+    peer = whisper_cpp.Model(api, f"{folder}/ggml.bin", threads)
+
+    def encode(x):
+        for log_mel in x.numpy():
+            peer.set_log_mel(log_mel)
+            peer.encode()
+
+    def logits(x):
+        with torch.inference_mode():
+            state = model(x, decoder_input_ids=torch.tensor([[3]])).last_hidden_state[0, -1]
+            return (state @ model.decoder.embed_tokens.weight.T).numpy()
+
+    x, other = inputs("whisper", WINDOW, 1), 2 * inputs("whisper", WINDOW, 1)
+    encode(x)
+    wanted, found = logits(x), peer.logits(3, model.config.vocab_size)
+    seconds = timed(lambda: peer.log_mel(np.zeros(int(WINDOW * RATE), np.float32)))
+    print(f"whisper.cpp (float16 weights): logits from its states differ from transformers' by {gap(found, wanted):.1e},"
+          f" those of another input by {gap(logits(other), wanted):.1e}; log-mel {seconds:.3f} s")
+    return {"whisper.cpp": encode}
+
+
+def gap(a, b):
+    return np.linalg.norm(a - b) / np.linalg.norm(b)
+
+
+def bench_states(options, ours, peers):
     flops = ours.ask("flops")[0]
     for batch in (1, 8):
         x = inputs(options.family, WINDOW, batch)
-        peers = {"PyTorch": model} | ({"PyTorch compiled": compiled} if compiled else {})
         for peer in peers.values():
-            states(peer, x)
+            peer(x)
         ours.ask(f"states {batch}")
         seconds, times, ceilings = [], {p: [] for p in peers}, []
         for _ in range(options.turns):
             ceilings.append(ours.ask("ceiling")[0])
             seconds.append(ours.ask(f"states {batch}")[0] / batch)
             for name, peer in peers.items():
-                times[name].append(timed(lambda: states(peer, x)) / batch)
+                times[name].append(timed(lambda: peer(x)) / batch)
         report(f"{options.family} states, batch {batch}", seconds, times, flops, ceilings, "window")
+    if options.family != "whisper":
+        ratios = [ours.ask("states 8")[0] / ours.ask("frames 8")[0] for _ in range(options.turns)]
+        print(f"    front end shared, batch 8: {spread(ratios)} times as fast")
 
 
 def bench_training(options, model, ours):
@@ -206,12 +245,18 @@ def main():
     options.program = os.environ["MODEL_SPEED"]
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
-        model = make(options.family, folder)
+        made = make(options.family, folder)
+        model = made.encoder if options.family == "whisper" else made
         print(f"torch {torch.__version__}, transformers {transformers.__version__}, {options.threads} threads,"
               f" {options.turns} turns; median [least, most]")
         ours = Ours(options.program, folder, WINDOW, options.threads)
-        compiled = None if options.no_compile else torch.compile(model)
-        bench_states(options, model, ours, compiled)
+        peers = {"PyTorch": lambda x: states(model, x)}
+        if not options.no_compile:
+            compiled = torch.compile(model)
+            peers["PyTorch compiled"] = lambda x: states(compiled, x)
+        if options.family == "whisper":
+            peers |= whisper_peer(made, folder, options.threads)
+        bench_states(options, ours, peers)
         ours.close()
         if not options.no_ranks and options.threads == 2:
             bench_ranks(options, folder)

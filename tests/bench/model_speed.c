@@ -4,6 +4,7 @@
  *   model_speed MODEL SECONDS
  *
  *   states B      seconds of the states of all layers, last frame, of B windows
+ *   frames B      the same from frames that are there: what is left of a window when windows share the front end
  *   step B        seconds of a training step of B windows: frozen front end, forward, backward, Adam
  *   ceiling       GFLOP/s of the faster library's product of (2048, 768) with (768, 3072), the transformer's largest
  *   flops         of one window, forward
@@ -56,21 +57,28 @@ static void close_bench(bench *b)
     bt_free(b->samples);
 }
 
-static bt_status take_states(bench *b, size_t n, double *seconds)
+static bt_status take_states(bench *b, size_t n, bool from_frames, double *seconds)
 {
     bt_status status = BT_OK;
     const bt_model_facts facts = bt_model_describe(b->model);
-    size_t *layers = NULL;
-    float *out = NULL;
+    const size_t rows = bt_model_rows(b->model, b->n_sample);
+    size_t *layers = NULL, offsets[MOST + 1];
+    float *out = NULL, *frames = NULL;
+    for (size_t i = 0; i <= n; ++i) offsets[i] = i * rows;
+    BT_ALLOC(frames, n * rows * bt_model_frame_width(b->model));
+    if (from_frames) BT_TRY(bt_model_front_end(b->model, b->samples, b->offsets, n, frames));
     BT_ALLOC(layers, facts.n_layer);
     BT_ALLOC(out, facts.n_layer * n * facts.n_hidden);
     for (size_t i = 0; i < facts.n_layer; ++i) layers[i] = i;
     const double start = bt_seconds();
-    BT_TRY(bt_model_states(b->model, b->samples, b->offsets, n, layers, facts.n_layer, BT_POOL_LAST, out));
+    BT_TRY(from_frames
+               ? bt_model_states_of_frames(b->model, frames, offsets, n, layers, facts.n_layer, BT_POOL_LAST, out)
+               : bt_model_states(b->model, b->samples, b->offsets, n, layers, facts.n_layer, BT_POOL_LAST, out));
     *seconds = bt_seconds() - start;
 cleanup:
     bt_free(layers);
     bt_free(out);
+    bt_free(frames);
     return status;
 }
 
@@ -181,10 +189,11 @@ static bt_status answer(bench *b, const char *line)
     }
     const char *const number = strchr(line, ' ');
     n = number ? strtoul(number, NULL, 10) : 0;
-    BT_CHECK(n > 0 && n <= MOST, BT_ERR_USAGE, "model_speed: expected states, step or memory with 1 to %d, found %s",
-             (int)MOST, line);
+    BT_CHECK(n > 0 && n <= MOST, BT_ERR_USAGE,
+             "model_speed: expected states, frames, step or memory with 1 to %d, found %s", (int)MOST, line);
     if (!strncmp(line, "memory", 6)) return print_memory(b, n);
-    BT_TRY(!strncmp(line, "step", 4) ? take_step(b, n, &seconds) : take_states(b, n, &seconds));
+    BT_TRY(!strncmp(line, "step", 4) ? take_step(b, n, &seconds)
+                                     : take_states(b, n, !strncmp(line, "frames", 6), &seconds));
     (void)printf("%.6f\n", seconds);
 cleanup:
     return status;

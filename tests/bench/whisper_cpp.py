@@ -25,20 +25,20 @@ def file_name(name):
     return name
 
 
-def write_tensor(out, name, value, half):
+def write_tensor(out, name, value):
     """Vectors and positions stay float32; biases of convolutions are columns."""
     if name in ("encoder.conv1.bias", "encoder.conv2.bias"):
         value = value[:, None]
-    half = half and value.ndim > 1 and not name.endswith((".bias", "positional_embedding"))
+    half = value.ndim > 1 and not name.endswith((".bias", "positional_embedding"))
     data = np.ascontiguousarray(value, np.float16 if half else np.float32)
     encoded = name.encode()
     out.write(struct.pack("<3i", data.ndim, len(encoded), F16 if half else F32))
     out.write(struct.pack(f"<{data.ndim}i", *reversed(data.shape)) + encoded + data.tobytes())
 
 
-def write(folder, path, half=False):
-    """A Whisper folder as one file of weights in float32, or matrices in float16; the vocabulary is made up. The format
-    has no room for a decoder whose feed-forward layers are not four times as wide as its states."""
+def write(folder, path):
+    """A Whisper folder as one file, matrices in float16: the library's convolutions take no other kernels. The vocabulary
+    is made up. The format has no room for feed-forward layers that are not four times as wide as the states."""
     config = transformers.WhisperConfig.from_pretrained(folder)
     filters = transformers.WhisperFeatureExtractor.from_pretrained(folder).mel_filters.T.astype(np.float32)
     assert config.decoder_ffn_dim == config.encoder_ffn_dim == 4 * config.d_model and filters.shape[1] == BINS
@@ -46,14 +46,14 @@ def write(folder, path, half=False):
         out.write(struct.pack("<I11i", MAGIC, config.vocab_size, config.max_source_positions, config.d_model,
                               config.encoder_attention_heads, config.encoder_layers, config.max_target_positions,
                               config.d_model, config.decoder_attention_heads, config.decoder_layers,
-                              config.num_mel_bins, F16 if half else F32))
+                              config.num_mel_bins, F16))
         out.write(struct.pack("<2i", *filters.shape) + filters.tobytes())
         out.write(struct.pack("<i", config.vocab_size))
         for token in range(config.vocab_size):
             word = f"t{token}".encode()
             out.write(struct.pack("<I", len(word)) + word)
         for name, value in safetensors.numpy.load_file(Path(folder) / "model.safetensors").items():
-            write_tensor(out, file_name(name), value, half)
+            write_tensor(out, file_name(name), value)
 
 
 def library():
