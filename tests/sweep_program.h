@@ -109,6 +109,11 @@ static const bt_setting fake_encode[] = {
     FAKE_TEXT("ceiling.total_power", 11, BT_SCIENCE, "data"),
     FAKE_TEXT("ceiling.keep_above", 12, 0, "0.4"),
     FAKE_TEXT("preset", 13, BT_SCIENCE, "clean"),
+    FAKE_TEXT("significance.permute", 14, BT_SCIENCE, "none"),
+    FAKE_TEXT("significance.block", 15, BT_SCIENCE, "20"),
+    FAKE_TEXT("significance.draws", 16, BT_SCIENCE, "1000"),
+    FAKE_TEXT("significance.seed", 17, BT_SCIENCE, "0"),
+    FAKE_TEXT("significance.fdr", 18, BT_SCIENCE, "0.05"),
 };
 static const bt_setting fake_ceiling[] = {
     FAKE_TEXT("dataset", 0, BT_PATHS, NULL),          FAKE_TEXT("subject", 1, BT_SCIENCE, NULL),

@@ -81,6 +81,16 @@ const bt_setting bt_encode_settings[] = {
      "write the weights (n_feature x n_delay, n_voxel) too"},
     {"predictions", BT_SET_BOOL, AT(predictions), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "write the predicted test responses (n_row, n_voxel) too"},
+    {"significance.permute", BT_SET_CHOICE, AT(permute), BT_SCIENCE, "none", "none|blocks|circular_shift", 0, 0, NULL,
+     "p of r and q over voxels: test rows in other orders, blocks of them or each story turned; none: no p"},
+    {"significance.block", BT_SET_INT, AT(permute_block), BT_SCIENCE, "20", NULL, 1, 1e9, "TR",
+     "length of the blocks, at which the responses' autocorrelation is over"},
+    {"significance.draws", BT_SET_INT, AT(permute_draws), BT_SCIENCE, "1000", NULL, 1, 1e7, NULL,
+     "orders that are tried: p is 1 / (draws + 1) at least; fewer where there are no more"},
+    {"significance.seed", BT_SET_INT, AT(permute_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL,
+     "of the orders that are drawn"},
+    {"significance.fdr", BT_SET_REAL, AT(fdr), BT_SCIENCE, "0.05", NULL, 0, 1, NULL,
+     "false discovery rate below which voxels are counted as significant"},
     {"ceiling.from", BT_SET_CHOICE, AT(ceiling_from), BT_SCIENCE, "auto", "auto|repeats|file|none", 0, 0, NULL,
      "noise ceilings: from the test repeats, from the data set's ceilings/SUBJECT.npy, or auto: the first that is "
      "there"},
@@ -250,7 +260,11 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
                             .ties = (bt_ties)options->ties,
                             .search = (bt_search_kind)options->search,
                             .precision = options->precision == 1 ? BT_F64 : BT_F32,
-                            .cv = plan_cv(options, settings, has_stories)};
+                            .cv = plan_cv(options, settings, has_stories),
+                            .permute = {.kind = (bt_permute)options->permute,
+                                        .block = (size_t)options->permute_block,
+                                        .draws = (size_t)options->permute_draws,
+                                        .seed = (uint64_t)options->permute_seed}};
     out->design.zscore = plain && !bt_settings_given(settings, "zscore") ? false : options->zscore;
     out->design.delays = plain && !bt_settings_given(settings, "delays") ? (bt_ints){1, none} : options->delays;
     out->design.stacked = options->delay_scope == BT_DELAYS_STACKED;
@@ -279,6 +293,18 @@ cleanup:
     return status;
 }
 
+/* Without a permutation the settings of one decide nothing. */
+static bt_status record_permutation(const bt_encode_plan *plan, bt_recipe *recipe)
+{
+    static const char *const keys[] = {"significance.block", "significance.draws", "significance.seed",
+                                       "significance.fdr"};
+    bt_status status = BT_OK;
+    for (size_t i = 0; plan->permute.kind == BT_PERMUTE_NONE && i < sizeof keys / sizeof *keys; ++i)
+        BT_TRY(bt_recipe_setting(recipe, keys[i], ""));
+cleanup:
+    return status;
+}
+
 bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *settings, bt_recipe *recipe)
 {
     static const char *const schemes[] = {"stories", "chunks", "kfold", "given"};
@@ -294,6 +320,7 @@ bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *s
     BT_TRY(bt_reals_text(&alphas, &text));
     BT_TRY(bt_recipe_setting(recipe, "alphas", text.data));
     BT_TRY(bt_recipe_setting(recipe, "alphas.logspace", plan->point ? "continuous" : ""));
+    BT_TRY(record_permutation(plan, recipe));
 cleanup:
     bt_text_clear(&text);
     return status;

@@ -5,6 +5,7 @@
 
 #include "base/settings.h"
 #include "device/device.h"
+#include "encoding/arrangements.h"
 #include "encoding/design.h"
 #include "encoding/folds.h"
 #include "encoding/scores.h"
@@ -42,12 +43,15 @@ typedef struct {
     char *cv_folds;
     int select, select_variance, ties, precision, search;
     bool weights, predictions;
+    int permute;
+    int64_t permute_block, permute_draws, permute_seed;
+    double fdr;
     int ceiling_from, total_power;
     double ceiling_threshold;
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 41 };
+enum { BT_ENCODE_SETTINGS = 46 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
@@ -65,6 +69,7 @@ typedef struct {
     bt_ties ties;
     bt_search_kind search;
     bt_dtype precision;
+    bt_permute_options permute;
 } bt_encode_plan;
 
 /* `has_stories`: the training rows have story ids. Errors: BT_ERR_USAGE naming the key. */

@@ -109,6 +109,11 @@ bt_status bt_output_attributes(const bt_output *output)
     BT_TRY(set_text(output, "score",
                     "r: Pearson correlation over the test rows between prediction and test response; r2 = 1 - mean e^2 "
                     "/ var y; cc_norm = r / cc_max; spe = (1 - var e / var y) / cc_max^2 (Schoppe et al. 2016)"));
+    if (output->null)
+        BT_TRY(
+            set_text(output, "significance",
+                     "p = (b + 1) / (n + 1), b of n orders of the test rows (moved within stories, never all in place) "
+                     "whose r is no smaller; q by Benjamini and Hochberg over the voxels that are scored"));
     BT_TRY(set_text(output, "test_target", mean ? "mean of the repeats" : "stored response"));
     BT_TRY(set_text(output, "voxel_order", voxel_order(output)));
     BT_TRY(describe_stories(output));

@@ -112,6 +112,7 @@ static bt_status create_fits(const bt_pass *pass, bt_range spaces, bt_fit *fits)
                                         .folds = p->folds,
                                         .plan = p->plan,
                                         .voxels = pass->voxels,
+                                        .null = p->null,
                                         .block = pass->cut->block,
                                         .weights = p->options->weights,
                                         .predictions = p->options->predictions};

@@ -15,6 +15,7 @@ typedef struct {
     const bt_inputs *in;
     const bt_encode_plan *plan;
     const bt_folds *folds;
+    const bt_null *null; /* of the test correlations; NULL: p is not asked for */
 } bt_work_problem;
 
 /* How the work is cut. The block of voxels is a fixed number, halved only where memory asks for it, so that two runs on

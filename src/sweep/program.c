@@ -22,7 +22,6 @@ static const struct {
 } missing[] = {
     {"tune", "objective", "teacher", "objective teacher"},
     {"tune", "objective", "stimulus", "objective stimulus"},
-    {"encode", "significance", NULL, "significance of scores (permutations, FDR)"},
     {"encode", "remove", NULL, "removal of low-level features"},
     {"models", "input", "short", "input: short for all stages; an entry of features may say whisper.input: short"},
     {"dataset", "rois", NULL,
