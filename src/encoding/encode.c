@@ -10,6 +10,7 @@ typedef struct {
     bt_inputs in;
     bt_encode_plan plan;
     bt_folds folds;
+    bt_removal *removal;
     bt_null *null; /* NULL without significance.permute */
 } everything;
 
@@ -35,6 +36,8 @@ static bt_status prepare(const bt_stage_call *call, everything *all)
     BT_TRY(bt_inputs_open(options, &all->in));
     BT_TRY(bt_encode_plan_create(options, call->settings, all->in.has_stories, &all->plan));
     BT_TRY(bt_folds_create(&all->plan.cv, &all->in.train_rows, &all->folds));
+    const bt_removal_problem removal = {.options = options, .plan = &all->plan, .in = &all->in, .folds = &all->folds};
+    if (all->plan.removes) BT_TRY(bt_removal_create(&removal, &all->removal));
     BT_TRY(make_null(&all->plan, &all->in.test_rows, &all->null));
 cleanup:
     return status;
@@ -108,6 +111,7 @@ static bt_status run(const bt_stage_call *call)
         .call = call, .options = call->options, .in = &all.in, .plan = &all.plan, .folds = &all.folds};
     BT_TRY(bt_agree(call->comm, prepare(call, &all)));
     work.null = all.null;
+    work.removal = all.removal;
     BT_TRY(compare(call, &all));
     if (call->common->dry_run)
         BT_TRY(bt_work_estimate(&work));
@@ -115,6 +119,7 @@ static bt_status run(const bt_stage_call *call)
         BT_TRY(encode(call, &work, &all));
 cleanup:
     bt_null_destroy(&all.null);
+    bt_removal_destroy(&all.removal);
     bt_folds_clear(&all.folds);
     bt_encode_plan_clear(&all.plan);
     bt_inputs_close(&all.in);

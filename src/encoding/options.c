@@ -32,6 +32,20 @@ const bt_setting bt_encode_settings[] = {
      "0,6,12 or all: layers of the feature file, each encoded by itself"},
     {"spaces", BT_SET_TEXTS, AT(spaces), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "feature spaces by name; a+b joins two; without layers and spaces: all of the file"},
+    {"remove", BT_SET_TEXTS, AT(remove), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "spaces of the feature files whose linear contribution is taken out of the features, by ridge on training rows"},
+    {"remove.features", BT_SET_TEXTS, AT(remove_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "the same as plain matrices (n_row, n_feature), beside features"},
+    {"remove.test.features", BT_SET_TEXTS, AT(remove_test_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "as remove.features, of the test rows"},
+    {"remove.delays", BT_SET_INTS, AT(remove_delays), BT_SCIENCE, "0", NULL, 0, 1e6, "TR",
+     "FIR delays of what is removed: 0 removes what is there at the same time only"},
+    {"remove.zscore", BT_SET_CHOICE, AT(remove_zscore), BT_SCIENCE, "story", "story|concatenation", 0, 0, NULL,
+     "where zscore is true, what is removed is z-scored per story, or over all rows as one (released code)"},
+    {"remove.alphas.logspace", BT_SET_REALS, AT(remove_logspace), BT_SCIENCE, "-6,9,16", NULL, 0, 0, NULL,
+     "low,high,n: of these alphas each feature takes that of the best mean r2 over the splits"},
+    {"remove.penalty", BT_SET_CHOICE, AT(remove_penalty), BT_SCIENCE, "alpha", "alpha_squared|alpha", 0, 0, NULL,
+     "as penalty, of the removal"},
     {"stories.encode", BT_SET_TEXTS, AT(encode_roles), BT_SCIENCE, "encode", NULL, 0, 0, NULL,
      "training stories, or a role of the data set's stories.yaml"},
     {"stories.test", BT_SET_TEXTS, AT(test_roles), BT_SCIENCE, "test", NULL, 0, 0, NULL,
@@ -111,11 +125,16 @@ static bt_status check_matrices(const bt_encode_options *options)
     BT_CHECK(options->test_features.n && options->test_responses.n, BT_ERR_USAGE,
              "%s: missing; scores are of test rows, give test.features= and test.responses=",
              options->test_features.n ? "test.responses" : "test.features");
-    BT_CHECK(!options->subject && !options->layers.n && !options->spaces.n, BT_ERR_USAGE,
-             "%s: needs dataset=; plain matrices have no subject, layers or spaces",
+    BT_CHECK(!options->subject && !options->layers.n && !options->spaces.n && !options->remove.n, BT_ERR_USAGE,
+             "%s: needs dataset=; plain matrices have no subject, layers or spaces%s",
              options->subject    ? "subject"
              : options->layers.n ? "layers"
-                                 : "spaces");
+             : options->spaces.n ? "spaces"
+                                 : "remove",
+             options->remove.n ? "; give remove.features=" : "");
+    BT_CHECK(!options->remove_features.n == !options->remove_test_features.n, BT_ERR_USAGE,
+             "remove.features, remove.test.features: expected both or none; what is removed is removed from test rows "
+             "too");
 cleanup:
     return status;
 }
@@ -136,12 +155,18 @@ static bt_status check_dataset(const bt_encode_options *options)
     BT_CHECK(options->subject, BT_ERR_USAGE, "subject: missing; dataset=%s needs subject=NAME", options->dataset);
     BT_CHECK(
         !options->responses.n && !options->test_responses.n && !options->test_features.n && !options->mask &&
-            !options->stories && !options->test_stories,
+            !options->stories && !options->test_stories && !options->remove_features.n &&
+            !options->remove_test_features.n,
         BT_ERR_USAGE,
-        "responses, test.features, test.responses, mask, stories, test.stories: not with dataset=, which has them; "
-        "leave them out");
+        "responses, test.features, test.responses, mask, stories, test.stories, remove.features, remove.test.features: "
+        "not with dataset=, which has them (remove= names spaces); leave them out");
 cleanup:
     return status;
+}
+
+bool bt_encode_removes(const bt_encode_options *options)
+{
+    return options->remove.n > 0 || options->remove_features.n > 0;
 }
 
 bt_status bt_encode_options_check(const bt_encode_options *options)
@@ -165,10 +190,11 @@ static bt_status list_alphas(const bt_encode_options *options, double *alpha)
     return BT_OK;
 }
 
-static void space_alphas(const bt_encode_options *options, size_t n, double *alpha)
+void bt_logspace_fill(const bt_reals *space, double *values)
 {
-    const double low = options->logspace.v[0], high = options->logspace.v[1];
-    for (size_t i = 0; i < n; ++i) alpha[i] = pow(10, n == 1 ? low : low + (high - low) * (double)i / (double)(n - 1));
+    const double low = space->v[0], high = space->v[1];
+    const size_t n = (size_t)space->v[2];
+    for (size_t i = 0; i < n; ++i) values[i] = pow(10, n == 1 ? low : low + (high - low) * (double)i / (double)(n - 1));
 }
 
 static double penalty_of(const bt_encode_options *options, double alpha)
@@ -198,14 +224,13 @@ cleanup:
     return status;
 }
 
-static bt_status check_logspace(const bt_reals *space)
+bt_status bt_logspace_check(const char *key, const bt_reals *space)
 {
     if (space->n == 3 && space->v[2] >= 1 && space->v[2] <= 1e5 && space->v[2] == floor(space->v[2]) &&
         fabs(space->v[0]) <= 100 && fabs(space->v[1]) <= 100)
         return BT_OK;
     return bt_fail(BT_ERR_USAGE,
-                   "alphas.logspace: expected low,high,n with exponents within +-100 and n of 1 or more, found "
-                   "%zu numbers",
+                   "%s: expected low,high,n with exponents within +-100 and n of 1 or more, found %zu numbers", key,
                    space->n);
 }
 
@@ -218,7 +243,7 @@ static bt_status plan_alphas(const bt_encode_options *options, const bt_settings
     plan->penalty_is_alpha = options->penalty == BT_PENALTY_ALPHA;
     BT_CHECK(continuous || !both || !listed || bt_settings_later(settings, "alphas", "alphas.logspace"), BT_ERR_USAGE,
              "alphas, alphas.logspace: both are given; leave one out");
-    if (continuous || !listed) BT_TRY(check_logspace(&options->logspace));
+    if (continuous || !listed) BT_TRY(bt_logspace_check("alphas.logspace", &options->logspace));
     if (continuous) {
         BT_TRY(spread_alphas(options, plan));
         goto cleanup;
@@ -229,7 +254,7 @@ static bt_status plan_alphas(const bt_encode_options *options, const bt_settings
     if (listed)
         BT_TRY(list_alphas(options, plan->alpha));
     else
-        space_alphas(options, plan->n_alpha, plan->alpha);
+        bt_logspace_fill(&options->logspace, plan->alpha);
     for (size_t i = 0; i < plan->n_alpha; ++i) plan->penalty[i] = penalty_of(options, plan->alpha[i]);
 cleanup:
     return status;
@@ -261,6 +286,7 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
                             .search = (bt_search_kind)options->search,
                             .precision = options->precision == 1 ? BT_F64 : BT_F32,
                             .cv = plan_cv(options, settings, has_stories),
+                            .removes = bt_encode_removes(options),
                             .permute = {.kind = (bt_permute)options->permute,
                                         .block = (size_t)options->permute_block,
                                         .draws = (size_t)options->permute_draws,
@@ -269,6 +295,7 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
     out->design.delays = plain && !bt_settings_given(settings, "delays") ? (bt_ints){1, none} : options->delays;
     out->design.stacked = options->delay_scope == BT_DELAYS_STACKED;
     if (plain) BT_TRY(check_plain(settings));
+    if (out->removes) BT_TRY(bt_logspace_check("remove.alphas.logspace", &options->remove_logspace));
     BT_CHECK(!options->cv_folds || out->cv.scheme == BT_CV_GIVEN, BT_ERR_USAGE,
              "cv.folds: only with cv.scheme=given; add it, or leave cv.folds out");
     BT_TRY(plan_alphas(options, settings, out));
@@ -293,14 +320,19 @@ cleanup:
     return status;
 }
 
-/* Without a permutation the settings of one decide nothing. */
-static bt_status record_permutation(const bt_encode_plan *plan, bt_recipe *recipe)
+/* Settings that decide nothing in this run. */
+static bt_status record_idle(const bt_encode_plan *plan, bt_recipe *recipe)
 {
-    static const char *const keys[] = {"significance.block", "significance.draws", "significance.seed",
-                                       "significance.fdr"};
+    static const struct {
+        const char *key;
+        bool removal;
+    } idle[] = {{"significance.block", false},    {"significance.draws", false}, {"significance.seed", false},
+                {"significance.fdr", false},      {"remove.delays", true},       {"remove.zscore", true},
+                {"remove.alphas.logspace", true}, {"remove.penalty", true}};
     bt_status status = BT_OK;
-    for (size_t i = 0; plan->permute.kind == BT_PERMUTE_NONE && i < sizeof keys / sizeof *keys; ++i)
-        BT_TRY(bt_recipe_setting(recipe, keys[i], ""));
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; ++i)
+        if (idle[i].removal ? !plan->removes : plan->permute.kind == BT_PERMUTE_NONE)
+            BT_TRY(bt_recipe_setting(recipe, idle[i].key, ""));
 cleanup:
     return status;
 }
@@ -320,7 +352,7 @@ bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *s
     BT_TRY(bt_reals_text(&alphas, &text));
     BT_TRY(bt_recipe_setting(recipe, "alphas", text.data));
     BT_TRY(bt_recipe_setting(recipe, "alphas.logspace", plan->point ? "continuous" : ""));
-    BT_TRY(record_permutation(plan, recipe));
+    BT_TRY(record_idle(plan, recipe));
 cleanup:
     bt_text_clear(&text);
     return status;

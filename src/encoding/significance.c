@@ -107,7 +107,8 @@ static void load(const bt_null *null, const float *y, const double *prediction, 
     centre(t->p, null->n_row);
 }
 
-/* total (TILE) = sums over n rows of a times b, both (., TILE); a few voxels at a time, whose sums stay in registers. */
+/* total (TILE) = sums over n rows of a times b, both (., TILE); a few voxels at a time, whose sums stay in registers.
+ */
 static void multiply(const double *a, const double *b, size_t n, double *total)
 {
     enum { PART = 8 };

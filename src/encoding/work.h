@@ -7,6 +7,7 @@
 #include "dist/grid.h"
 #include "encoding/fit.h"
 #include "encoding/inputs.h"
+#include "encoding/removal.h"
 #include "store/stage.h"
 
 typedef struct {
@@ -15,6 +16,7 @@ typedef struct {
     const bt_inputs *in;
     const bt_encode_plan *plan;
     const bt_folds *folds;
+    bt_removal *removal; /* what is taken out of the features first, or NULL */
     const bt_null *null; /* of the test correlations; NULL: p is not asked for */
 } bt_work_problem;
 

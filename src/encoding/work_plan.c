@@ -3,6 +3,8 @@
 #include "encoding/voxels.h"
 #include "encoding/work.h"
 
+#include <math.h>
+
 enum { BLOCK = 2048, LEAST_BLOCK = 16 }; /* voxels at once */
 
 bt_status bt_work_grid(const bt_work_problem *problem, bt_grid **out)
@@ -50,7 +52,10 @@ static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *
                           .predictions = problem->options->predictions,
                           .null = problem->null};
     range_held(problem, &sizes.most_held, &sizes.least_held);
-    return bt_fit_bytes_of(&sizes, problem->plan);
+    bt_fit_bytes bytes = bt_fit_bytes_of(&sizes, problem->plan);
+    if (problem->removal) /* before a design is there */
+        bytes.making = fmax(bytes.making, bt_removal_bytes(problem->removal, cut->most_feature / sizes.n_delay));
+    return bytes;
 }
 
 /* With the spaces and jobs that are loaded together. */

@@ -70,6 +70,15 @@ static void test_numpys_numbers_on_any_number_of_ranks(void **state)
     if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
 }
 
+static void test_removal_on_any_number_of_ranks(void **state)
+{
+    (void)state;
+    const char *const words = removal_words(shared_path("removal.h5"), shared_path("store"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) expect_golden(shared_path("removal.h5"), "/predictions", "removal_story", 2e-5);
+    barrier();
+}
+
 static void test_twice_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -238,13 +247,10 @@ static int make_shared(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_ranks_failure_is_everyones),
-        TEST(test_numpys_numbers_on_any_number_of_ranks),
-        TEST(test_twice_gives_the_same_bytes),
-        TEST(test_fewer_voxels_than_ranks),
-        TEST(test_layers_in_groups_or_one_after_another),
-        TEST(test_ceilings_on_any_number_of_ranks),
-        TEST(test_gathered_columns_are_in_place),
+        TEST(test_one_ranks_failure_is_everyones),  TEST(test_numpys_numbers_on_any_number_of_ranks),
+        TEST(test_removal_on_any_number_of_ranks),  TEST(test_twice_gives_the_same_bytes),
+        TEST(test_fewer_voxels_than_ranks),         TEST(test_layers_in_groups_or_one_after_another),
+        TEST(test_ceilings_on_any_number_of_ranks), TEST(test_gathered_columns_are_in_place),
     };
     int provided = 0, failed = 0, rank = 0, size = 1;
     char fault[64];
