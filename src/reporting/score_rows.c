@@ -123,7 +123,7 @@ static void accumulate(upper_layers *upper, const score_maps *maps, int layer, s
 /* True for a joined space of features that `lowlevel` makes. */
 static bool is_low_level(const char *space)
 {
-    static const char *const names[] = {"envelope", "spectrum", "word_rate"};
+    static const char *const names[] = {"envelope", "spectrum", "word_rate", "position", "autocorrelation"};
     for (const char *at = space; at; at = strchr(at, '+')) {
         at += *at == '+';
         const size_t length = strcspn(at, "+");
