@@ -82,6 +82,17 @@ static bt_status check_responses(const bt_inputs *in, size_t drop)
     return BT_OK;
 }
 
+/* What is given goes before what the data set has. */
+static bt_status take_rois(const bt_encode_options *options, bt_inputs *in)
+{
+    if (!options->rois) return BT_OK;
+    bt_free(in->roi_file);
+    bt_free(in->roi_names);
+    in->roi_file = bt_strdup(options->rois);
+    in->roi_names = bt_strdup(options->roi_names);
+    return in->roi_file && in->roi_names ? BT_OK : BT_ERR_MEMORY;
+}
+
 bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
 {
     bt_status status = BT_OK;
@@ -91,6 +102,7 @@ bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
         BT_TRY(bt_inputs_open_dataset(options, in));
     else
         BT_TRY(open_matrices(options, in));
+    BT_TRY(take_rois(options, in));
     BT_TRY(check_responses(in, (size_t)options->test_drop));
     const bt_spaces_rows train = bt_inputs_rows(in, false), test = bt_inputs_rows(in, true);
     BT_TRY(bt_spaces_check_rows(in->spaces, &train));

@@ -112,6 +112,11 @@ const bt_setting bt_encode_settings[] = {
      "total power from the repeats, or 1 (released code)"},
     {"ceiling.keep_above", BT_SET_REAL, AT(ceiling_threshold), 0, "0.4", NULL, -1e9, 1, NULL,
      "ROI means that are printed take voxels whose ceiling is above it"},
+    {"rois", BT_SET_TEXT, AT(rois), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "ROI labels of the subject, .npy: a label per voxel, or masks (n_roi, n_voxel); a data set has "
+     "derivative/rois/SUBJECT.npy"},
+    {"rois.names", BT_SET_TEXT, AT(roi_names), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "their names, .json: {\"L_A1\": label, ...}; a data set has derivative/rois/names.json"},
     {"preset", BT_SET_TEXT, AT(preset), BT_SCIENCE, "clean", NULL, 0, 0, NULL,
      "preset that gives the settings which are not given (braintune preset); kept with the result"},
 };
@@ -164,6 +169,12 @@ cleanup:
     return status;
 }
 
+static bt_status check_rois(const bt_encode_options *options)
+{
+    if (!options->rois == !options->roi_names) return BT_OK;
+    return bt_fail(BT_ERR_USAGE, "rois, rois.names: expected both or none; labels are numbers, and names say which");
+}
+
 bool bt_encode_removes(const bt_encode_options *options)
 {
     return options->remove.n > 0 || options->remove_features.n > 0;
@@ -174,6 +185,8 @@ bt_status bt_encode_options_check(const bt_encode_options *options)
     if (options->intercept)
         return bt_fail(BT_ERR_USAGE, "intercept=true: expected false; centre features and responses beforehand to fit "
                                      "an intercept");
+    const bt_status rois = check_rois(options);
+    if (rois != BT_OK) return rois;
     return options->dataset ? check_dataset(options) : check_matrices(options);
 }
 

@@ -52,10 +52,11 @@ typedef struct {
     double fdr;
     int ceiling_from, total_power;
     double ceiling_threshold;
+    char *rois, *roi_names; /* files, or NULL */
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 53 };
+enum { BT_ENCODE_SETTINGS = 55 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
