@@ -19,6 +19,25 @@ static void kernel_gelu(const float *x, float *out, size_t n)
     memcpy(out + i, rest, (n - i) * sizeof *x);
 }
 
+static void kernel_subtract(const float *x, const float *y, float *out, size_t n)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) store(out + i, load(x + i) - load(y + i));
+    for (; i < n; ++i) out[i] = x[i] - y[i];
+}
+
+static void kernel_add(const float *x, const float *y, bool active, float *out, size_t n)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const vector sum = load(x + i) + load(y + i);
+        store(out + i, active ? gelu(sum) : sum);
+    }
+    if (i == n) return;
+    for (size_t j = i; j < n; ++j) out[j] = x[j] + y[j];
+    if (active) kernel_gelu(out + i, out + i, n - i);
+}
+
 static void kernel_gelu_backward(const float *x, const float *dy, float *dx, size_t n)
 {
     size_t i = 0;

@@ -119,6 +119,8 @@ typedef struct {
     void (*norm_rows)(const bt_norm_rows *task, size_t first, size_t last);
     void (*panel_rows)(const bt_panel_rows *task, size_t n_row);
     void (*gelu)(const float *x, float *out, size_t n);
+    void (*subtract)(const float *x, const float *y, float *out, size_t n);         /* out = x - y */
+    void (*add)(const float *x, const float *y, bool active, float *out, size_t n); /* out = x + y, or its GELU */
     /* dx = dy GELU'(x); dx may be dy. */
     void (*gelu_backward)(const float *x, const float *dy, float *dx, size_t n);
     /* Mean of a row, and 1 / sqrt(variance + epsilon). */
