@@ -2,6 +2,8 @@
  * changed by what says nothing. */
 #include "encoding_world.h"
 
+#include "stimulus/zscore.h"
+
 #include <mpi.h>
 
 static bt_comm *comm;
@@ -28,6 +30,32 @@ static void test_residuals_are_numpys(void **state)
     expect_numpys("story", "");
     expect_numpys("delayed", "remove.delays=0,1,2 search=direct");
     expect_numpys("concatenation", "remove.zscore=concatenation");
+}
+
+/* At the smallest alpha residuals of training rows are orthogonal to what was removed: nothing predicts it. */
+static void test_residuals_are_orthogonal(void **state)
+{
+    (void)state;
+    char words[8192];
+    static const size_t start[] = {0, 40, 75, 120};
+    const char *const out = encode_scratch("orthogonal.h5"), *const x = golden_path("removal_x");
+    const char *const f = golden_path("removal_f"), *const y = encode_scratch("removed.npy");
+    golden_array removed = golden_read("removal_f");
+    for (size_t s = 0; s < 3; ++s)
+        bt_zscore(removed.v + start[s] * removed.columns, start[s + 1] - start[s], removed.columns);
+    const size_t shape[2] = {removed.rows, removed.columns};
+    expect_ok(bt_npy_write(y, BT_F64, 2, shape, removed.v));
+    (void)snprintf(words, sizeof words,
+                   "features=%s test.features=%s remove.features=%s remove.test.features=%s responses=%s "
+                   "test.responses=%s stories=%s test.stories=%s zscore=true remove.alphas.logspace=-6,-6,1 "
+                   "alphas=0.001 precision=double store=%s out=%s",
+                   x, x, f, f, y, y, golden_path("removal_stories"), golden_path("removal_stories"),
+                   encode_scratch("store"), out);
+    expect_ok(encode(words, NULL));
+    golden_array r = score_read(out, "/r");
+    for (size_t v = 0; v < r.n; ++v) assert_true(fabs(r.v[v]) < 1e-3);
+    bt_free(r.v);
+    bt_free(removed.v);
 }
 
 static double mean_r(const char *out, const char *path)
@@ -106,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_residuals_are_numpys),
+        TEST(test_residuals_are_orthogonal),
         TEST(test_what_is_removed_is_gone),
         TEST(test_refusals),
     };
