@@ -35,11 +35,11 @@ static void expect_cover(const bt_story_moves *story, size_t draw, size_t low, s
     bt_free(to);
 }
 
-static void check_orders(bt_permute kind, size_t block, size_t draws, size_t n_story, const size_t *length)
+static void check_seed(bt_permute kind, size_t block, size_t draws, uint64_t seed, size_t n_story, const size_t *length)
 {
     bt_arrangements orders = {0}, again = {0};
     bt_story_rows rows = rows_of(n_story, length);
-    const bt_permute_options options = {kind, block, draws, 3};
+    const bt_permute_options options = {kind, block, draws, seed};
     expect_ok(bt_arrangements_create(&options, &rows, &orders));
     expect_ok(bt_arrangements_create(&options, &rows, &again));
     for (size_t d = 0; d < orders.n_draw; ++d) {
@@ -54,6 +54,22 @@ static void check_orders(bt_permute kind, size_t block, size_t draws, size_t n_s
     bt_arrangements_clear(&orders);
     bt_arrangements_clear(&again);
     bt_story_rows_clear(&rows);
+}
+
+static void check_orders(bt_permute kind, size_t block, size_t draws, size_t n_story, const size_t *length)
+{
+    check_seed(kind, block, draws, 3, n_story, length);
+}
+
+/* Orders that are drawn one by one, of so few that the one in place would come. */
+static void test_nothing_stays_in_place(void **state)
+{
+    (void)state;
+    const size_t nines[] = {9, 9}, five = 5;
+    for (uint64_t seed = 0; seed < 800; ++seed) {
+        check_seed(BT_PERMUTE_SHIFTS, 1, 1, seed, 2, nines);
+        check_seed(BT_PERMUTE_BLOCKS, 1, 1, seed, 1, &five);
+    }
 }
 
 static void test_draws_move_each_row_once(void **state)
@@ -280,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_draws_move_each_row_once),
+        cmocka_unit_test(test_nothing_stays_in_place),
         cmocka_unit_test(test_few_orders_are_each_taken_once),
         cmocka_unit_test(test_p_counts_every_order),
         cmocka_unit_test(test_q_is_scipys),
