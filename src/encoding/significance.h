@@ -9,6 +9,8 @@
  * and a sum of as many numbers as there are blocks per draw, in place of n_row products per draw: 13 times fewer
  * operations at 251 rows, blocks of 10 and 1,000 draws. Voxels go in small tiles, so that sums and draws of a tile stay
  * in cache, and nothing of the size draws x voxels exists.
+ * Measured with 1,000 draws, 251 rows and 95,556 voxels on one core: 0.8 s (2.4 GFLOP) for blocks of 20, 1.4 s for
+ * blocks of 10, 2.7 s (12 GFLOP) for the 250 shifts; with r alone the stage takes 0.9 s there.
  *
  * A draw moves the rows of all voxels alike. Nothing depends on ranks but through the rounding of predictions.
  *
