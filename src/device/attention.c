@@ -12,7 +12,7 @@ typedef struct {
     const bt_attention_spec *spec;
     const bt_kernels *kernels;
     bt_matrix query_shape, key_shape, value_shape, out_shape;
-    const float *query, *key, *value;
+    const float *query, *key, *value, *gates, *distances;
     float *out;
     bt_sequences queries, keys;
     float *work;
@@ -56,6 +56,16 @@ static head_rows rows_of_head(const attention *a, size_t s, size_t h, float *pac
     return (head_rows){.key = packed, .value = packed + n * width, .key_stride = width, .value_stride = width};
 }
 
+/* The bias of queries `first` .. of sequence s, head h. */
+static void take_bias(const attention *a, size_t s, size_t h, size_t first, bt_attend *task)
+{
+    const bt_attention_bias *const bias = &a->spec->bias;
+    const size_t column = bt_bias_column(bias, first, sequence_rows(a->queries, s), sequence_rows(a->keys, s));
+    task->gate = a->gates + (a->queries.offsets[s] + first) * bias->gates.stride + h;
+    task->gate_stride = bias->gates.stride;
+    task->distance = a->distances + h * bias->distances.stride + column;
+}
+
 /* Queries `first` .. of sequence s, head h. */
 static void attend_tile(const attention *a, size_t s, size_t h, size_t first, const head_rows *keys, float *work)
 {
@@ -63,21 +73,22 @@ static void attend_tile(const attention *a, size_t s, size_t h, size_t first, co
     const size_t n_key = visible_keys(a, s);
     const size_t width = a->query_shape.columns / a->spec->heads;
     const size_t row = a->queries.offsets[s] + first;
-    const bt_attend task = {.query = a->query + row * a->query_shape.stride + h * width,
-                            .key = keys->key,
-                            .value = keys->value,
-                            .out = a->out + row * a->out_shape.stride + h * width,
-                            .query_stride = a->query_shape.stride,
-                            .key_stride = keys->key_stride,
-                            .value_stride = keys->value_stride,
-                            .out_stride = a->out_shape.stride,
-                            .n_query = n_query - first < BT_LANES ? n_query - first : BT_LANES,
-                            .n_key = n_key,
-                            .width = width,
-                            .causal = a->spec->mask == BT_MASK_CAUSAL,
-                            .shift = (ptrdiff_t)first + (ptrdiff_t)n_key - (ptrdiff_t)n_query,
-                            .scale = (float)a->spec->scale,
-                            .work = work};
+    bt_attend task = {.query = a->query + row * a->query_shape.stride + h * width,
+                      .key = keys->key,
+                      .value = keys->value,
+                      .out = a->out + row * a->out_shape.stride + h * width,
+                      .query_stride = a->query_shape.stride,
+                      .key_stride = keys->key_stride,
+                      .value_stride = keys->value_stride,
+                      .out_stride = a->out_shape.stride,
+                      .n_query = n_query - first < BT_LANES ? n_query - first : BT_LANES,
+                      .n_key = n_key,
+                      .width = width,
+                      .causal = a->spec->mask == BT_MASK_CAUSAL,
+                      .shift = (ptrdiff_t)first + (ptrdiff_t)n_key - (ptrdiff_t)n_query,
+                      .scale = (float)a->spec->scale,
+                      .work = work};
+    if (a->gates) take_bias(a, s, h, first, &task);
     a->kernels->attend(&task);
 }
 
@@ -140,13 +151,14 @@ bt_status bt_attention(bt_device *device, const bt_attention_spec *spec, bt_matr
                    .out_shape = out,
                    .queries = queries,
                    .keys = keys};
-    float *q = NULL, *k = NULL, *v = NULL;
+    float *q = NULL, *k = NULL, *v = NULL, *gates = NULL, *distances = NULL;
     void *work = NULL;
     BT_TRY(check_shapes(&a));
     BT_TRY(bt_floats(query, "bt_attention", &q));
     BT_TRY(bt_floats(key, "bt_attention", &k));
     BT_TRY(bt_floats(value, "bt_attention", &v));
     BT_TRY(bt_floats(out, "bt_attention", &a.out));
+    BT_TRY(bt_bias_floats(&spec->bias, spec->heads, queries, keys, "bt_attention", &gates, &distances));
     const size_t width = query.columns / spec->heads;
     a.packed_keys = keys_to_pack(&a);
     a.work_count = bt_attend_work(width) + (2 * a.packed_keys * width + BT_LANES - 1) / BT_LANES * BT_LANES;
@@ -154,6 +166,8 @@ bt_status bt_attention(bt_device *device, const bt_attention_spec *spec, bt_matr
     a.query = q;
     a.key = k;
     a.value = v;
+    a.gates = gates;
+    a.distances = distances;
     a.work = work;
     attend_all(&a, device->n_thread);
 cleanup:

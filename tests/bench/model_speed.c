@@ -194,8 +194,8 @@ int main(int argc, char **argv)
 {
     bench b = {0};
     char line[LINE];
-    bt_status status = argc == 3 ? open_bench(&b, argv[1], strtod(argv[2], NULL))
-                                 : bt_fail(BT_ERR_USAGE, "model_speed MODEL SECONDS");
+    bt_status status =
+        argc == 3 ? open_bench(&b, argv[1], strtod(argv[2], NULL)) : bt_fail(BT_ERR_USAGE, "model_speed MODEL SECONDS");
     while (status == BT_OK && fgets(line, sizeof line, stdin)) {
         status = answer(&b, line);
         (void)fflush(stdout);
