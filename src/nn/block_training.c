@@ -19,10 +19,29 @@ void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t kept[B
     work[BT_WORK_ACTIVE][1] = work[BT_WORK_DUP][1] = spec->intermediate;
 }
 
-static bt_attention_spec attention_of(const bt_block_spec *spec)
+static bt_attention_spec attention_of(const bt_block_training *b)
 {
+    const bt_block_spec *const spec = &b->spec;
     return (bt_attention_spec){
-        .heads = spec->heads, .mask = spec->mask, .scale = 1.0 / sqrt((double)(spec->hidden / spec->heads))};
+        .heads = spec->heads,
+        .mask = spec->mask,
+        .scale = 1.0 / sqrt((double)(spec->hidden / spec->heads)),
+        .drop = bt_dropout_at(&b->draws, b->draws.rates->attention, b->site + BT_SITE_PROBABILITIES)};
+}
+
+static bt_status drop(const bt_block_training *b, double p, uint64_t site, bt_sequences sequences, bt_matrix x)
+{
+    const bt_dropout dropout = bt_dropout_at(&b->draws, p, b->site + site);
+    return dropout.p > 0 ? bt_dropout_apply(b->device, &dropout, sequences, x, x) : BT_OK;
+}
+
+/* *out = dy behind the dropout of `hidden` at a site, in `memory`; without one dy itself. */
+static bt_status ddrop(const bt_block_training *b, uint64_t site, bt_sequences sequences, bt_matrix dy,
+                       bt_matrix memory, bt_matrix *out)
+{
+    const bt_dropout dropout = bt_dropout_at(&b->draws, b->draws.rates->hidden, b->site + site);
+    *out = dropout.p > 0 ? memory : dy;
+    return dropout.p > 0 ? bt_dropout_apply(b->device, &dropout, sequences, dy, memory) : BT_OK;
 }
 
 static bt_status linear(const bt_block_training *b, size_t weight, size_t bias, size_t joined, bt_matrix x, bt_matrix y)
@@ -100,19 +119,20 @@ static bt_matrix half(bt_matrix key_value, size_t which)
     return bt_matrix_part(key_value, 0, which * hidden, key_value.rows, hidden);
 }
 
-/* s = x + Wo attention(q, k, v), with q = Wq from, k and v = Wkv from. */
+/* s = x + D (Wo attention(q, k, v)), D the dropout, with q = Wq from, k and v = Wkv from. */
 static bt_status attention_forward(const bt_block_training *b, bt_matrix x, bt_matrix from, bt_sequences sequences,
                                    const bt_matrix *kept)
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
-    const bt_attention_spec attention = attention_of(&b->spec);
+    const bt_attention_spec attention = attention_of(b);
     const bt_matrix query = kept[BT_KEPT_QUERY], key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
     BT_TRY(linear(b, rows->query_weight, rows->query_bias, 1, from, query));
     BT_TRY(linear(b, rows->key_weight, rows->key_bias, 2, from, key_value));
     BT_TRY(bt_attention(b->device, &attention, query, sequences, half(key_value, 0), half(key_value, 1), sequences,
                         context));
     BT_TRY(linear(b, rows->out_weight, rows->out_bias, 1, context, kept[BT_KEPT_SUM]));
+    BT_TRY(drop(b, b->draws.rates->hidden, BT_SITE_PROJECTION, sequences, kept[BT_KEPT_SUM]));
     BT_TRY(bt_matrix_add(b->device, x, kept[BT_KEPT_SUM], kept[BT_KEPT_SUM]));
 cleanup:
     return status;
@@ -125,11 +145,13 @@ static bt_status attention_backward(const bt_block_training *b, bt_matrix from, 
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
-    const bt_attention_spec attention = attention_of(&b->spec);
+    const bt_attention_spec attention = attention_of(b);
     const bt_matrix key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
     const bt_matrix dquery = work[BT_WORK_DQUERY], dkey_value = work[BT_WORK_DKEY_VALUE];
     const bt_matrix dcontext = work[BT_WORK_DCONTEXT];
-    BT_TRY(dlinear(b, rows->out_weight, rows->out_bias, 1, context, ds, 0, dcontext)); /* dc = Wo' ds */
+    bt_matrix dout;
+    BT_TRY(ddrop(b, BT_SITE_PROJECTION, sequences, ds, dquery, &dout));                  /* do = D ds */
+    BT_TRY(dlinear(b, rows->out_weight, rows->out_bias, 1, context, dout, 0, dcontext)); /* dc = Wo' do */
     BT_TRY(bt_attention_backward(b->device, &attention, kept[BT_KEPT_QUERY], sequences, half(key_value, 0),
                                  half(key_value, 1), sequences, context, dcontext, dquery, half(dkey_value, 0),
                                  half(dkey_value, 1)));
@@ -142,28 +164,40 @@ cleanup:
 /* --- feed-forward ----------------------------------------------------------------------------------------------------
  */
 
-/* y = W2 gelu(W1 m), m = kept[BT_KEPT_MIDDLE]. */
-static bt_status feed_forward(const bt_block_training *b, const bt_matrix *kept, const bt_matrix *work, bt_matrix y)
+/* a = D gelu(u). */
+static bt_status activate(const bt_block_training *b, bt_sequences sequences, bt_matrix up, bt_matrix active)
+{
+    const bt_status status = bt_gelu_forward(b->device, up, active);
+    return status == BT_OK ? drop(b, b->draws.rates->activation, BT_SITE_ACTIVATION, sequences, active) : status;
+}
+
+/* y = D W2 a, a = D gelu(W1 m), m = kept[BT_KEPT_MIDDLE]; each D a dropout of its own. */
+static bt_status feed_forward(const bt_block_training *b, bt_sequences sequences, const bt_matrix *kept,
+                              const bt_matrix *work, bt_matrix y)
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
     BT_TRY(linear(b, rows->up_weight, rows->up_bias, 1, kept[BT_KEPT_MIDDLE], kept[BT_KEPT_UP]));
-    BT_TRY(bt_gelu_forward(b->device, kept[BT_KEPT_UP], work[BT_WORK_ACTIVE]));
+    BT_TRY(activate(b, sequences, kept[BT_KEPT_UP], work[BT_WORK_ACTIVE]));
     BT_TRY(linear(b, rows->down_weight, rows->down_bias, 1, work[BT_WORK_ACTIVE], y));
+    BT_TRY(drop(b, b->draws.rates->hidden, BT_SITE_FEED_FORWARD, sequences, y));
 cleanup:
     return status;
 }
 
-/* dm = beta dm + W1' gelu'(u) W2' dy; dm may be dy. */
-static bt_status feed_backward(const bt_block_training *b, const bt_matrix *kept, const bt_matrix *work, bt_matrix dy,
-                               double beta, bt_matrix dm)
+/* dm = beta dm + W1' gelu'(u) D W2' D dy; dm may be dy. */
+static bt_status feed_backward(const bt_block_training *b, bt_sequences sequences, const bt_matrix *kept,
+                               const bt_matrix *work, bt_matrix dy, double beta, bt_matrix dm)
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
     const bt_matrix up = kept[BT_KEPT_UP], active = work[BT_WORK_ACTIVE], dup = work[BT_WORK_DUP];
-    BT_TRY(bt_gelu_forward(b->device, up, active));                                /* a, once more */
-    BT_TRY(dlinear(b, rows->down_weight, rows->down_bias, 1, active, dy, 0, dup)); /* da = W2' dy */
-    BT_TRY(bt_gelu_backward(b->device, up, dup, dup));                             /* du = gelu'(u) da */
+    bt_matrix ddown;
+    BT_TRY(activate(b, sequences, up, active));                                          /* a, once more */
+    BT_TRY(ddrop(b, BT_SITE_FEED_FORWARD, sequences, dy, work[BT_WORK_DQUERY], &ddown)); /* D dy */
+    BT_TRY(dlinear(b, rows->down_weight, rows->down_bias, 1, active, ddown, 0, dup));    /* da = W2' D dy */
+    BT_TRY(drop(b, b->draws.rates->activation, BT_SITE_ACTIVATION, sequences, dup));     /* D da */
+    BT_TRY(bt_gelu_backward(b->device, up, dup, dup));                                   /* du = gelu'(u) D da */
     BT_TRY(dlinear(b, rows->up_weight, rows->up_bias, 1, kept[BT_KEPT_MIDDLE], dup, beta, dm));
 cleanup:
     return status;
@@ -183,12 +217,12 @@ bt_status bt_block_forward(const bt_block_training *b, bt_matrix x, bt_sequences
     BT_TRY(attention_forward(b, x, pre_norm ? outer : x, sequences, kept)); /* s = x + attention */
     BT_TRY(norm(b, pre_norm ? rows->final_scale : rows->norm_scale, pre_norm ? rows->final_shift : rows->norm_shift,
                 sum, middle)); /* m = norm(s) */
-    BT_TRY(feed_forward(b, kept, work, pre_norm ? out : outer));
+    BT_TRY(feed_forward(b, sequences, kept, work, pre_norm ? out : outer));
     if (pre_norm) {
-        BT_TRY(bt_matrix_add(b->device, sum, out, out)); /* y = s + W2 gelu(W1 m) */
+        BT_TRY(bt_matrix_add(b->device, sum, out, out)); /* y = s + feed-forward */
     } else {
         BT_TRY(bt_matrix_add(b->device, middle, outer, outer));
-        BT_TRY(norm(b, rows->final_scale, rows->final_shift, outer, out)); /* y = norm(m + W2 gelu(W1 m)) */
+        BT_TRY(norm(b, rows->final_scale, rows->final_shift, outer, out)); /* y = norm(m + feed-forward) */
     }
 cleanup:
     return status;
@@ -200,7 +234,7 @@ static bt_status post_norm_backward(const bt_block_training *b, bt_matrix x, bt_
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
     BT_TRY(dnorm(b, rows->final_scale, rows->final_shift, kept[BT_KEPT_OUTER], d)); /* df = dnorm(dy) */
-    BT_TRY(feed_backward(b, kept, work, d, 1, d));                                  /* dm = df + W1' du */
+    BT_TRY(feed_backward(b, sequences, kept, work, d, 1, d));                       /* dm = df + W1' du */
     BT_TRY(dnorm(b, rows->norm_scale, rows->norm_shift, kept[BT_KEPT_SUM], d));     /* ds = dnorm(dm) */
     BT_TRY(attention_backward(b, x, sequences, kept, work, d, 1, last ? (bt_matrix){0} : d));
 cleanup:
@@ -214,7 +248,7 @@ static bt_status pre_norm_backward(const bt_block_training *b, bt_matrix x, bt_s
     const bt_block_rows *const rows = &b->rows;
     const bt_matrix dnormed = work[BT_WORK_DCONTEXT];
     const bool needed = !last || has_gradient(b, rows->norm_scale);
-    BT_TRY(feed_backward(b, kept, work, d, 0, dnormed));                                /* dm = W1' du */
+    BT_TRY(feed_backward(b, sequences, kept, work, d, 0, dnormed));                     /* dm = W1' du */
     BT_TRY(dnorm(b, rows->final_scale, rows->final_shift, kept[BT_KEPT_SUM], dnormed)); /* ds = dy + dnorm(dm) */
     BT_TRY(bt_matrix_add(b->device, d, dnormed, d));
     BT_TRY(attention_backward(b, kept[BT_KEPT_OUTER], sequences, kept, work, d, 0, needed ? dnormed : (bt_matrix){0}));

@@ -2,6 +2,7 @@
 #include "speech/encoder_training.h"
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "device/backward.h"
 #include "nn/block_training.h"
 
@@ -204,7 +205,17 @@ static bt_block_training block_of(const bt_encoder_training *t, size_t i)
                                .spec = t->model->spec.block,
                                .rows = t->model->rows->blocks[i],
                                .parameters = &t->trained.table,
-                               .gradients = &t->base.gradients};
+                               .gradients = &t->base.gradients,
+                               .draws = t->base.draws,
+                               .site = BT_SITE_BLOCKS + i * BT_SITES_OF_BLOCK};
+}
+
+/* LayerDrop. */
+static bool leaves_out(const bt_encoder_training *t, size_t i)
+{
+    const bt_draws *const draws = &t->base.draws;
+    if (!draws->keys || draws->rates->layer <= 0) return false;
+    return (double)bt_random_at(bt_random_at(draws->step, BT_SITE_LAYERS), i) * 0x1p-64 < draws->rates->layer;
 }
 
 static const bt_matrix *kept_of(const bt_encoder_training *t, size_t i)
@@ -216,6 +227,7 @@ static bt_status block_forward(bt_encoder_training *t, size_t i)
 {
     const bt_block_training block = block_of(t, i);
     const bt_matrix *const states = &t->at[t->places.states];
+    if (leaves_out(t, i)) return bt_matrix_copy(t->model->base.device, states[i], states[i + 1]);
     return bt_block_forward(&block, states[i], bt_ragged_view(&t->base.frames), kept_of(t, i), &t->at[t->places.work],
                             states[i + 1]);
 }
@@ -229,6 +241,15 @@ static bt_status final_norm(bt_encoder_training *t)
                          t->at[t->places.final]);
 }
 
+/* Of frames that are layer 0. */
+static bt_status drop_frames(const bt_encoder_training *t)
+{
+    const bt_dropout drop = bt_dropout_at(&t->base.draws, t->base.draws.rates->hidden, BT_SITE_EMBEDDING);
+    const bt_matrix frames = t->at[t->places.frames];
+    if (drop.p <= 0) return BT_OK;
+    return bt_dropout_apply(t->model->base.device, &drop, bt_ragged_view(&t->base.frames), frames, frames);
+}
+
 bt_status bt_encoder_training_forward(bt_training *base, const float *input)
 {
     bt_status status = BT_OK;
@@ -237,7 +258,7 @@ bt_status bt_encoder_training_forward(bt_training *base, const float *input)
     const bt_matrix frames = t->at[t->places.frames];
     BT_TRY(t->trained.front_end ? t->input->front_end(t, input)
                                 : bt_buffer_write(frames.buffer, frames.offset, input, frames.rows * frames.columns));
-    if (t->input) BT_TRY(t->input->forward(t));
+    BT_TRY(t->input ? t->input->forward(t) : drop_frames(t));
     for (size_t i = 0; i < t->trained.n_block; ++i) BT_TRY(block_forward(t, i));
     if (ends_in_norm(t)) BT_TRY(final_norm(t));
 cleanup:
@@ -284,6 +305,7 @@ static bt_status block_backward(bt_encoder_training *t, size_t i)
 {
     bt_status status = BT_OK;
     const bt_block_training block = block_of(t, i);
+    if (leaves_out(t, i)) return BT_OK; /* its gradients of this batch are 0 */
     if (t->base.recompute) BT_TRY(block_forward(t, i));
     BT_TRY(bt_block_backward(&block, t->at[t->places.states + i], bt_ragged_view(&t->base.frames), kept_of(t, i),
                              &t->at[t->places.work], t->at[t->places.d],

@@ -16,6 +16,7 @@
     {                                                                                                                  \
         key, BT_SET_REAL, AT(member), flags, preset, NULL, low, high, unit, help                                       \
     }
+#define SHARE(key, member, help) NUMBER(key, member, BT_SCIENCE, "0", 0, 0.999999, NULL, help)
 #define TEXT(key, member, flags, preset, help)                                                                         \
     {                                                                                                                  \
         key, BT_SET_TEXT, AT(member), flags, preset, NULL, 0, 0, NULL, help                                            \
@@ -70,6 +71,15 @@ const bt_setting bt_tune_settings[] = {
           "low-rank adapters of this rank are trained instead of the weights; 0: the weights"),
     NUMBER("lora.alpha", lora_alpha, BT_SCIENCE, "32", 1e-9, 1e9, NULL, "adapters count alpha / rank"),
     TEXTS("lora.targets", lora_targets, BT_SCIENCE, "query,key,value,out", "among query, key, value, out, up, down"),
+    SHARE("dropout.hidden", drop_hidden, "of states behind the embedding, attention and the feed-forward, in learning"),
+    SHARE("dropout.attention", drop_attention, "of attention's probabilities"),
+    SHARE("dropout.activation", drop_activation, "behind the activation inside the feed-forward"),
+    SHARE("dropout.input", drop_input, "behind the feature projection"),
+    SHARE("layerdrop", layer_drop, "of blocks, left out for a step each"),
+    SHARE("mask.time", mask_time, "of frames at most, in spans that take masked_spec_embed (SpecAugment)"),
+    WHOLE("mask.time_length", mask_time_length, BT_SCIENCE, "10", 1, 1e6, "frames", "of such a span"),
+    SHARE("mask.feature", mask_feature, "of a window's columns at most, in spans that are set to 0"),
+    WHOLE("mask.feature_length", mask_feature_length, BT_SCIENCE, "10", 1, 1e6, "columns", "of such a span"),
     BOOL("train.front_end", front_end, BT_SCIENCE, "false", "train the convolutional front end too"),
     WHOLE("train.blocks", blocks, BT_SCIENCE | BT_OPTIONAL, NULL, 0, 1000, NULL,
           "train the top so many blocks only; empty: everything behind the front end"),
@@ -122,6 +132,8 @@ static const char *const of_file[] = {"target.zscore"};
 static const char *const of_responses[] = {"subjects", "voxels.keep_above", "voxels.ceiling", "voxels.roi",
                                            "heads",    "stories.test",      "stories.missing"};
 static const char *const of_lora[] = {"lora.alpha", "lora.targets"};
+static const char *const of_time[] = {"mask.time_length"};
+static const char *const of_feature[] = {"mask.feature_length"};
 
 const char *bt_objective_text(int objective)
 {
@@ -178,6 +190,8 @@ static bt_status check_training(const bt_tune_options *o, const bt_settings *set
 {
     bt_status status = BT_OK;
     if (o->lora_rank == 0) BT_TRY(refuse(settings, of_lora, COUNT(of_lora), "lora.rank=N"));
+    if (o->mask_time <= 0) BT_TRY(refuse(settings, of_time, COUNT(of_time), "mask.time=SHARE"));
+    if (o->mask_feature <= 0) BT_TRY(refuse(settings, of_feature, COUNT(of_feature), "mask.feature=SHARE"));
     BT_CHECK(!o->lora_rank || (!o->front_end && o->blocks == INT64_MIN), BT_ERR_USAGE,
              "lora.rank=%lld: adapters are trained instead of weights; leave %s out", (long long)o->lora_rank,
              o->front_end ? "train.front_end" : "train.blocks");
@@ -215,6 +229,8 @@ bt_status bt_tune_options_record(const bt_tune_options *o, const bt_settings *se
     BT_TRY(forget(recipe, of_file, COUNT(of_file), o->objective != BT_OBJECTIVE_FILE));
     BT_TRY(forget(recipe, of_responses, COUNT(of_responses), !bt_tune_needs_subjects(o)));
     BT_TRY(forget(recipe, of_lora, COUNT(of_lora), o->lora_rank == 0));
+    BT_TRY(forget(recipe, of_time, COUNT(of_time), o->mask_time <= 0));
+    BT_TRY(forget(recipe, of_feature, COUNT(of_feature), o->mask_feature <= 0));
 cleanup:
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     BT_LANES = 32,        /* columns of one packed panel, queries of one attention tile */
@@ -16,6 +17,14 @@ enum {
     BT_SPECTRAL_LANES = 16    /* columns of one call in f64; BT_LANES in f32 */
 };
 
+/* Dropout of one head's probabilities: that of query i and key k is 0 when its 32 bits of number k / 2 of the sequence
+ * of query i, whose key is number i of the sequence of `key`, are below `below`; else it counts `scale`. */
+typedef struct {
+    uint64_t key;
+    uint32_t below; /* 0: nothing is dropped */
+    float scale;
+} bt_attend_drop;
+
 /* Up to BT_LANES queries of one head against all its keys. */
 typedef struct {
     const float *query, *key, *value; /* first element of the head in the first row */
@@ -25,7 +34,9 @@ typedef struct {
     bool causal;
     ptrdiff_t shift; /* causal: query i sees keys 0 .. i + shift */
     float scale;
-    float *work; /* bt_attend_work(width) floats, 64-byte aligned */
+    bt_attend_drop drop;
+    size_t first_query; /* which of its sequence the first query is */
+    float *work;        /* bt_attend_work(width) floats, 64-byte aligned */
 } bt_attend;
 
 static inline size_t bt_attend_work(size_t width)
@@ -44,6 +55,7 @@ typedef struct {
     bool causal;
     ptrdiff_t shift;
     float scale;
+    bt_attend_drop drop;
     float *work; /* bt_attend_slope_work(width, n_key) floats, 64-byte aligned */
 } bt_attend_slope;
 

@@ -196,10 +196,13 @@ static void attention_adjoint(void **state)
     const bt_sequences same = {3, few, NULL}, padded = {3, other, real}, more = {3, other, NULL},
                        one = {1, longer, NULL};
     const attention_shape shapes[] = {
-        {{3, BT_MASK_NONE, 0.6}, same, same, 12},     {{1, BT_MASK_NONE, 0.3}, same, more, 5},
-        {{2, BT_MASK_CAUSAL, 0.5}, same, same, 6},    {{2, BT_MASK_CAUSAL, 0.5}, more, same, 4},
-        {{2, BT_MASK_PADDING, 0.5}, same, padded, 8}, {{1, BT_MASK_NONE, 0.5}, one, one, 2},
-        {{1, BT_MASK_NONE, 0.2}, same, more, 34},
+        {{.heads = 3, .mask = BT_MASK_NONE, .scale = 0.6}, same, same, 12},
+        {{.heads = 1, .mask = BT_MASK_NONE, .scale = 0.3}, same, more, 5},
+        {{.heads = 2, .mask = BT_MASK_CAUSAL, .scale = 0.5}, same, same, 6},
+        {{.heads = 2, .mask = BT_MASK_CAUSAL, .scale = 0.5}, more, same, 4},
+        {{.heads = 2, .mask = BT_MASK_PADDING, .scale = 0.5}, same, padded, 8},
+        {{.heads = 1, .mask = BT_MASK_NONE, .scale = 0.5}, one, one, 2},
+        {{.heads = 1, .mask = BT_MASK_NONE, .scale = 0.2}, same, more, 34},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) attention_case(*state, &shapes[i]);
 }
@@ -209,7 +212,7 @@ static void attention_strides(void **state)
 {
     static const size_t offsets[] = {0, 4, 15};
     const bt_sequences sequences = {2, offsets, NULL};
-    const attention_shape s = {{2, BT_MASK_NONE, 0.7}, sequences, sequences, 6};
+    const attention_shape s = {{.heads = 2, .mask = BT_MASK_NONE, .scale = 0.7}, sequences, sequences, 6};
     problem p = {.device = *state, .f = attention_formula, .shape = &s};
     float *joined;
     for (size_t i = 0; i < 3; ++i) add_input(&p, 15, 6);
