@@ -59,7 +59,7 @@ static bt_status digest_weights(const bt_parameters *parameters, char digest[BT_
     float *values = NULL;
     for (size_t i = 0; i < parameters->n; ++i) {
         const bt_parameter *const row = &parameters->rows[i];
-        if (row->role != BT_ROLE_FROZEN) continue;
+        if (row->role != BT_ROLE_FROZEN || row->optional) continue; /* masked_spec_embed comes behind the front end */
         bt_free(values);
         values = NULL;
         BT_ALLOC(values, row->count);

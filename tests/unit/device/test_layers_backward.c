@@ -148,6 +148,15 @@ static double head_product(const double *a, const double *b, size_t n)
     return sum;
 }
 
+/* What dropout makes of the probability of query i and key k: see bt_attend_drop. */
+static double drop_factor(const bt_dropout *drop, size_t sequence, size_t head, size_t i, size_t k)
+{
+    if (drop->p <= 0) return 1;
+    const uint64_t key = bt_random_at(bt_random_at(bt_random_at(drop->keys[sequence], drop->site), head), i);
+    const uint64_t pair = bt_random_at(key, k / 2), draw = k % 2 ? pair >> 32 : pair & 0xffffffff;
+    return (double)draw * 0x1p-32 < drop->p ? 0 : 1 / (1 - drop->p);
+}
+
 static void attention_formula(const void *shape, double *const *in, double *out)
 {
     const attention_shape *const s = shape;
@@ -162,10 +171,11 @@ static void attention_formula(const void *shape, double *const *in, double *out)
                     sum += weights[k] =
                         exp(s->spec.scale * head_product(in[0] + i * s->columns + h * width,
                                                          in[1] + (key + k) * s->columns + h * width, width));
-                for (size_t k = 0; k < n; ++k)
+                for (size_t k = 0; k < n; ++k) {
+                    const double p = weights[k] / sum * drop_factor(&s->spec.drop, q, h, i - s->queries.offsets[q], k);
                     for (size_t j = 0; j < width; ++j)
-                        out[i * s->columns + h * width + j] +=
-                            weights[k] / sum * in[2][(key + k) * s->columns + h * width + j];
+                        out[i * s->columns + h * width + j] += p * in[2][(key + k) * s->columns + h * width + j];
+                }
             }
 }
 
@@ -193,6 +203,8 @@ static void attention_case(bt_device *device, const attention_shape *s)
 static void attention_adjoint(void **state)
 {
     static const size_t few[] = {0, 5, 6, 23}, other[] = {0, 9, 12, 25}, real[] = {7, 1, 13}, longer[] = {0, 131};
+    static const uint64_t keys[] = {3, 1, 4};
+    const bt_dropout drop = {.p = 0.4, .keys = keys, .site = 7};
     const bt_sequences same = {3, few, NULL}, padded = {3, other, real}, more = {3, other, NULL},
                        one = {1, longer, NULL};
     const attention_shape shapes[] = {
@@ -203,6 +215,10 @@ static void attention_adjoint(void **state)
         {{.heads = 2, .mask = BT_MASK_PADDING, .scale = 0.5}, same, padded, 8},
         {{.heads = 1, .mask = BT_MASK_NONE, .scale = 0.5}, one, one, 2},
         {{.heads = 1, .mask = BT_MASK_NONE, .scale = 0.2}, same, more, 34},
+        {{.heads = 3, .scale = 0.6, .drop = drop}, same, more, 12},
+        {{.heads = 1, .scale = 0.5, .drop = drop}, one, one, 2},
+        {{.heads = 2, .mask = BT_MASK_CAUSAL, .scale = 0.5, .drop = drop}, more, same, 4},
+        {{.heads = 2, .mask = BT_MASK_PADDING, .scale = 0.5, .drop = drop}, same, padded, 8},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) attention_case(*state, &shapes[i]);
 }
