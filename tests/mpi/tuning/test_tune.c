@@ -270,6 +270,35 @@ static void losses_are_one_ranks(const bt_comm *comm, const bt_comm *self, const
     tuning_run_close(&whole);
 }
 
+/* Everything that training may leave out: the same rows lose the same in a step on any ranks and in any micro-batches,
+ * and nothing in validation. */
+static void draws_are_one_ranks(const bt_comm *comm, const bt_comm *self, const char *root)
+{
+    static const char *const micro[] = {"micro_batch=1", "micro_batch=4"};
+    world shared[2], whole;
+    char line[FILE_NAME], folder[FILE_NAME];
+    const char *const words = "epochs=1 window.seconds=1 frames=recompute dropout.hidden=0.1 dropout.attention=0.1 "
+                              "dropout.activation=0.1 dropout.input=0.1 layerdrop=0.2 mask.time=0.1 "
+                              "mask.time_length=3 mask.feature=0.1 mask.feature_length=2";
+    for (size_t m = 0; m < 3; ++m) {
+        world *const w = m < 2 ? &shared[m] : &whole;
+        (void)snprintf(line, sizeof line, "%s %s", words, m < 2 ? micro[m] : "recompute=true");
+        world_open(w, m < 2 ? comm : self, root, line);
+        (void)snprintf(folder, sizeof folder, "%s/draws.%zu.%d.state", root, m, m < 2 ? 0 : bt_comm_rank(comm));
+        must(bt_tuning_learn(&w->tuning, folder));
+    }
+    const size_t n = bt_history_rows(&whole.tuning.history, BT_SERIES_STEP_LOSS);
+    EXPECT(n >= 5);
+    for (size_t m = 0; m < 2; ++m) {
+        for (size_t i = 0; i < n; ++i) {
+            const double wanted = *bt_history_row(&whole.tuning.history, BT_SERIES_STEP_LOSS, i);
+            EXPECT(fabs(*bt_history_row(&shared[m].tuning.history, BT_SERIES_STEP_LOSS, i) - wanted) <= 1e-6 * wanted);
+        }
+        tuning_run_close(&shared[m]);
+    }
+    tuning_run_close(&whole);
+}
+
 /* All trainable values, in the gradients' order. */
 static float *values_of(const world *w)
 {
@@ -378,6 +407,7 @@ int main(int argc, char **argv)
     a_step_given_up_leaves_nothing_under_way(comm, root);
     clipping_scales_gradients(comm, root);
     losses_are_one_ranks(comm, self, root);
+    draws_are_one_ranks(comm, self, root);
     changes_are_those_of_the_layers(comm, root);
     states_go_by_name(comm, root);
     EXPECT(bt_comm_barrier(comm) == BT_OK);
