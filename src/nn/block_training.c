@@ -1,8 +1,10 @@
 #include "nn/block_training.h"
 
 #include "device/backward.h"
+#include "nn/lora_training.h"
 
 #include <math.h>
+#include <string.h>
 
 void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t kept[BT_BLOCK_KEPT][2],
                               size_t work[BT_BLOCK_WORK][2])
@@ -17,6 +19,21 @@ void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t kept[B
         work[i][1] = i == BT_WORK_DKEY_VALUE ? 2 * hidden : hidden;
     }
     work[BT_WORK_ACTIVE][1] = work[BT_WORK_DUP][1] = spec->intermediate;
+}
+
+static bt_matrix half(bt_matrix key_value, size_t which)
+{
+    const size_t hidden = key_value.columns / 2;
+    return bt_matrix_part(key_value, 0, which * hidden, key_value.rows, hidden);
+}
+
+enum { BLOCK_WEIGHTS = 6 };
+
+static void list_weights(const bt_block_rows *rows, size_t weights[BLOCK_WEIGHTS])
+{
+    const size_t list[BLOCK_WEIGHTS] = {rows->query_weight, rows->key_weight, rows->key_weight + 1,
+                                        rows->out_weight,   rows->up_weight,  rows->down_weight};
+    memcpy(weights, list, sizeof list);
 }
 
 static bt_attention_spec attention_of(const bt_block_training *b)
@@ -44,18 +61,64 @@ static bt_status ddrop(const bt_block_training *b, uint64_t site, bt_sequences s
     return dropout.p > 0 ? bt_dropout_apply(b->device, &dropout, sequences, dy, memory) : BT_OK;
 }
 
-static bt_status linear(const bt_block_training *b, size_t weight, size_t bias, size_t joined, bt_matrix x, bt_matrix y)
+/* Whether a weight has an adapter that drops some of its input. */
+static bool drops_adapter(const bt_block_training *b, size_t weight)
 {
+    return b->draws.keys && b->draws.rates->adapter > 0 && b->parameters->rows[weight].derivation == BT_DERIVED_LORA;
+}
+
+static bt_lora_map adapter_of(const bt_block_training *b, size_t weight, bt_sequences sequences, size_t columns)
+{
+    size_t weights[BLOCK_WEIGHTS], i = 0;
+    list_weights(&b->rows, weights);
+    while (weights[i] != weight) ++i;
+    return (bt_lora_map){.device = b->device,
+                         .parameters = b->parameters,
+                         .gradients = b->gradients,
+                         .weight = weight,
+                         .drop = bt_dropout_at(&b->draws, b->draws.rates->adapter, b->site + BT_SITE_ADAPTERS + i),
+                         .sequences = sequences,
+                         .input = bt_matrix_part(b->adapter_input, 0, 0, b->adapter_input.rows, columns),
+                         .low = b->adapter_low};
+}
+
+static bt_status linear(const bt_block_training *b, bt_sequences sequences, size_t weight, size_t bias, size_t joined,
+                        bt_matrix x, bt_matrix y)
+{
+    if (drops_adapter(b, weight)) {
+        const bt_lora_map adapter = adapter_of(b, weight, sequences, x.columns);
+        return bt_lora_forward(&adapter, x, bt_parameter_matrix(b->parameters, bias), y);
+    }
     return bt_linear_forward(b->device, x, bt_parameter_join(b->parameters, weight, joined),
                              bt_parameter_join(b->parameters, bias, joined), y);
 }
 
-static bt_status dlinear(const bt_block_training *b, size_t weight, size_t bias, size_t joined, bt_matrix x,
-                         bt_matrix dy, double beta, bt_matrix dx)
+static bt_status dlinear(const bt_block_training *b, bt_sequences sequences, size_t weight, size_t bias, size_t joined,
+                         bt_matrix x, bt_matrix dy, double beta, bt_matrix dx)
 {
+    if (drops_adapter(b, weight)) {
+        const bt_lora_map adapter = adapter_of(b, weight, sequences, x.columns);
+        return bt_lora_backward(&adapter, x, dy, beta, dx);
+    }
     return bt_linear_backward(b->device, x, bt_parameter_join(b->parameters, weight, joined), dy, beta, dx,
                               bt_gradient_join(b->gradients, weight, joined),
                               bt_gradient_join(b->gradients, bias, joined));
+}
+
+static bool drops_keys_values(const bt_block_training *b)
+{
+    return drops_adapter(b, b->rows.key_weight) || drops_adapter(b, b->rows.key_weight + 1);
+}
+
+/* In one product, or apart when an adapter of one of them drops. */
+static bt_status keys_values(const bt_block_training *b, bt_sequences sequences, bt_matrix x, bt_matrix y)
+{
+    bt_status status = BT_OK;
+    const size_t weight = b->rows.key_weight, bias = b->rows.key_bias;
+    if (!drops_keys_values(b)) return linear(b, sequences, weight, bias, 2, x, y);
+    for (size_t i = 0; i < 2; ++i) BT_TRY(linear(b, sequences, weight + i, bias + i, 1, x, half(y, i)));
+cleanup:
+    return status;
 }
 
 static bool has_gradient(const bt_block_training *b, size_t row)
@@ -65,14 +128,15 @@ static bool has_gradient(const bt_block_training *b, size_t row)
 
 /* Keys and values in one product, or apart when only one of them has gradients (LoRA). A bias of the values alone
  * (no bias of the keys: Whisper) comes behind the product. dx = beta dx + Wkv' dy. */
-static bt_status dkeys_values(const bt_block_training *b, bt_matrix x, bt_matrix dy, double beta, bt_matrix dx)
+static bt_status dkeys_values(const bt_block_training *b, bt_sequences sequences, bt_matrix x, bt_matrix dy,
+                              double beta, bt_matrix dx)
 {
     bt_status status = BT_OK;
     const size_t weight = b->rows.key_weight, bias = b->rows.key_bias, hidden = b->spec.hidden;
-    const bool together = has_gradient(b, weight) == has_gradient(b, weight + 1);
+    const bool together = !drops_keys_values(b) && has_gradient(b, weight) == has_gradient(b, weight + 1);
     const bool biases = has_gradient(b, bias) == has_gradient(b, bias + 1);
     const bt_matrix none = {0}, dvalue = bt_matrix_part(dy, 0, hidden, dy.rows, hidden);
-    if (together && biases) return dlinear(b, weight, bias, 2, x, dy, beta, dx);
+    if (together && biases) return dlinear(b, sequences, weight, bias, 2, x, dy, beta, dx);
     if (together) {
         BT_TRY(bt_linear_backward(b->device, x, bt_parameter_join(b->parameters, weight, 2), dy, beta, dx,
                                   bt_gradient_join(b->gradients, weight, 2), none));
@@ -80,8 +144,8 @@ static bt_status dkeys_values(const bt_block_training *b, bt_matrix x, bt_matrix
                                   bt_gradient_matrix(b->gradients, bias + 1)));
         goto cleanup;
     }
-    BT_TRY(dlinear(b, weight, bias, 1, x, bt_matrix_part(dy, 0, 0, dy.rows, hidden), beta, dx));
-    BT_TRY(dlinear(b, weight + 1, bias + 1, 1, x, dvalue, 1, dx));
+    BT_TRY(dlinear(b, sequences, weight, bias, 1, x, bt_matrix_part(dy, 0, 0, dy.rows, hidden), beta, dx));
+    BT_TRY(dlinear(b, sequences, weight + 1, bias + 1, 1, x, dvalue, 1, dx));
 cleanup:
     return status;
 }
@@ -89,11 +153,10 @@ cleanup:
 static bt_status hand_on(const bt_block_training *b)
 {
     bt_status status = BT_OK;
-    const bt_block_rows *const rows = &b->rows;
-    const size_t weights[] = {rows->query_weight, rows->key_weight, rows->key_weight + 1,
-                              rows->out_weight,   rows->up_weight,  rows->down_weight};
-    for (size_t i = 0; i < sizeof weights / sizeof *weights; ++i)
-        BT_TRY(bt_gradients_hand_on(b->gradients, weights[i]));
+    size_t weights[BLOCK_WEIGHTS];
+    list_weights(&b->rows, weights);
+    for (size_t i = 0; i < BLOCK_WEIGHTS; ++i)
+        if (!drops_adapter(b, weights[i])) BT_TRY(bt_gradients_hand_on(b->gradients, weights[i]));
 cleanup:
     return status;
 }
@@ -113,12 +176,6 @@ static bt_status dnorm(const bt_block_training *b, size_t scale, size_t shift, b
 /* --- attention -------------------------------------------------------------------------------------------------------
  */
 
-static bt_matrix half(bt_matrix key_value, size_t which)
-{
-    const size_t hidden = key_value.columns / 2;
-    return bt_matrix_part(key_value, 0, which * hidden, key_value.rows, hidden);
-}
-
 /* s = x + D (Wo attention(q, k, v)), D the dropout, with q = Wq from, k and v = Wkv from. */
 static bt_status attention_forward(const bt_block_training *b, bt_matrix x, bt_matrix from, bt_sequences sequences,
                                    const bt_matrix *kept)
@@ -127,11 +184,11 @@ static bt_status attention_forward(const bt_block_training *b, bt_matrix x, bt_m
     const bt_block_rows *const rows = &b->rows;
     const bt_attention_spec attention = attention_of(b);
     const bt_matrix query = kept[BT_KEPT_QUERY], key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
-    BT_TRY(linear(b, rows->query_weight, rows->query_bias, 1, from, query));
-    BT_TRY(linear(b, rows->key_weight, rows->key_bias, 2, from, key_value));
+    BT_TRY(linear(b, sequences, rows->query_weight, rows->query_bias, 1, from, query));
+    BT_TRY(keys_values(b, sequences, from, key_value));
     BT_TRY(bt_attention(b->device, &attention, query, sequences, half(key_value, 0), half(key_value, 1), sequences,
                         context));
-    BT_TRY(linear(b, rows->out_weight, rows->out_bias, 1, context, kept[BT_KEPT_SUM]));
+    BT_TRY(linear(b, sequences, rows->out_weight, rows->out_bias, 1, context, kept[BT_KEPT_SUM]));
     BT_TRY(drop(b, b->draws.rates->hidden, BT_SITE_PROJECTION, sequences, kept[BT_KEPT_SUM]));
     BT_TRY(bt_matrix_add(b->device, x, kept[BT_KEPT_SUM], kept[BT_KEPT_SUM]));
 cleanup:
@@ -150,13 +207,13 @@ static bt_status attention_backward(const bt_block_training *b, bt_matrix from, 
     const bt_matrix dquery = work[BT_WORK_DQUERY], dkey_value = work[BT_WORK_DKEY_VALUE];
     const bt_matrix dcontext = work[BT_WORK_DCONTEXT];
     bt_matrix dout;
-    BT_TRY(ddrop(b, BT_SITE_PROJECTION, sequences, ds, dquery, &dout));                  /* do = D ds */
-    BT_TRY(dlinear(b, rows->out_weight, rows->out_bias, 1, context, dout, 0, dcontext)); /* dc = Wo' do */
+    BT_TRY(ddrop(b, BT_SITE_PROJECTION, sequences, ds, dquery, &dout));                             /* do = D ds */
+    BT_TRY(dlinear(b, sequences, rows->out_weight, rows->out_bias, 1, context, dout, 0, dcontext)); /* dc = Wo' do */
     BT_TRY(bt_attention_backward(b->device, &attention, kept[BT_KEPT_QUERY], sequences, half(key_value, 0),
                                  half(key_value, 1), sequences, context, dcontext, dquery, half(dkey_value, 0),
                                  half(dkey_value, 1)));
-    BT_TRY(dkeys_values(b, from, dkey_value, beta, dfrom));
-    BT_TRY(dlinear(b, rows->query_weight, rows->query_bias, 1, from, dquery, 1, dfrom));
+    BT_TRY(dkeys_values(b, sequences, from, dkey_value, beta, dfrom));
+    BT_TRY(dlinear(b, sequences, rows->query_weight, rows->query_bias, 1, from, dquery, 1, dfrom));
 cleanup:
     return status;
 }
@@ -177,9 +234,9 @@ static bt_status feed_forward(const bt_block_training *b, bt_sequences sequences
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
-    BT_TRY(linear(b, rows->up_weight, rows->up_bias, 1, kept[BT_KEPT_MIDDLE], kept[BT_KEPT_UP]));
+    BT_TRY(linear(b, sequences, rows->up_weight, rows->up_bias, 1, kept[BT_KEPT_MIDDLE], kept[BT_KEPT_UP]));
     BT_TRY(activate(b, sequences, kept[BT_KEPT_UP], work[BT_WORK_ACTIVE]));
-    BT_TRY(linear(b, rows->down_weight, rows->down_bias, 1, work[BT_WORK_ACTIVE], y));
+    BT_TRY(linear(b, sequences, rows->down_weight, rows->down_bias, 1, work[BT_WORK_ACTIVE], y));
     BT_TRY(drop(b, b->draws.rates->hidden, BT_SITE_FEED_FORWARD, sequences, y));
 cleanup:
     return status;
@@ -193,12 +250,12 @@ static bt_status feed_backward(const bt_block_training *b, bt_sequences sequence
     const bt_block_rows *const rows = &b->rows;
     const bt_matrix up = kept[BT_KEPT_UP], active = work[BT_WORK_ACTIVE], dup = work[BT_WORK_DUP];
     bt_matrix ddown;
-    BT_TRY(activate(b, sequences, up, active));                                          /* a, once more */
-    BT_TRY(ddrop(b, BT_SITE_FEED_FORWARD, sequences, dy, work[BT_WORK_DQUERY], &ddown)); /* D dy */
-    BT_TRY(dlinear(b, rows->down_weight, rows->down_bias, 1, active, ddown, 0, dup));    /* da = W2' D dy */
-    BT_TRY(drop(b, b->draws.rates->activation, BT_SITE_ACTIVATION, sequences, dup));     /* D da */
-    BT_TRY(bt_gelu_backward(b->device, up, dup, dup));                                   /* du = gelu'(u) D da */
-    BT_TRY(dlinear(b, rows->up_weight, rows->up_bias, 1, kept[BT_KEPT_MIDDLE], dup, beta, dm));
+    BT_TRY(activate(b, sequences, up, active));                                                  /* a, once more */
+    BT_TRY(ddrop(b, BT_SITE_FEED_FORWARD, sequences, dy, work[BT_WORK_DQUERY], &ddown));         /* D dy */
+    BT_TRY(dlinear(b, sequences, rows->down_weight, rows->down_bias, 1, active, ddown, 0, dup)); /* da = W2' D dy */
+    BT_TRY(drop(b, b->draws.rates->activation, BT_SITE_ACTIVATION, sequences, dup));             /* D da */
+    BT_TRY(bt_gelu_backward(b->device, up, dup, dup)); /* du = gelu'(u) D da */
+    BT_TRY(dlinear(b, sequences, rows->up_weight, rows->up_bias, 1, kept[BT_KEPT_MIDDLE], dup, beta, dm));
 cleanup:
     return status;
 }

@@ -21,7 +21,9 @@ typedef struct {
     const bt_parameters *parameters;
     const bt_gradients *gradients; /* read by the adjoint only */
     bt_draws draws;
-    uint64_t site; /* the first of its draws' */
+    uint64_t site;           /* the first of its draws' */
+    bt_matrix adapter_input; /* (n, most columns of an input): work memory of adapters with dropout */
+    bt_matrix adapter_low;   /* (n, 2 rank): the same */
 } bt_block_training;
 
 /* What is kept of n rows between forward and backward. */

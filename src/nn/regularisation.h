@@ -22,6 +22,7 @@ typedef struct {
     double hidden;     /* behind the embedding, attention's projection and the feed-forward ("hidden_dropout") */
     double attention;  /* of the attention's probabilities ("attention_dropout") */
     double activation; /* behind the feed-forward's GELU ("activation_dropout") */
+    double adapter;    /* of what LoRA's adapters read (nn/lora_training.h) */
     double layer;      /* LayerDrop (Fan et al. 2020): a block is left out for a step, the same for all its rows */
     bt_spans time;     /* frames that take the learnt masked_spec_embed */
     bt_spans feature;  /* columns that are 0 in a whole sequence */
@@ -31,7 +32,14 @@ typedef struct {
 /* Sites of draws in a model. */
 enum { BT_SITE_INPUT, BT_SITE_TIME, BT_SITE_FEATURE, BT_SITE_EMBEDDING, BT_SITE_LAYERS, BT_SITE_BLOCKS };
 /* From BT_SITE_BLOCKS + i BT_SITES_OF_BLOCK on those of block i. */
-enum { BT_SITE_PROBABILITIES, BT_SITE_PROJECTION, BT_SITE_ACTIVATION, BT_SITE_FEED_FORWARD, BT_SITES_OF_BLOCK };
+enum {
+    BT_SITE_PROBABILITIES,
+    BT_SITE_PROJECTION,
+    BT_SITE_ACTIVATION,
+    BT_SITE_FEED_FORWARD,
+    BT_SITE_ADAPTERS, /* of query, key, value, out, up, down */
+    BT_SITES_OF_BLOCK = BT_SITE_ADAPTERS + 6
+};
 
 /* Draws of one forward pass and its adjoint; borrowed. */
 typedef struct {

@@ -109,7 +109,7 @@ bt_status bt_encoder_trained_create(const bt_encoder *model, const bt_training_o
 {
     bt_status status = BT_OK;
     const bool everything = options->trained_blocks == SIZE_MAX, adapted = options->lora.rank > 0;
-    *out = (bt_encoder_trained){.n_block = options->layers[options->n_layer - 1]};
+    *out = (bt_encoder_trained){.n_block = options->layers[options->n_layer - 1], .rank = options->lora.rank};
     BT_CHECK(everything || options->trained_blocks <= out->n_block, BT_ERR_USAGE,
              "training the top %zu blocks: only %zu run up to layer %zu", options->trained_blocks, out->n_block,
              out->n_block);

@@ -21,6 +21,9 @@ static size_t kept_sets(const bt_encoder_trained *trained, bool recompute)
     return recompute ? 1 : trained->n_block - trained->lowest + (trained->lowest > 0);
 }
 
+/* Work memory of adapters with dropout. */
+enum { ADAPTER_INPUT, ADAPTER_LOW, ADAPTER_WORK };
+
 static bt_training_places place(const bt_encoder_training *t, const bt_training_options *options)
 {
     const bt_encoder_trained *const trained = &t->trained;
@@ -30,7 +33,8 @@ static bt_training_places place(const bt_encoder_training *t, const bt_training_
     p.final = p.states + trained->n_block + 1;
     p.kept = p.final + 1;
     p.work = p.kept + BT_BLOCK_KEPT * kept_sets(trained, options->recompute);
-    p.d = p.work + BT_BLOCK_WORK;
+    p.adapters = p.work + BT_BLOCK_WORK;
+    p.d = p.adapters + ADAPTER_WORK;
     p.dstates = p.d + 1;
     p.n = p.dstates + options->n_layer;
     return p;
@@ -136,6 +140,16 @@ static void fill_blocks(const bt_encoder_training *t, size_t n, bt_arena_slot *s
     }
 }
 
+static void fill_adapters(const bt_encoder_training *t, size_t n, bt_arena_slot *slots)
+{
+    const bt_block_spec *const spec = &t->model->spec.block;
+    const size_t widest = spec->hidden > spec->intermediate ? spec->hidden : spec->intermediate;
+    const size_t rows = t->trained.rank > 0 && t->base.regularisation.adapter > 0 ? n : 0;
+    const size_t input[] = {rows, widest}, low[] = {rows, 2 * t->trained.rank};
+    set_slot(&slots[t->places.adapters + ADAPTER_INPUT], input, forward_phase(0), bt_training_embedding_phase(t));
+    set_slot(&slots[t->places.adapters + ADAPTER_LOW], low, forward_phase(0), bt_training_embedding_phase(t));
+}
+
 /* Until when state j is read: as the input of block j, there and back, and by the objective. */
 static int state_end(const bt_encoder_training *t, size_t j)
 {
@@ -166,6 +180,7 @@ static void fill_slots(const bt_encoder_training *t, const bt_batch_extent *exte
     set_slot(&slots[p->frames], frames, 0, last + t->trained.front_end);
     if (t->input) t->input->slots(t, extent, slots + p->input);
     fill_blocks(t, extent->n_row, slots);
+    fill_adapters(t, extent->n_row, slots);
     fill_states(t, extent->n_row, slots);
 }
 
@@ -207,7 +222,9 @@ static bt_block_training block_of(const bt_encoder_training *t, size_t i)
                                .parameters = &t->trained.table,
                                .gradients = &t->base.gradients,
                                .draws = t->base.draws,
-                               .site = BT_SITE_BLOCKS + i * BT_SITES_OF_BLOCK};
+                               .site = BT_SITE_BLOCKS + i * BT_SITES_OF_BLOCK,
+                               .adapter_input = t->at[t->places.adapters + ADAPTER_INPUT],
+                               .adapter_low = t->at[t->places.adapters + ADAPTER_LOW]};
 }
 
 /* LayerDrop. */

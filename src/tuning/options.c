@@ -71,6 +71,7 @@ const bt_setting bt_tune_settings[] = {
           "low-rank adapters of this rank are trained instead of the weights; 0: the weights"),
     NUMBER("lora.alpha", lora_alpha, BT_SCIENCE, "32", 1e-9, 1e9, NULL, "adapters count alpha / rank"),
     TEXTS("lora.targets", lora_targets, BT_SCIENCE, "query,key,value,out", "among query, key, value, out, up, down"),
+    SHARE("lora.dropout", drop_adapter, "of what the adapters read, in learning"),
     SHARE("dropout.hidden", drop_hidden, "of states behind the embedding, attention and the feed-forward, in learning"),
     SHARE("dropout.attention", drop_attention, "of attention's probabilities"),
     SHARE("dropout.activation", drop_activation, "behind the activation inside the feed-forward"),
@@ -131,7 +132,7 @@ static const char *const of_random[] = {"random.method", "random.block", "random
 static const char *const of_file[] = {"target.zscore"};
 static const char *const of_responses[] = {"subjects", "voxels.keep_above", "voxels.ceiling", "voxels.roi",
                                            "heads",    "stories.test",      "stories.missing"};
-static const char *const of_lora[] = {"lora.alpha", "lora.targets"};
+static const char *const of_lora[] = {"lora.alpha", "lora.targets", "lora.dropout"};
 static const char *const of_time[] = {"mask.time_length"};
 static const char *const of_feature[] = {"mask.feature_length"};
 

@@ -41,7 +41,7 @@ typedef struct {
     int64_t lora_rank;
     double lora_alpha;
     bt_names lora_targets;
-    double drop_hidden, drop_attention, drop_activation, drop_input, layer_drop;
+    double drop_hidden, drop_attention, drop_activation, drop_input, drop_adapter, layer_drop;
     double mask_time, mask_feature;
     int64_t mask_time_length, mask_feature_length;
     bool front_end;
@@ -62,7 +62,7 @@ typedef struct {
     char *label_name, *label_objective, *label_origin, *preset;
 } bt_tune_options;
 
-enum { BT_TUNE_SETTINGS = 72 };
+enum { BT_TUNE_SETTINGS = 73 };
 extern const bt_setting bt_tune_settings[BT_TUNE_SETTINGS];
 
 /* BT_ERR_USAGE for settings that contradict each other or are not built yet. */

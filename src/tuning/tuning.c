@@ -207,6 +207,7 @@ static bt_regularisation regularisation_of(const bt_tune_options *o)
     r.attention = o->drop_attention;
     r.activation = o->drop_activation;
     r.input = o->drop_input;
+    r.adapter = o->drop_adapter;
     r.layer = o->layer_drop;
     r.time.p = o->mask_time;
     r.time.length = (size_t)o->mask_time_length;

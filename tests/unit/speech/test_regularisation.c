@@ -236,10 +236,65 @@ static void slopes(void **state)
     }
 }
 
+/* Adapters of all maps, B no longer 0. */
+static void open_adapted(world *w, bt_device *device, const char *name, bt_training_options *options, size_t *layer)
+{
+    static const char *const targets[] = {"query", "key", "value", "out", "up", "down"};
+    const double adapter = options->regularisation.adapter;
+    bt_random random = bt_random_start(8, 1);
+    *options = everything(name, layer);
+    options->regularisation.layer = 0;
+    options->regularisation.adapter = adapter;
+    options->lora = (bt_lora_options){.rank = 2, .alpha = 3, .targets = targets, .n_target = 6, .seed = 1};
+    world_open(w, device, name, options);
+    bt_parameters *const table = bt_training_parameters(w->training);
+    for (size_t i = 0; i < table->n; ++i) {
+        const bt_parameter *const row = &table->rows[i];
+        if (!strstr(row->name, "lora_B")) continue;
+        float *const values = bt_calloc(row->count, sizeof *values);
+        for (size_t j = 0; j < row->count; ++j) values[j] = 0.3f * (float)bt_random_normal(&random);
+        expect_ok(bt_buffer_write(table->values, row->offset, values, row->count));
+        bt_free(values);
+    }
+    expect_ok(bt_parameters_derive(table, device));
+}
+
+/* Adapters that drop next to nothing are merged ones, draws of the other kinds alike; with dropout their gradients are
+ * the slopes. */
+static void adapters(void **state)
+{
+    for (size_t g = 0; g < N_ARRANGEMENT; ++g) {
+        world w;
+        size_t n, m, layer;
+        bool masked = true;
+        bt_training_options options = bt_training_defaults();
+        open_adapted(&w, *state, arrangements[g], &options, &layer);
+        const double loss = drawn_pass(&w, 2, w.n);
+        float *const merged = fresh_gradients(&w, &n);
+        world_close(&w);
+        options.regularisation.adapter = 1e-9;
+        open_adapted(&w, *state, arrangements[g], &options, &layer);
+        expect_near(drawn_pass(&w, 2, w.n), loss, 1e-5 * loss);
+        float *const apart = fresh_gradients(&w, &m);
+        assert_int_equal(n, m);
+        expect_near(gap(apart, merged, n) / norm(merged, n), 0, 2e-5);
+        world_close(&w);
+        options.regularisation.adapter = 0.3;
+        open_adapted(&w, *state, arrangements[g], &options, &layer);
+        assert_true(fabs(drawn_pass(&w, 2, w.n) - loss) > 1e-3 * loss);
+        float *const dropped = fresh_gradients(&w, &n);
+        assert_true(check_slopes(&w, dropped, norm(dropped, n), &masked) > 20 && !masked);
+        bt_free(merged);
+        bt_free(apart);
+        bt_free(dropped);
+        world_close(&w);
+    }
+}
+
 /* Layer 0 is linear in the dropout behind it: its mean over steps is the layer without. */
 static void right_in_the_mean(void **state)
 {
-    enum { STEPS = 600 };
+    enum { STEPS = 200 };
     for (size_t g = 0; g < N_ARRANGEMENT; ++g) {
         world w;
         size_t layer = 0;
@@ -274,7 +329,7 @@ static void right_in_the_mean(void **state)
 /* Blocks are left out as often as asked, all of them with near certainty; those have no gradient. */
 static void layer_drop(void **state)
 {
-    enum { STEPS = 300 };
+    enum { STEPS = 150 };
     static const size_t layers[] = {0, 1};
     world w;
     size_t n, equal = 0;
@@ -374,6 +429,7 @@ int main(void)
                                        cmocka_unit_test(masks_are_of_the_sequence),
                                        cmocka_unit_test(transformers_with_our_draws),
                                        cmocka_unit_test(slopes),
+                                       cmocka_unit_test(adapters),
                                        cmocka_unit_test(right_in_the_mean),
                                        cmocka_unit_test(layer_drop),
                                        cmocka_unit_test(masked_frame_is_written),
