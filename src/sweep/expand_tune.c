@@ -170,7 +170,8 @@ cleanup:
 static bt_status count_frames(const tuning *t, const making *m, const bt_draft *draft, const bt_names *stories,
                               double *rows)
 {
-    static const char *const keys[] = {"window.seconds", "window.rule", "normalise", "train.blocks", "lora.rank"};
+    static const char *const keys[] = {"window.seconds", "window.rule",  "normalise",
+                                       "whisper.input",  "train.blocks", "lora.rank"};
     bt_status status = BT_OK;
     bt_text windows = {0}, name = {0};
     *rows = 0;

@@ -51,6 +51,9 @@ const bt_setting bt_tune_settings[] = {
            "exact: up to the end of the row's volume; slices: whole-second slices of 2 s (released code)"),
     CHOICE("normalise", normalise, "auto", "auto|window|batch|none",
            "of the sound: each window, the batch as one array (released code), or auto: as the model's do_normalize"),
+    CHOICE("whisper.input", whisper_input, "pad30", "pad30|short",
+           "pad30: attention over 30 s, silence included, as Whisper was trained; short: over the sound only, "
+           "approximate"),
     CHOICE("pool", pool, "mean", "mean|max|last", "from a window's frames to one vector"),
     TEXT("layer", layer, BT_SCIENCE, "last", "whose states are learnt from: last, or a number as in features"),
     NUMBER("voxels.keep_above", keep_above, BT_SCIENCE, "0.4", -1e9, 1, NULL, "voxels with a noise ceiling above it"),
@@ -144,6 +147,11 @@ const char *bt_objective_text(int objective)
 bool bt_tune_needs_subjects(const bt_tune_options *options)
 {
     return options->objective == BT_OBJECTIVE_BRAIN || options->objective == BT_OBJECTIVE_RANDOM;
+}
+
+bt_model_input bt_tune_input(const bt_tune_options *options)
+{
+    return (bt_model_input){.only_sound = options->whisper_input};
 }
 
 bt_voxels_rule bt_tune_voxels(const bt_tune_options *options)

@@ -4,6 +4,7 @@
 
 #include "base/settings.h"
 #include "base/status.h"
+#include "speech/model.h"
 #include "stimulus/stories.h"
 #include "store/recipe.h"
 #include "tuning/voxels.h"
@@ -29,7 +30,7 @@ typedef struct {
     bool target_zscore;
     bt_timing timing;
     double window_seconds;
-    int window_rule, normalise, pool;
+    int window_rule, normalise, whisper_input, pool;
     char *layer;
     double keep_above;
     int ceiling;
@@ -62,7 +63,7 @@ typedef struct {
     char *label_name, *label_objective, *label_origin, *preset;
 } bt_tune_options;
 
-enum { BT_TUNE_SETTINGS = 73 };
+enum { BT_TUNE_SETTINGS = 74 };
 extern const bt_setting bt_tune_settings[BT_TUNE_SETTINGS];
 
 /* BT_ERR_USAGE for settings that contradict each other or are not built yet. */
@@ -72,6 +73,7 @@ const char *bt_objective_text(int objective);
 /* The science settings, those without meaning in this call emptied. */
 bt_status bt_tune_options_record(const bt_tune_options *options, const bt_settings *settings,
                                  bt_recipe *recipe) BT_MUST_CHECK;
+bt_model_input bt_tune_input(const bt_tune_options *options);
 bt_voxels_rule bt_tune_voxels(const bt_tune_options *options); /* a view */
 
 #endif

@@ -45,6 +45,8 @@ static bt_status open_model(bt_tuning *t)
     bt_status status = BT_OK;
     BT_TRY(bt_device_create(BT_DEVICE_CPU, &t->device));
     BT_TRY(bt_model_open(t->options->model, t->device, &t->model));
+    const bt_model_input input = bt_tune_input(t->options);
+    bt_model_set_input(t->model, &input);
     t->facts = bt_model_describe(t->model);
     BT_TRY(find_layer(t));
     BT_CHECK(t->layer > 0 || !t->options->lora_rank, BT_ERR_USAGE, "layer=0: there is no block below it for lora.rank");
@@ -478,6 +480,7 @@ bt_status bt_tuning_record(const bt_tuning *t, bt_recipe *recipe)
     bt_status status = BT_OK;
     const char *const store = t->call->common->store;
     BT_TRY(bt_tune_options_record(t->options, t->call->settings, recipe));
+    if (strcmp(t->facts.family, "whisper") != 0) BT_TRY(bt_recipe_setting(recipe, "whisper.input", ""));
     BT_TRY(bt_recipe_input(recipe, "model", t->options->model, store));
     for (bt_list list = 0; list < BT_LISTS; ++list)
         if (t->lists[list].rows) BT_TRY(bt_rows_record(t->lists[list].rows, store, recipe));

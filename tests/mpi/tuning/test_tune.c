@@ -299,6 +299,30 @@ static void draws_are_one_ranks(const bt_comm *comm, const bt_comm *self, const 
     tuning_run_close(&whole);
 }
 
+/* Whisper's blocks see 100 frames of two seconds, or the 50 that hold a window of one; frames of each are stored apart,
+ * and what is kept is the model in training. */
+static void whisper_is_tuned(const bt_comm *comm, const char *root)
+{
+    static const char *const inputs[] = {"pad30", "short"};
+    double losses[2];
+    for (size_t i = 0; i < 2; ++i) {
+        char line[2 * FILE_NAME], folder[FILE_NAME];
+        world w;
+        (void)snprintf(line, sizeof line,
+                       "model=%s window.seconds=1 epochs=1 frames=store dropout.hidden=0.1 layerdrop=0.2 "
+                       "whisper.input=%s",
+                       test_file("golden/models/whisper"), inputs[i]);
+        (void)snprintf(folder, sizeof folder, "%s/whisper.%s.state", root, inputs[i]);
+        world_open(&w, comm, root, line);
+        const bt_frames *const frames = w.tuning.lists[BT_LIST_TUNE].frames;
+        EXPECT(bt_frames_length(frames) == (i == 0 ? 100 : 50) && bt_frames_real(frames) == 50);
+        must(bt_tuning_learn(&w.tuning, folder));
+        losses[i] = *bt_history_row(&w.tuning.history, BT_SERIES_TRAIN, 0);
+        tuning_run_close(&w);
+    }
+    EXPECT(losses[0] > 0 && losses[1] > 0 && losses[0] != losses[1]);
+}
+
 /* All trainable values, in the gradients' order. */
 static float *values_of(const world *w)
 {
@@ -409,6 +433,7 @@ int main(int argc, char **argv)
     clipping_scales_gradients(comm, root);
     losses_are_one_ranks(comm, self, root);
     draws_are_one_ranks(comm, self, root);
+    whisper_is_tuned(comm, root);
     changes_are_those_of_the_layers(comm, root);
     states_go_by_name(comm, root);
     EXPECT(bt_comm_barrier(comm) == BT_OK);

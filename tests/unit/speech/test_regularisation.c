@@ -178,8 +178,8 @@ static void transformers_with_our_draws(void **state)
     }
 }
 
-/* Loss of the same draws with a parameter moved by `length` along its gradient. */
-static double moved_loss(world *w, const bt_parameter *row, const float *values, const float *along, double length)
+/* A parameter becomes values + length along. */
+static void move(world *w, const bt_parameter *row, const float *values, const float *along, double length)
 {
     bt_parameters *const table = bt_training_parameters(w->training);
     float *const at = bt_calloc(row->count, sizeof *at);
@@ -187,6 +187,11 @@ static double moved_loss(world *w, const bt_parameter *row, const float *values,
     expect_ok(bt_buffer_write(table->values, row->offset, at, row->count));
     expect_ok(bt_parameters_derive(table, w->device));
     bt_free(at);
+}
+
+static double moved_loss(world *w, const bt_parameter *row, const float *values, const float *along, double length)
+{
+    move(w, row, values, along, length);
     return drawn_loss(w, 2);
 }
 
@@ -207,7 +212,7 @@ static size_t check_slopes(world *w, const float *all, double whole, bool *maske
         float *const values = fetched(bt_parameter_matrix(table, i));
         const double slope =
             (moved_loss(w, row, values, g, h / size) - moved_loss(w, row, values, g, -h / size)) / (2 * h);
-        (void)moved_loss(w, row, values, g, 0);
+        move(w, row, values, g, 0);
         if (fabs(slope - size) > 0.01 * size + 1e-4 * whole)
             print_error("%s: gradient %g, slope %g\n", row->name, size, slope);
         expect_near(slope, size, 0.01 * size + 1e-4 * whole);
