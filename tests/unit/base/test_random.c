@@ -58,6 +58,14 @@ static void permutations_hold_all(void **state)
     assert_true(in_place < 10);
 }
 
+/* The reference's numbers of seed 0. */
+static void indexed_numbers_are_splitmix(void **state)
+{
+    static const uint64_t wanted[] = {0xe220a8397b1dcdafu, 0x6e789e6aa1b965f4u, 0x06c45d188009454fu};
+    (void)state;
+    for (uint64_t i = 0; i < sizeof wanted / sizeof *wanted; ++i) assert_true(bt_random_at(0, i) == wanted[i]);
+}
+
 /* Numbers by index: as even as a sequence's, bit by bit, and pairs of neighbours, in index and in key, are apart. */
 static void indexed_numbers(void **state)
 {
@@ -83,6 +91,7 @@ int main(void)
         cmocka_unit_test(moments_are_right),
         cmocka_unit_test(below_is_even),
         cmocka_unit_test(permutations_hold_all),
+        cmocka_unit_test(indexed_numbers_are_splitmix),
         cmocka_unit_test(indexed_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
