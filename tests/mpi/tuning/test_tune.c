@@ -270,19 +270,41 @@ static void losses_are_one_ranks(const bt_comm *comm, const bt_comm *self, const
     tuning_run_close(&whole);
 }
 
-/* Everything that training may leave out: the same rows lose the same in a step on any ranks and in any micro-batches,
- * and nothing in validation. */
+/* Everything that training may leave out. */
+static const char *const left_out = "window.seconds=1 frames=recompute dropout.hidden=0.1 dropout.attention=0.1 "
+                                    "dropout.activation=0.1 dropout.input=0.1 layerdrop=0.2 mask.time=0.1 "
+                                    "mask.time_length=3 mask.feature=0.1 mask.feature_length=2";
+
+/* A model that does not move has the same validation loss, whatever learning leaves out. */
+static void validation_leaves_out_nothing(const bt_comm *comm, const char *root)
+{
+    double losses[2][2];
+    for (size_t i = 0; i < 2; ++i) {
+        char line[2 * FILE_NAME], folder[FILE_NAME];
+        world w;
+        (void)snprintf(line, sizeof line, "epochs=1 rate.backbone=0 rate.head=0 %s",
+                       i == 0 ? left_out : "window.seconds=1 frames=recompute");
+        (void)snprintf(folder, sizeof folder, "%s/still.%zu.state", root, i);
+        world_open(&w, comm, root, line);
+        must(bt_tuning_learn(&w.tuning, folder));
+        losses[0][i] = *bt_history_row(&w.tuning.history, BT_SERIES_TRAIN, 0);
+        losses[1][i] = *bt_history_row(&w.tuning.history, BT_SERIES_VALIDATE, 0);
+        tuning_run_close(&w);
+    }
+    EXPECT(losses[0][0] != losses[0][1]);
+    EXPECT(losses[1][0] == losses[1][1]);
+}
+
+/* The same rows lose the same in a step on any ranks and in any micro-batches. */
 static void draws_are_one_ranks(const bt_comm *comm, const bt_comm *self, const char *root)
 {
     static const char *const micro[] = {"micro_batch=1", "micro_batch=4"};
     world shared[2], whole;
-    char line[FILE_NAME], folder[FILE_NAME];
-    const char *const words = "epochs=1 window.seconds=1 frames=recompute dropout.hidden=0.1 dropout.attention=0.1 "
-                              "dropout.activation=0.1 dropout.input=0.1 layerdrop=0.2 mask.time=0.1 "
-                              "mask.time_length=3 mask.feature=0.1 mask.feature_length=2";
+    char line[2 * FILE_NAME], folder[FILE_NAME];
     for (size_t m = 0; m < 3; ++m) {
         world *const w = m < 2 ? &shared[m] : &whole;
-        (void)snprintf(line, sizeof line, "%s %s", words, m < 2 ? micro[m] : "recompute=true");
+        (void)snprintf(line, sizeof line, "epochs=1 stories.validate= %s %s", left_out,
+                       m < 2 ? micro[m] : "recompute=true");
         world_open(w, m < 2 ? comm : self, root, line);
         (void)snprintf(folder, sizeof folder, "%s/draws.%zu.%d.state", root, m, m < 2 ? 0 : bt_comm_rank(comm));
         must(bt_tuning_learn(&w->tuning, folder));
@@ -309,8 +331,8 @@ static void whisper_is_tuned(const bt_comm *comm, const char *root)
         char line[2 * FILE_NAME], folder[FILE_NAME];
         world w;
         (void)snprintf(line, sizeof line,
-                       "model=%s window.seconds=1 epochs=1 frames=store dropout.hidden=0.1 layerdrop=0.2 "
-                       "whisper.input=%s",
+                       "model=%s window.seconds=1 epochs=1 frames=store dropout.hidden=0.1 layerdrop=0.2 lora.rank=2 "
+                       "lora.dropout=0.2 whisper.input=%s",
                        test_file("golden/models/whisper"), inputs[i]);
         (void)snprintf(folder, sizeof folder, "%s/whisper.%s.state", root, inputs[i]);
         world_open(&w, comm, root, line);
@@ -432,6 +454,7 @@ int main(int argc, char **argv)
     a_step_given_up_leaves_nothing_under_way(comm, root);
     clipping_scales_gradients(comm, root);
     losses_are_one_ranks(comm, self, root);
+    if (bt_comm_size(comm) == 1) validation_leaves_out_nothing(comm, root);
     draws_are_one_ranks(comm, self, root);
     whisper_is_tuned(comm, root);
     changes_are_those_of_the_layers(comm, root);
