@@ -14,7 +14,8 @@ static double relative(const float *a, const float *b, size_t rows, size_t step,
     return sqrt(difference / whole);
 }
 
-/* The first sequence of every arrangement, layer by layer. */
+/* The first sequence of every arrangement, layer by layer. The golden WavLM, whose gates and distances were made to
+ * matter, magnifies rounding: torch.autocast of transformers' own lies 2.9e-2 from float32 there. */
 static void states(void **state)
 {
     expect_ok(bt_device_set_products(*state, BT_BF16, true));
@@ -40,7 +41,7 @@ static void states(void **state)
             bt_free(wanted);
         }
         print_message("%s: at most %.1e from float32\n", golden[g], worst);
-        assert_true(worst < 2e-2 && worst > 1e-5); /* rounded, and not more */
+        assert_true(worst < (strcmp(golden[g], "wavlm") ? 2e-2 : 3e-2) && worst > 1e-5); /* rounded, and not more */
         bt_free(part);
         bt_free(out);
         bt_free(sound);
