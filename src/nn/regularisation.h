@@ -16,14 +16,15 @@ typedef struct {
     size_t length, least;
 } bt_spans;
 
-/* All 0: nothing. Probabilities are in [0, 1). */
+/* All 0: nothing. Probabilities are in [0, 1). A block that LayerDrop leaves out is left out for a whole step; its
+ * gradients of that step are 0, and Adam moves it on (PyTorch's would pass over it). */
 typedef struct {
     double input;      /* dropout behind the feature projection ("feat_proj_dropout") */
     double hidden;     /* behind the embedding, attention's projection and the feed-forward ("hidden_dropout") */
     double attention;  /* of the attention's probabilities ("attention_dropout") */
     double activation; /* behind the feed-forward's GELU ("activation_dropout") */
     double adapter;    /* of what LoRA's adapters read (nn/lora_training.h) */
-    double layer;      /* LayerDrop (Fan et al. 2020): a block is left out for a step, the same for all its rows */
+    double layer;      /* LayerDrop (Fan et al. 2020) */
     bt_spans time;     /* frames that take the learnt masked_spec_embed */
     bt_spans feature;  /* columns that are 0 in a whole sequence */
     uint64_t seed;
