@@ -16,13 +16,17 @@ BT_INLINE void attend_drop(const bt_attend_drop *drop, size_t query, size_t key,
 {
     uint64_t keys[BT_LANES];
     for (size_t lane = 0; lane < BT_LANES; ++lane) keys[lane] = bt_random_at(drop->key, query + lane);
-    for (size_t r = 0; r < n; r += 2)
-        for (size_t lane = 0; lane < BT_LANES; ++lane) {
-            const uint64_t pair = bt_random_at(keys[lane], (key + r) / 2);
-            const size_t at = r * BT_LANES + lane, next = at + BT_LANES;
-            out[at] = (uint32_t)pair < drop->below ? 0.0f : x[at] * drop->scale;
-            if (r + 1 < n) out[next] = (uint32_t)(pair >> 32) < drop->below ? 0.0f : x[next] * drop->scale;
-        }
+    for (size_t r = 0; r < n; r += 2) {
+        uint64_t pairs[BT_LANES];
+        const float *const from = x + r * BT_LANES;
+        float *const to = out + r * BT_LANES;
+        for (size_t lane = 0; lane < BT_LANES; ++lane) pairs[lane] = bt_random_at(keys[lane], (key + r) / 2);
+        for (size_t lane = 0; lane < BT_LANES; ++lane)
+            to[lane] = from[lane] * ((uint32_t)pairs[lane] < drop->below ? 0.0f : drop->scale);
+        for (size_t lane = 0; lane < BT_LANES && r + 1 < n; ++lane)
+            to[BT_LANES + lane] =
+                from[BT_LANES + lane] * ((uint32_t)(pairs[lane] >> 32) < drop->below ? 0.0f : drop->scale);
+    }
 }
 
 /* --- forward --------------------------------------------------------------------------------------------------------
