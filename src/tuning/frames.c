@@ -89,6 +89,7 @@ static bt_status make_recipe(const bt_frames_options *options, const char *weigh
     BT_TRY(bt_recipe_setting(*recipe, "rows", rows)); /* of a window: silence too, or not */
     BT_TRY(bt_recipe_setting(*recipe, "sound", bt_windows_sound(options->windows, story)));
     BT_TRY(bt_recipe_setting(*recipe, "front_end", weights));
+    BT_TRY(bt_recipe_setting(*recipe, "precision", options->half ? "bf16" : "f32"));
     BT_TRY(bt_recipe_input(*recipe, "config", config, options->store));
 cleanup:
     bt_free(config);

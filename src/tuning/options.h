@@ -58,12 +58,14 @@ typedef struct {
     int64_t seed;
     int frames;
     bool recompute;
+    int precision;
+    bool force_precision;
     double checkpoint_minutes;
     int64_t checkpoint_steps;
     char *label_name, *label_objective, *label_origin, *preset;
 } bt_tune_options;
 
-enum { BT_TUNE_SETTINGS = 74 };
+enum { BT_TUNE_SETTINGS = 76 };
 extern const bt_setting bt_tune_settings[BT_TUNE_SETTINGS];
 
 /* BT_ERR_USAGE for settings that contradict each other or are not built yet. */

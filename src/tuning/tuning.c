@@ -43,7 +43,9 @@ static bt_status find_layer(bt_tuning *t)
 static bt_status open_model(bt_tuning *t)
 {
     bt_status status = BT_OK;
+    const bt_dtype products = t->options->precision ? BT_BF16 : BT_F32;
     BT_TRY(bt_device_create(BT_DEVICE_CPU, &t->device));
+    BT_TRY(bt_device_set_products(t->device, products, t->options->force_precision));
     BT_TRY(bt_model_open(t->options->model, t->device, &t->model));
     const bt_model_input input = bt_tune_input(t->options);
     bt_model_set_input(t->model, &input);
@@ -273,6 +275,7 @@ static bt_status prepare_frames(bt_tuning *t)
                                            .windows = t->lists[list].windows,
                                            .folder = t->options->model,
                                            .store = t->call->common->store,
+                                           .half = t->options->precision != 0,
                                            .stored = stored};
         BT_TRY(bt_frames_create(&options, t->all, &t->lists[list].frames));
     }
