@@ -8,6 +8,7 @@
 #include "dist/partition.h"
 #include "encoding/refit.h"
 #include "encoding/search.h"
+#include "encoding/significance.h"
 #include "encoding/voxels.h"
 
 typedef struct {
@@ -17,7 +18,8 @@ typedef struct {
     const bt_folds *folds;
     const bt_encode_plan *plan;
     const bt_voxels *voxels;
-    size_t block; /* voxels at once */
+    const bt_null *null; /* NULL: no p */
+    size_t block;        /* voxels at once */
     bool weights, predictions;
 } bt_fit_problem;
 
@@ -32,6 +34,7 @@ typedef struct {
     double *alpha;      /* (n_voxel) as given, not the penalty */
     double *r, *r2;     /* (n_voxel) over the test rows */
     double *explained;  /* (n_voxel) 1 - var e / var y over the test rows */
+    double *p;          /* (n_voxel) of r, under problem.null; NaN without */
     float *weights;     /* (n_feature, n_voxel), or NULL */
     float *predictions; /* (n_test, n_voxel), or NULL */
     /* Over all ranks of comm: voxels kept, with NaN, without variance; of the kept ones those whose best validation
@@ -80,6 +83,7 @@ typedef struct {
     size_t most_held, least_held; /* rows that a split holds out */
     size_t n_voxel, block;
     bool weights, predictions;
+    const bt_null *null;
 } bt_fit_sizes;
 
 bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *sizes, const bt_encode_plan *plan);
