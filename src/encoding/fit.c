@@ -1,28 +1,13 @@
 #include "encoding/fit.h"
 
 #include "base/memory.h"
+#include "encoding/choice.h"
 #include "encoding/continuous.h"
 #include "encoding/fast_search.h"
 #include "encoding/ridge.h"
 
 #include <math.h>
 #include <string.h>
-
-static bool is_better(double a, double b, bt_score_kind kind)
-{
-    return kind == BT_SCORE_MSE ? a < b : a > b;
-}
-
-size_t bt_choose(const double *score, size_t stride, const bt_encode_plan *plan)
-{
-    size_t best = 0;
-    for (size_t a = 1; a < plan->n_alpha; ++a) {
-        const double here = score[a * stride], there = score[best * stride];
-        const bool ties_win = plan->ties == BT_TIES_LARGER && plan->penalty[a] > plan->penalty[best];
-        if (is_better(here, there, plan->rule.kind) || (here == there && ties_win)) best = a;
-    }
-    return best;
-}
 
 /* ---- life ---- */
 
@@ -38,8 +23,8 @@ bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out)
     BT_ALLOC(out->r2, n);
     BT_ALLOC(out->explained, n);
     BT_ALLOC(out->searches, problem->folds->n_split);
-    BT_ALLOC(out->choice, problem->block);
-    BT_ALLOC(out->penalty, problem->block);
+    BT_ALLOC(out->choice, n);
+    BT_ALLOC(out->penalty, n);
     if (problem->plan->point) BT_ALLOC(out->curves, problem->folds->n_split * n_alpha * n);
     BT_ALLOC(out->prediction, problem->n_test * problem->block);
     BT_ALLOC(out->score, problem->block);
@@ -106,17 +91,6 @@ static void count(bool positive, bool lowest, bool highest, int64_t counts[BT_CO
     counts[BT_COUNT_HIGH] += positive && highest;
 }
 
-/* The penalty at `best`, and whether it is an end of the grid. */
-static double penalty_of_grid(const bt_encode_plan *plan, size_t best, bool *lowest, bool *highest)
-{
-    *lowest = *highest = true;
-    for (size_t a = 0; a < plan->n_alpha; ++a) {
-        if (plan->penalty[a] < plan->penalty[best]) *lowest = false;
-        if (plan->penalty[a] > plan->penalty[best]) *highest = false;
-    }
-    return plan->penalty[best];
-}
-
 static double penalty_of_curve(const bt_fit *fit, size_t voxel, bool *lowest, bool *highest)
 {
     const bt_encode_plan *const plan = fit->problem.plan;
@@ -131,35 +105,58 @@ static double penalty_of_curve(const bt_fit *fit, size_t voxel, bool *lowest, bo
     return bt_continuous_best(&curve, lowest, highest);
 }
 
-/* Voxel low + v: its alpha. */
-static void choose_one(bt_fit *fit, size_t low, size_t v)
+/* Means over splits. */
+static void average(bt_fit *fit, size_t low, size_t n)
+{
+    const double n_split = (double)(fit->n_job - 1);
+    for (size_t a = 0; a < fit->n_alpha; ++a)
+        for (size_t v = low; v < low + n; ++v) fit->cv_score[a * fit->n_voxel + v] /= n_split;
+    for (size_t v = low; v < low + n; ++v) fit->nothing[v] /= n_split;
+}
+
+/* Voxel v takes the alpha at `best`, or the best between those. */
+static void take_choice(bt_fit *fit, size_t v, size_t best)
 {
     const bt_encode_plan *const plan = fit->problem.plan;
-    const size_t best = bt_choose(fit->cv_score + low + v, fit->n_voxel, plan);
-    const double score = fit->cv_score[best * fit->n_voxel + low + v];
-    const bt_voxel_state state = bt_voxels_state(fit->problem.voxels, low + v);
+    const double score = fit->cv_score[best * fit->n_voxel + v];
+    const bt_voxel_state state = bt_voxels_state(fit->problem.voxels, v);
     bool lowest = false, highest = false;
-    const bool positive = plan->rule.kind == BT_SCORE_MSE ? score < fit->nothing[low + v] : score > 0;
+    const bool positive = plan->rule.kind == BT_SCORE_MSE ? score < fit->nothing[v] : score > 0;
+    bt_choice_ends(plan, best, &lowest, &highest);
     fit->choice[v] = best;
-    fit->penalty[v] = fit->curves ? penalty_of_curve(fit, low + v, &lowest, &highest)
-                                  : penalty_of_grid(plan, best, &lowest, &highest);
-    fit->alpha[low + v] = fit->curves ? bt_encode_plan_alpha(plan, fit->penalty[v]) : plan->alpha[best];
+    fit->penalty[v] = fit->curves ? penalty_of_curve(fit, v, &lowest, &highest) : plan->penalty[best];
+    fit->alpha[v] = fit->curves ? bt_encode_plan_alpha(plan, fit->penalty[v]) : plan->alpha[best];
     if (state != BT_VOXEL_KEPT)
         ++fit->counts[state == BT_VOXEL_NAN ? BT_COUNT_NAN : BT_COUNT_CONSTANT];
     else
         count(positive, lowest, highest, fit->counts);
 }
 
-/* Means over splits, and each voxel's alpha. */
+static bool shares(const bt_fit *fit)
+{
+    return fit->problem.scopes->n > 0;
+}
+
+/* Each voxel's own alpha. */
 static void choose(bt_fit *fit, size_t low, size_t n)
 {
-    const double n_split = (double)(fit->n_job - 1);
-    for (size_t a = 0; a < fit->n_alpha; ++a)
-        for (size_t v = low; v < low + n; ++v) fit->cv_score[a * fit->n_voxel + v] /= n_split;
-    for (size_t v = 0; v < n; ++v) {
-        fit->nothing[low + v] /= n_split;
-        choose_one(fit, low, v);
-    }
+    average(fit, low, n);
+    for (size_t v = low; v < low + n; ++v)
+        take_choice(fit, v, bt_choose(fit->cv_score + v, fit->n_voxel, fit->problem.plan));
+}
+
+bt_status bt_fit_share(bt_fit *fit)
+{
+    bt_status status = BT_OK;
+    const bt_scopes *const scopes = fit->problem.scopes;
+    size_t *const best = bt_calloc(scopes->n, sizeof *best);
+    BT_TRY(bt_agree(fit->problem.comm, best ? BT_OK : BT_ERR_MEMORY));
+    average(fit, 0, fit->n_voxel);
+    BT_TRY(bt_scopes_choose(scopes, fit->problem.comm, fit->problem.voxels, fit->problem.plan, fit->cv_score, best));
+    for (size_t v = 0; v < fit->n_voxel; ++v) take_choice(fit, v, best[scopes->of[v]]);
+cleanup:
+    bt_free(best);
+    return status;
 }
 
 static void score_test(bt_fit *fit, const float *y_test, size_t low, size_t n)
@@ -193,10 +190,10 @@ bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const
     for (size_t k = 0; k + 1 < fit->n_job; ++k)
         if (fit->searches[k]) BT_TRY(search_split(fit, block, k, low, n, y));
     if (!fit->refit) goto cleanup;
-    choose(fit, low, n);
-    BT_TRY(bt_refit_predict(fit->refit, block, y, n, fit->choice, fit->penalty, fit->prediction));
+    if (!shares(fit)) choose(fit, low, n);
+    BT_TRY(bt_refit_predict(fit->refit, block, y, n, fit->choice + low, fit->penalty + low, fit->prediction));
     score_test(fit, y_test, low, n);
-    if (fit->weights) BT_TRY(bt_refit_weights(fit->refit, fit->penalty, fit->weights + low, fit->n_voxel));
+    if (fit->weights) BT_TRY(bt_refit_weights(fit->refit, fit->penalty + low, fit->weights + low, fit->n_voxel));
 cleanup:
     return status;
 }
@@ -241,7 +238,7 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
                                   .has_kernel = dual};
     const double outputs = (s->weights ? 4 * p : 0) + (s->predictions ? 4 * (double)s->n_test : 0);
     return (bt_fit_bytes){
-        .results = v * (8 * ((double)plan->n_alpha + 7 + curves) + outputs),
+        .results = v * (8 * ((double)plan->n_alpha + 9 + curves) + outputs),
         .design = 8 * (rows * p * (1 + 2 / (double)s->n_delay) + (dual ? n * n : 0)),
         .making = fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
         .job = fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),

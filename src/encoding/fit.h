@@ -7,6 +7,7 @@
 
 #include "dist/partition.h"
 #include "encoding/refit.h"
+#include "encoding/scopes.h"
 #include "encoding/search.h"
 #include "encoding/voxels.h"
 
@@ -17,7 +18,8 @@ typedef struct {
     const bt_folds *folds;
     const bt_encode_plan *plan;
     const bt_voxels *voxels;
-    size_t block; /* voxels at once */
+    const bt_scopes *scopes; /* of these voxels; n of 0: every voxel has its own alpha */
+    size_t block;            /* voxels at once */
     bool weights, predictions;
 } bt_fit_problem;
 
@@ -42,8 +44,8 @@ typedef struct {
     bt_search **searches;    /* (n_split) those that are loaded */
     bt_refit *refit;         /* when loaded */
     double *curves;          /* (n_split, n_alpha, n_voxel) with alphas=continuous, else NULL */
-    size_t *choice;          /* (block) */
-    double *penalty;         /* (block) */
+    size_t *choice;          /* (n_voxel) index of alpha */
+    double *penalty;         /* (n_voxel) */
     double *prediction;      /* (n_test, block) */
     double *score;           /* (block) */
 } bt_fit;
@@ -57,9 +59,12 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs) B
 void bt_fit_unload(bt_fit *fit);
 
 /* What the loaded jobs make of my voxels [low, low + n), y (n_row, n) and y_test (n_test, n). The refit must come with
- * or behind all splits. One rank. */
+ * or behind all splits; where voxels share alphas, behind them and bt_fit_share. One rank. */
 bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y,
                        const float *y_test) BT_MUST_CHECK;
+
+/* Collective over comm: the alphas of scopes, after all splits of all my voxels. */
+bt_status bt_fit_share(bt_fit *fit) BT_MUST_CHECK;
 
 /* Collective over comm: after all jobs. */
 bt_status bt_fit_finish(bt_fit *fit) BT_MUST_CHECK;
@@ -83,8 +88,5 @@ typedef struct {
 } bt_fit_sizes;
 
 bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *sizes, const bt_encode_plan *plan);
-
-/* The best of (n_alpha) scores with stride `stride`: its index. */
-size_t bt_choose(const double *score, size_t stride, const bt_encode_plan *plan);
 
 #endif

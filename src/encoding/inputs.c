@@ -89,6 +89,9 @@ bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
         BT_TRY(bt_inputs_open_dataset(options, in));
     else
         BT_TRY(open_matrices(options, in));
+    BT_CHECK(options->alpha_scope != BT_SCOPE_ROI || in->roi_file, BT_ERR_USAGE,
+             "alpha.scope=roi: there are no ROI labels; they come from dataset=DIR, derivative/rois/SUBJECT.npy beside "
+             "names.json");
     BT_TRY(check_responses(in, (size_t)options->test_drop));
     const bt_spaces_rows train = bt_inputs_rows(in, false), test = bt_inputs_rows(in, true);
     BT_TRY(bt_spaces_check_rows(in->spaces, &train));

@@ -56,6 +56,8 @@ const bt_setting bt_encode_settings[] = {
      "low,high,n: n alphas from 10^low to 10^high"},
     {"penalty", BT_SET_CHOICE, AT(penalty), BT_SCIENCE, "alpha_squared", "alpha_squared|alpha", 0, 0, NULL,
      "the penalty is alpha^2 (Huth lab) or alpha (scikit-learn, himalaya)"},
+    {"alpha.scope", BT_SET_CHOICE, AT(alpha_scope), BT_SCIENCE, "voxel", "voxel|roi|one", 0, 0, NULL,
+     "an alpha for each voxel, for each ROI of the data set, or one: the best mean of the validation score there"},
     {"cv.scheme", BT_SET_CHOICE, AT(cv_scheme), BT_SCIENCE, "stories", "stories|chunks|kfold|given", 0, 0, NULL,
      "what a split holds out; rows without story ids: chunks unless given"},
     {"cv.n_fold", BT_SET_INT, AT(cv_folds_wanted), BT_SCIENCE, "5", NULL, 1, 1e6, NULL,
@@ -206,6 +208,9 @@ static bt_status plan_alphas(const bt_encode_options *options, const bt_settings
     const bool both = options->alphas.n && bt_settings_given(settings, "alphas.logspace");
     const bool listed = options->alphas.n && !bt_settings_later(settings, "alphas.logspace", "alphas");
     plan->penalty_is_alpha = options->penalty == BT_PENALTY_ALPHA;
+    plan->alpha_scope = (bt_alpha_scope)options->alpha_scope;
+    BT_CHECK(!continuous || plan->alpha_scope == BT_SCOPE_VOXEL, BT_ERR_USAGE,
+             "alpha.scope: expected voxel with alphas=continuous; give numbers to share an alpha");
     BT_CHECK(continuous || !both || !listed || bt_settings_later(settings, "alphas", "alphas.logspace"), BT_ERR_USAGE,
              "alphas, alphas.logspace: both are given; leave one out");
     if (continuous || !listed) BT_TRY(check_logspace(&options->logspace));

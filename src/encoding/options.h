@@ -19,6 +19,7 @@ typedef enum { BT_CUT_AFTER_DELAY, BT_CUT_BEFORE_DELAY } bt_test_cut;
 typedef enum { BT_DELAYS_STORY, BT_DELAYS_STACKED } bt_delay_scope;
 typedef enum { BT_PENALTY_ALPHA_SQUARED, BT_PENALTY_ALPHA } bt_penalty;
 typedef enum { BT_SEARCH_AUTO, BT_SEARCH_FAST, BT_SEARCH_DIRECT } bt_search_kind;
+typedef enum { BT_SCOPE_VOXEL, BT_SCOPE_ROI, BT_SCOPE_ONE } bt_alpha_scope;
 typedef enum { BT_TIES_LARGER, BT_TIES_FIRST } bt_ties;
 typedef enum { BT_CEILING_AUTO, BT_CEILING_REPEATS, BT_CEILING_FILE, BT_CEILING_NONE } bt_ceiling_source;
 
@@ -35,7 +36,7 @@ typedef struct {
     bool zscore, intercept;
     bt_names alphas; /* numbers, or "continuous" */
     bt_reals logspace;
-    int penalty;
+    int penalty, alpha_scope;
     int cv_scheme;
     int64_t cv_repeats, cv_chunk, cv_folds_wanted, cv_seed;
     double cv_held_out;
@@ -47,7 +48,7 @@ typedef struct {
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 41 };
+enum { BT_ENCODE_SETTINGS = 42 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
@@ -61,6 +62,7 @@ typedef struct {
     double *alpha, *penalty; /* (n_alpha), in the order given */
     double *point;           /* (n_alpha) alphas=continuous: where the penalties lie in their range; else NULL */
     bool penalty_is_alpha;   /* else its square */
+    bt_alpha_scope alpha_scope;
     bt_score_rule rule;
     bt_ties ties;
     bt_search_kind search;

@@ -74,6 +74,9 @@ static bt_status describe_fit(const bt_output *output)
 {
     static const char *const kinds[] = {"r2 = 1 - mean e^2 / var y", "mse = mean e^2 (the smallest is chosen)",
                                         "sgn(R) sqrt|R|, R = 1 - var e / v", "Pearson correlation"};
+    static const char *const scopes[] = {
+        "voxel", "roi: an alpha for the voxels of a ROI (of several: the first) and one for those of none",
+        "one alpha for all voxels"};
     static const char *const schemes[] = {"stories", "chunks", "kfold", "given"};
     bt_status status = BT_OK;
     bt_text delays = {0};
@@ -93,6 +96,7 @@ static bt_status describe_fit(const bt_output *output)
     BT_TRY(set_text(output, "alpha_choice",
                     plan->point ? "the best between the ends of alphas, at which cv_score was taken"
                                 : "the best of alphas"));
+    BT_TRY(set_text(output, "alpha_scope", scopes[plan->alpha_scope]));
     const size_t n_alpha = plan->n_alpha;
     BT_TRY(bt_h5_write(output->file, "/alphas", BT_F64, 1, &n_alpha, plan->alpha));
 cleanup:

@@ -112,6 +112,7 @@ static bt_status create_fits(const bt_pass *pass, bt_range spaces, bt_fit *fits)
                                         .folds = p->folds,
                                         .plan = p->plan,
                                         .voxels = pass->voxels,
+                                        .scopes = pass->scopes,
                                         .block = pass->cut->block,
                                         .weights = p->options->weights,
                                         .predictions = p->options->predictions};
@@ -138,15 +139,18 @@ cleanup:
     return status;
 }
 
-/* One space, a few jobs a pass. Collective over the group. */
+/* One space, a few jobs a pass; the refit, where voxels share alphas, in one of its own. Collective over the group. */
 static bt_status run_space(const bt_pass *pass, size_t space, bt_fit *fit)
 {
     bt_status status = BT_OK;
     bt_fit_design design = {0};
     const size_t n_job = pass->problem->folds->n_split + 1, at_once = pass->cut->jobs_at_once;
+    const bool shares = pass->scopes->n > 0;
     BT_TRY(make_design(pass, space, &design));
-    for (size_t low = 0; low < n_job; low += at_once) {
-        const size_t n = n_job - low < at_once ? n_job - low : at_once;
+    for (size_t low = 0, n = 0; low < n_job; low += n) {
+        const size_t left = shares && low + 1 < n_job ? n_job - 1 - low : n_job - low;
+        n = left < at_once ? left : at_once;
+        if (shares && low + 1 == n_job) BT_TRY(bt_fit_share(fit));
         BT_TRY(bt_fit_load(fit, &design, (bt_range){low, low + n}));
         BT_TRY(bt_agree(pass->group, sweep(pass, 1, n, fit)));
         bt_fit_unload(fit);

@@ -20,6 +20,7 @@ typedef struct {
     bt_device *device;
     bt_responses *train, *test; /* opened with `group` */
     bt_voxels *voxels;
+    bt_scopes scopes; /* of them */
     size_t n_row, n_test, n_voxel;
     bt_output output; /* on world rank 0 */
     bt_progress progress;
@@ -275,6 +276,7 @@ static bt_status run_spaces(worker *w, size_t first)
                           .group = w->group,
                           .device = w->device,
                           .voxels = w->voxels,
+                          .scopes = &w->scopes,
                           .progress = &w->progress};
     bt_fit *const fits = bt_calloc(n, sizeof *fits);
     BT_TRY(agree(w, fits ? BT_OK : BT_ERR_MEMORY));
@@ -316,6 +318,8 @@ static bt_status prepare(worker *w)
     BT_TRY(agree(w, bt_fault_point("encode.read")));
     BT_TRY(agree(w, open_responses(w)));
     BT_TRY(agree(w, warn_off_centre(w)));
+    BT_TRY(agree(
+        w, bt_scopes_create(w->problem->plan, w->problem->in, w->n_voxel, bt_voxels_range(w->voxels), &w->scopes)));
     say_cut(w);
 cleanup:
     return status;
@@ -349,6 +353,7 @@ bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefac
     BT_TRY(agree(&w, is_root(&w) ? bt_output_finish(&w.output) : BT_OK));
 cleanup:
     bt_output_clear(&w.output);
+    bt_scopes_clear(&w.scopes);
     bt_voxels_destroy(&w.voxels);
     bt_responses_close(&w.train);
     bt_responses_close(&w.test);

@@ -67,26 +67,34 @@ static size_t ceiling_of(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
+/* Passes of one space: where voxels share alphas, the refit must wait for all splits of all voxels. */
+static size_t passes_of(size_t n_job, bool shares, size_t at_once)
+{
+    return shares ? ceiling_of(n_job - 1, at_once) + 1 : ceiling_of(n_job, at_once);
+}
+
 /* The responses are held where they fit beside one job; else as many jobs look at each block as fit. */
-static void choose_passes(const bt_fit_bytes *bytes, double response_bytes, size_t n_space, size_t n_job,
+static void choose_passes(const bt_fit_bytes *bytes, double response_bytes, size_t n_space, size_t n_job, bool shares,
                           bt_work_cut *cut)
 {
+    const size_t most_jobs = shares ? n_job - 1 : n_job;
     cut->spaces_at_once = cut->jobs_at_once = 1;
     cut->bytes = sum_bytes(bytes, cut);
     cut->held = cut->bytes + response_bytes <= cut->memory;
     cut->response_bytes = cut->held ? response_bytes : 0;
-    for (size_t jobs = 2; !cut->held && jobs <= n_job; ++jobs) {
+    for (size_t jobs = 2; !cut->held && jobs <= most_jobs; ++jobs) {
         bt_work_cut more = *cut;
         more.jobs_at_once = jobs;
         if (sum_bytes(bytes, &more) <= cut->memory) cut->jobs_at_once = jobs;
     }
-    for (size_t spaces = 2; !cut->held && cut->jobs_at_once == n_job && spaces <= n_space; ++spaces) {
+    for (size_t spaces = 2; !cut->held && !shares && cut->jobs_at_once == n_job && spaces <= n_space; ++spaces) {
         bt_work_cut more = *cut;
         more.spaces_at_once = spaces;
         if (sum_bytes(bytes, &more) <= cut->memory) cut->spaces_at_once = spaces;
     }
     cut->bytes = sum_bytes(bytes, cut) + cut->response_bytes;
-    cut->n_pass = cut->held ? 1 : 1 + ceiling_of(n_space, cut->spaces_at_once) * ceiling_of(n_job, cut->jobs_at_once);
+    cut->n_pass =
+        cut->held ? 1 : 1 + ceiling_of(n_space, cut->spaces_at_once) * passes_of(n_job, shares, cut->jobs_at_once);
 }
 
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut)
@@ -106,7 +114,8 @@ bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_w
     if (cut->block > cut->n_mine) cut->block = cut->n_mine;
     for (;; cut->block /= 2) {
         const bt_fit_bytes bytes = bytes_at(problem, cut);
-        choose_passes(&bytes, bt_voxels_bytes(&responses, cut->n_mine), n_space, problem->folds->n_split + 1, cut);
+        choose_passes(&bytes, bt_voxels_bytes(&responses, cut->n_mine), n_space, problem->folds->n_split + 1,
+                      problem->plan->alpha_scope != BT_SCOPE_VOXEL, cut);
         if (cut->bytes <= cut->memory || cut->block <= LEAST_BLOCK) break;
     }
     if (cut->bytes > cut->memory && !problem->call->common->dry_run)

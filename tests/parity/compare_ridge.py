@@ -67,7 +67,7 @@ def braintune(folder, arrays, masks, alphas, **settings):
         return file["cv_score"][()], file["alpha"][()], file["r"][()]
 
 
-def himalaya(arrays, masks, alphas, select):
+def himalaya(arrays, masks, alphas, select, scope="voxel"):
     from himalaya.ridge import solve_ridge_cv_svd
     from himalaya.scoring import l2_neg_loss, r2_score
     from sklearn.model_selection import PredefinedSplit
@@ -81,7 +81,7 @@ def himalaya(arrays, masks, alphas, select):
         fit_intercept=False,
         score_func=l2_neg_loss if select == "mse" else r2_score,
         cv=PredefinedSplit(folds),
-        local_alpha=True,
+        local_alpha=scope == "voxel",
     )[:3]
     return best, correlation(arrays["y2"], arrays["x2"] @ weights)
 
@@ -138,6 +138,9 @@ def compare_all(folder, name, arrays, whole, masks, folds, alphas, search):
         mine = ours(folds, alphas, penalty="alpha", select=select, ties="first")
         label = f"{name}, {search}"
         good &= compare(f"{label}: himalaya, select={select}", *himalaya(peers, folds, alphas, select), *mine, alphas)
+        one = ours(folds, alphas, penalty="alpha", select=select, ties="first", **{"alpha.scope": "one"})
+        peer = himalaya(peers, folds, alphas, select, scope="one")
+        good &= compare(f"{label}: himalaya, select={select}, one alpha", *peer, *one, alphas)
         good &= compare(f"{label}: scikit-learn at these alphas", mine[1], sklearn(peers, mine[1]), *mine, alphas)
     _, alpha, r, _, _ = ridge_cv(*(peers[k] for k in ("x", "y", "x2", "y2")), masks, np.sqrt(alphas))
     return good & compare(f"{label}: numpy, chunk-split ridge", alpha, r, *ours(masks, np.sqrt(alphas)), np.sqrt(alphas))

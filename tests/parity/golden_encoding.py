@@ -80,15 +80,18 @@ def choose(scores, penalties, kind, ties):
     return best
 
 
-def ridge_cv(x, y, x2, y2, masks, alphas, penalty="alpha_squared", kind="signed_root_r2", ties="larger", released=False):
-    """cv_score (n_alpha, n_voxel), alpha, r, r2 (n_voxel), weights (n_feature, n_voxel)."""
+def ridge_cv(
+    x, y, x2, y2, masks, alphas, penalty="alpha_squared", kind="signed_root_r2", ties="larger", released=False, one=False
+):
+    """cv_score (n_alpha, n_voxel), alpha, r, r2 (n_voxel), weights (n_feature, n_voxel). one: all voxels share an alpha."""
     penalties = alphas**2 if penalty == "alpha_squared" else alphas
     scores = np.zeros((len(alphas), y.shape[1]))
     for mask in masks:
         train, held = mask == 0, mask == 1
         for a, value in enumerate(penalties):
             scores[a] += score(kind, y[held], x[held] @ weights(x[train], y[train], value), released) / len(masks)
-    best = choose(scores, penalties, kind, ties)
+    deciding = np.tile(scores.mean(axis=1, keepdims=True), y.shape[1]) if one else scores
+    best = choose(deciding, penalties, kind, ties)
     w = np.column_stack([weights(x, y[:, v], penalties[b]) for v, b in enumerate(best)])
     p = x2 @ w
     return scores, alphas[best], score("correlation", y2, p), score("r2", y2, p), w
@@ -156,6 +159,7 @@ def write_problem(rng, name, n, p, v, n_split, change=None):
         "r2": {"kind": "r2", "penalty": "alpha"},
         "mse": {"kind": "mse", "ties": "first", "penalty": "alpha"},
         "correlation": {"kind": "correlation"},
+        "one": {"one": True},
     }
     for variant, settings in variants.items():
         scores, alpha, r, r2, w = ridge_cv(x, y, x2, y2, masks, alphas, **settings)

@@ -66,6 +66,9 @@ static void test_numpys_numbers_on_any_number_of_ranks(void **state)
         expect_golden_row(shared_path(name), "/r", maps, 1, 1e-6);
         expect_golden(shared_path(name), "/weights", weights, 1e-6);
     }
+    run_golden("tall", "one_alpha.h5", "alphas.logspace=-1,3,6 precision=double alpha.scope=one");
+    if (is_root()) expect_golden_row(shared_path("one_alpha.h5"), "/alpha", "tall_one_maps", 0, 1e-9);
+    if (is_root()) expect_golden_row(shared_path("one_alpha.h5"), "/r", "tall_one_maps", 1, 1e-6);
     run_golden("repeats", "repeats.h5", "alphas.logspace=0,2,3 precision=double");
     if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
 }
