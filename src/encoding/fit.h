@@ -1,11 +1,13 @@
-/* One encoding model: cross-validation chooses each voxel's alpha, a refit on all rows predicts the test rows.
+/* One encoding model: cross-validation chooses each voxel's alpha, a refit on all rows predicts the test rows; or, with
+ * outer folds, one such model a fold, of the rows that it leaves, which predicts those that it holds out.
  *
- * A fit is n_split + 1 jobs: a search per split, and the refit behind them. Jobs are loaded, which takes the design,
+ * A fold is n_split + 1 jobs: a search per split, and the refit behind them. Jobs are loaded, which takes the design,
  * and then look at block after block of voxels; as many may be loaded together as memory allows. */
 #ifndef BT_ENCODING_FIT_H
 #define BT_ENCODING_FIT_H
 
 #include "dist/partition.h"
+#include "encoding/nested.h"
 #include "encoding/refit.h"
 #include "encoding/scopes.h"
 #include "encoding/search.h"
@@ -15,7 +17,7 @@ typedef struct {
     const bt_comm *comm; /* the ranks that share the voxels; all have the same design */
     bt_device *device;
     size_t n_test, n_feature;
-    const bt_folds *folds;
+    const bt_nested *nested;
     const bt_encode_plan *plan;
     const bt_voxels *voxels;
     const bt_scopes *scopes; /* of these voxels; n of 0: every voxel has its own alpha */
@@ -28,16 +30,18 @@ enum { BT_COUNT_KEPT, BT_COUNT_NAN, BT_COUNT_CONSTANT, BT_COUNT_POSITIVE, BT_COU
 /* Of this rank's voxels; NaN in every place of a voxel that cannot be fitted. Predictions of kept voxels. */
 typedef struct {
     bt_fit_problem problem;
-    size_t n_voxel, n_alpha, n_job;
-    double *cv_score;   /* (n_alpha, n_voxel) mean over splits, of the plan's rule */
-    double *nothing;    /* (n_voxel) mean over splits of mean y^2 */
-    double *alpha;      /* (n_voxel) as given, not the penalty */
-    double *r, *r2;     /* (n_voxel) over the test rows */
-    double *explained;  /* (n_voxel) 1 - var e / var y over the test rows */
-    float *weights;     /* (n_feature, n_voxel), or NULL */
-    float *predictions; /* (n_test, n_voxel), or NULL */
-    /* Over all ranks of comm: voxels kept, with NaN, without variance; of the kept ones those whose best validation
-     * score beats predicting nothing, and of these those that chose the smallest or the largest penalty. */
+    size_t n_voxel, n_alpha, n_fold;
+    size_t fold, n_job, n_test; /* the fold at work, its jobs, and the rows that it predicts */
+    double *cv_score;           /* (n_alpha, n_voxel) mean over splits and folds, of the plan's rule */
+    double *nothing;            /* (n_voxel) mean over the fold's splits of mean y^2 */
+    double *alpha;              /* (n_fold, n_voxel) as given, not the penalty */
+    double *r, *r2;             /* (n_fold, n_voxel) over the predicted rows */
+    double *explained;          /* (n_fold, n_voxel) 1 - var e / var y over them */
+    float *weights;             /* (n_feature, n_voxel), or NULL */
+    float *predictions;         /* (n_test, n_voxel), with outer folds (n_row, n_voxel), or NULL */
+    /* Over all ranks of comm: voxels kept, with NaN, without variance; and summed over folds of the kept ones those
+     * whose best validation score beats predicting nothing, and of these those that chose the smallest or the largest
+     * penalty. */
     int64_t counts[BT_COUNTS];
     bt_search_method method; /* of the first split */
     bool has_hats;           /* of the refit */
@@ -46,20 +50,26 @@ typedef struct {
     double *curves;          /* (n_split, n_alpha, n_voxel) with alphas=continuous, else NULL */
     size_t *choice;          /* (n_voxel) index of alpha */
     double *penalty;         /* (n_voxel) */
+    double *earlier;         /* (n_alpha, n_voxel) cv_score summed over the folds before; NULL with one */
+    size_t *held;            /* (n_test) rows that the fold holds out, NULL without outer folds; */
+    float *y_held;           /* (n_test, block) */
     double *prediction;      /* (n_test, block) */
     double *score;           /* (block) */
 } bt_fit;
 
-/* This rank alone: room for the results. */
+/* This rank alone: room for the results; the first fold is at work. */
 bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out) BT_MUST_CHECK;
 void bt_fit_clear(bt_fit *fit);
 
-/* Collective over comm. Loads jobs [low, high). */
+/* This rank alone: turns to a fold, after all jobs of those before. */
+void bt_fit_begin(bt_fit *fit, size_t fold);
+
+/* Collective over comm. Loads jobs [low, high) of the fold. */
 bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs) BT_MUST_CHECK;
 void bt_fit_unload(bt_fit *fit);
 
-/* What the loaded jobs make of my voxels [low, low + n), y (n_row, n) and y_test (n_test, n). The refit must come with
- * or behind all splits; where voxels share alphas, behind them and bt_fit_share. One rank. */
+/* What the loaded jobs make of my voxels [low, low + n), y (n_row, n) and y_test (n_test, n) unless nested. The refit
+ * must come with or behind all splits; where voxels share alphas, behind them and bt_fit_share. One rank. */
 bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y,
                        const float *y_test) BT_MUST_CHECK;
 
@@ -81,8 +91,9 @@ typedef struct {
 typedef struct {
     size_t n_row, n_test, n_feature;
     size_t n_delay; /* n_feature is n_delay times what is read */
-    size_t n_split;
-    size_t most_held, least_held; /* rows that a split holds out */
+    size_t n_fold, most_split;
+    size_t most_train, least_train, most_held; /* rows of a split that train, and validate */
+    bool nested;
     size_t n_voxel, block;
     bool weights, predictions;
 } bt_fit_sizes;

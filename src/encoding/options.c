@@ -69,6 +69,11 @@ const bt_setting bt_encode_settings[] = {
     {"cv.seed", BT_SET_INT, AT(cv_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL, "of the chunks that are drawn"},
     {"cv.folds", BT_SET_TEXT, AT(cv_folds), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "F.npy for cv.scheme=given: a fold id per row (below 0: always trains), or a (n_split, n_row) 0/1 mask"},
+    {"cv.outer", BT_SET_CHOICE, AT(cv_outer), BT_SCIENCE, "none", "none|stories|chunks|kfold", 0, 0, NULL,
+     "outer folds in place of test rows: each holds out rows, the rest chooses alphas and fits, the held-out rows "
+     "score"},
+    {"cv.outer.n", BT_SET_INT, AT(cv_outer_n), BT_SCIENCE, "5", NULL, 1, 1e6, NULL,
+     "outer folds of stories (at most one a story) or of kfold; repeats of chunks, with cv.chunk and cv.held_out"},
     {"select", BT_SET_CHOICE, AT(select), BT_SCIENCE, "signed_root_r2", "r2|mse|signed_root_r2|correlation", 0, 0, NULL,
      "validation score by which a voxel's alpha is chosen, mean over splits"},
     {"select.variance", BT_SET_CHOICE, AT(select_variance), BT_SCIENCE, "data", "data|released", 0, 0, NULL,
@@ -100,8 +105,8 @@ static bt_status check_matrices(const bt_encode_options *options)
     bt_status status = BT_OK;
     BT_CHECK(options->responses.n, BT_ERR_USAGE,
              "responses: missing; give responses= beside features=, or dataset= and subject= with a feature file");
-    BT_CHECK(options->test_features.n && options->test_responses.n, BT_ERR_USAGE,
-             "%s: missing; scores are of test rows, give test.features= and test.responses=",
+    BT_CHECK(options->cv_outer || (options->test_features.n && options->test_responses.n), BT_ERR_USAGE,
+             "%s: missing; scores are of test rows, give test.features= and test.responses=, or cv.outer=",
              options->test_features.n ? "test.responses" : "test.features");
     BT_CHECK(!options->subject && !options->layers.n && !options->spaces.n, BT_ERR_USAGE,
              "%s: needs dataset=; plain matrices have no subject, layers or spaces",
@@ -136,11 +141,36 @@ cleanup:
     return status;
 }
 
+/* Outer folds are tested on rows of their own. */
+static bt_status check_nested(const bt_encode_options *options)
+{
+    const struct {
+        const char *key;
+        bool given;
+    } keys[] = {{"test.features", options->test_features.n > 0},
+                {"test.responses", options->test_responses.n > 0},
+                {"test.stories", options->test_stories != NULL},
+                {"weights", options->weights},
+                {"ceiling.from=repeats", options->ceiling_from == BT_CEILING_REPEATS}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i)
+        if (keys[i].given)
+            return bt_fail(BT_ERR_USAGE,
+                           "%s: not with cv.outer, which fits a model a fold and tests it on the rows that the fold "
+                           "holds out; leave one of them out",
+                           keys[i].key);
+    if (options->predictions && options->cv_outer == 1 + BT_CV_CHUNKS)
+        return bt_fail(BT_ERR_USAGE, "predictions: not with cv.outer=chunks, which may hold out a row twice; take "
+                                     "cv.outer=kfold or stories");
+    return BT_OK;
+}
+
 bt_status bt_encode_options_check(const bt_encode_options *options)
 {
     if (options->intercept)
         return bt_fail(BT_ERR_USAGE, "intercept=true: expected false; centre features and responses beforehand to fit "
                                      "an intercept");
+    const bt_status status = options->cv_outer ? check_nested(options) : BT_OK;
+    if (status != BT_OK) return status;
     return options->dataset ? check_dataset(options) : check_matrices(options);
 }
 
@@ -242,6 +272,17 @@ static bt_cv_options plan_cv(const bt_encode_options *options, const bt_settings
                            .file = options->cv_folds};
 }
 
+static bt_cv_options plan_outer(const bt_encode_options *options)
+{
+    return (bt_cv_options){.scheme = (bt_cv_scheme)(options->cv_outer - 1),
+                           .n_fold = (size_t)options->cv_outer_n,
+                           .n_repeat = (size_t)options->cv_outer_n,
+                           .chunk = (size_t)options->cv_chunk,
+                           .held_out = options->cv_held_out,
+                           .seed = (uint64_t)options->cv_seed,
+                           .outer = true};
+}
+
 bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_settings *settings, bool has_stories,
                                 bt_encode_plan *out)
 {
@@ -255,7 +296,9 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
                             .ties = (bt_ties)options->ties,
                             .search = (bt_search_kind)options->search,
                             .precision = options->precision == 1 ? BT_F64 : BT_F32,
-                            .cv = plan_cv(options, settings, has_stories)};
+                            .cv = plan_cv(options, settings, has_stories),
+                            .is_nested = options->cv_outer != 0};
+    if (out->is_nested) out->outer = plan_outer(options);
     out->design.zscore = plain && !bt_settings_given(settings, "zscore") ? false : options->zscore;
     out->design.delays = plain && !bt_settings_given(settings, "delays") ? (bt_ints){1, none} : options->delays;
     out->design.stacked = options->delay_scope == BT_DELAYS_STACKED;

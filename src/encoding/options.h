@@ -41,6 +41,8 @@ typedef struct {
     int64_t cv_repeats, cv_chunk, cv_folds_wanted, cv_seed;
     double cv_held_out;
     char *cv_folds;
+    int cv_outer; /* 0: none */
+    int64_t cv_outer_n;
     int select, select_variance, ties, precision, search;
     bool weights, predictions;
     int ceiling_from, total_power;
@@ -48,7 +50,7 @@ typedef struct {
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 42 };
+enum { BT_ENCODE_SETTINGS = 44 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
@@ -58,6 +60,8 @@ typedef struct {
     size_t test_drop;
     bool test_drop_first;
     bt_cv_options cv;
+    bool is_nested;
+    bt_cv_options outer; /* when nested */
     size_t n_alpha;
     double *alpha, *penalty; /* (n_alpha), in the order given */
     double *point;           /* (n_alpha) alphas=continuous: where the penalties lie in their range; else NULL */

@@ -107,13 +107,19 @@ cleanup:
 bt_status bt_output_attributes(const bt_output *output)
 {
     bt_status status = BT_OK;
-    const bool mean = bt_responses_have_repeats(output->in->test);
+    static const char *const outer[] = {"stories", "chunks", "kfold"};
+    const bool nested = output->nested->is_nested, mean = !nested && bt_responses_have_repeats(output->in->test);
     BT_TRY(set_text(output, "stage", "encode"));
     BT_TRY(set_text(output, "preset", output->options->preset));
     BT_TRY(set_text(output, "score",
                     "r: Pearson correlation over the test rows between prediction and test response; r2 = 1 - mean e^2 "
                     "/ var y; cc_norm = r / cc_max; spe = (1 - var e / var y) / cc_max^2 (Schoppe et al. 2016)"));
     BT_TRY(set_text(output, "test_target", mean ? "mean of the repeats" : "stored response"));
+    BT_TRY(set_text(output, "cv_outer", nested ? outer[output->plan->outer.scheme] : "none"));
+    if (nested)
+        BT_TRY(set_text(output, "score_of_folds",
+                        "r, r2, cc_norm, spe: unweighted mean over the outer folds, each over the rows that it holds "
+                        "out; r_fold, r2_fold, alpha_fold (n_fold, n_voxel): of each"));
     BT_TRY(set_text(output, "voxel_order", voxel_order(output)));
     BT_TRY(describe_stories(output));
     BT_TRY(describe_fit(output));

@@ -54,11 +54,14 @@ static void clear_design(bt_fit_design *design)
 /* Whether any split, or the refit, takes the Gram matrix of rows. */
 static bool needs_kernel(const bt_pass *pass, const bt_fit_design *design)
 {
-    const bt_folds *const folds = pass->problem->folds;
-    bool needs = bt_ridge_takes_dual(design->n_row, design->n_feature);
-    for (size_t k = 0; k < folds->n_split; ++k)
-        needs = needs || bt_ridge_takes_dual(design->n_row - bt_folds_held_out(folds, k), design->n_feature);
-    return needs;
+    const bt_nested *const nested = pass->problem->nested;
+    for (size_t f = 0; f < nested->n_fold; ++f) {
+        const bt_folds *const inner = &nested->inner[f];
+        if (bt_ridge_takes_dual(design->n_row - bt_nested_held_out(nested, f), design->n_feature)) return true;
+        for (size_t k = 0; k < inner->n_split; ++k)
+            if (bt_ridge_takes_dual(bt_folds_count(inner, k, BT_ROW_TRAINS), design->n_feature)) return true;
+    }
+    return false;
 }
 
 /* Collective over the group. */
@@ -69,7 +72,7 @@ static bt_status make_design(const bt_pass *pass, size_t space, bt_fit_design *d
     const size_t width = bt_spaces_width(pass->problem->in->spaces, space) * pass->problem->plan->design.delays.n;
     *design = (bt_fit_design){.n_row = n, .n_test = n_test, .n_feature = width};
     BT_TRY(share_design(pass, space, false, n * width, &design->x));
-    BT_TRY(share_design(pass, space, true, n_test * width, &design->x_test));
+    if (n_test > 0) BT_TRY(share_design(pass, space, true, n_test * width, &design->x_test));
     if (!needs_kernel(pass, design)) goto cleanup;
     design->kernel = bt_calloc(n * n, sizeof *design->kernel);
     BT_TRY(bt_agree(pass->group, design->kernel ? BT_OK : BT_ERR_MEMORY));
@@ -107,9 +110,10 @@ static bt_status create_fits(const bt_pass *pass, bt_range spaces, bt_fit *fits)
     for (size_t s = spaces.low; s < spaces.high; ++s) {
         const bt_fit_problem problem = {.comm = pass->group,
                                         .device = pass->device,
-                                        .n_test = bt_voxels_test_rows(pass->voxels),
+                                        .n_test = p->nested->is_nested ? bt_nested_most_held_out(p->nested)
+                                                                       : bt_voxels_test_rows(pass->voxels),
                                         .n_feature = bt_spaces_width(p->in->spaces, s) * p->plan->design.delays.n,
-                                        .folds = p->folds,
+                                        .nested = p->nested,
                                         .plan = p->plan,
                                         .voxels = pass->voxels,
                                         .scopes = pass->scopes,
@@ -127,7 +131,7 @@ static bt_status run_spaces(const bt_pass *pass, bt_range spaces, bt_fit *fits)
 {
     bt_status status = BT_OK;
     bt_fit_design design = {0};
-    const size_t n_fit = spaces.high - spaces.low, n_job = pass->problem->folds->n_split + 1;
+    const size_t n_fit = spaces.high - spaces.low, n_job = pass->problem->nested->inner[0].n_split + 1;
     for (size_t f = 0; f < n_fit; ++f) {
         BT_TRY(make_design(pass, spaces.low + f, &design));
         BT_TRY(bt_fit_load(&fits[f], &design, (bt_range){0, n_job}));
@@ -139,21 +143,34 @@ cleanup:
     return status;
 }
 
-/* One space, a few jobs a pass; the refit, where voxels share alphas, in one of its own. Collective over the group. */
-static bt_status run_space(const bt_pass *pass, size_t space, bt_fit *fit)
+/* The fold at work, a few jobs a pass; the refit, where voxels share alphas, in one of its own. Collective over the
+ * group. */
+static bt_status run_fold(const bt_pass *pass, const bt_fit_design *design, bt_fit *fit)
 {
     bt_status status = BT_OK;
-    bt_fit_design design = {0};
-    const size_t n_job = pass->problem->folds->n_split + 1, at_once = pass->cut->jobs_at_once;
+    const size_t n_job = fit->n_job, at_once = pass->cut->jobs_at_once;
     const bool shares = pass->scopes->n > 0;
-    BT_TRY(make_design(pass, space, &design));
     for (size_t low = 0, n = 0; low < n_job; low += n) {
         const size_t left = shares && low + 1 < n_job ? n_job - 1 - low : n_job - low;
         n = left < at_once ? left : at_once;
         if (shares && low + 1 == n_job) BT_TRY(bt_fit_share(fit));
-        BT_TRY(bt_fit_load(fit, &design, (bt_range){low, low + n}));
+        BT_TRY(bt_fit_load(fit, design, (bt_range){low, low + n}));
         BT_TRY(bt_agree(pass->group, sweep(pass, 1, n, fit)));
         bt_fit_unload(fit);
+    }
+cleanup:
+    return status;
+}
+
+/* One space, fold after fold. Collective over the group. */
+static bt_status run_space(const bt_pass *pass, size_t space, bt_fit *fit)
+{
+    bt_status status = BT_OK;
+    bt_fit_design design = {0};
+    BT_TRY(make_design(pass, space, &design));
+    for (size_t f = 0; f < fit->n_fold; ++f) {
+        bt_fit_begin(fit, f);
+        BT_TRY(run_fold(pass, &design, fit));
     }
 cleanup:
     clear_design(&design);

@@ -27,6 +27,7 @@ bt_status bt_refit_weights(const bt_refit *refit, const double *penalty, float *
 typedef struct {
     size_t n_row, n_test, n_feature, n_voxel, block;
     bool weights, has_kernel;
+    bool part; /* some of the rows train and some are predicted: an outer fold */
 } bt_refit_sizes;
 
 /* Bytes, at most: what stays, and what create takes with that. */

@@ -174,9 +174,9 @@ bt_status bt_spaces_open_matrices(const bt_names *train, const bt_names *test, b
     BT_ALLOC(spaces->width, 1);
     BT_TRY(bt_names_add(&spaces->names, ""));
     BT_TRY(bt_matrices_open(train, &spaces->train));
-    BT_TRY(bt_matrices_open(test, &spaces->test));
+    if (test->n) BT_TRY(bt_matrices_open(test, &spaces->test));
     spaces->width[0] = bt_matrices_columns(spaces->train);
-    BT_CHECK(bt_matrices_columns(spaces->test) == spaces->width[0], BT_ERR_INPUT,
+    BT_CHECK(!test->n || bt_matrices_columns(spaces->test) == spaces->width[0], BT_ERR_INPUT,
              "test.features: %s has %zu columns, but features: %s has %zu; both need the same features", test->items[0],
              bt_matrices_columns(spaces->test), train->items[0], spaces->width[0]);
     *out = spaces;

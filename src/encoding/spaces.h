@@ -12,7 +12,7 @@
 
 typedef struct bt_spaces bt_spaces;
 
-/* Plain matrices: one space with an empty name. Reads headers only. */
+/* Plain matrices: one space with an empty name; test may be empty. Reads headers only. */
 bt_status bt_spaces_open_matrices(const bt_names *train, const bt_names *test, bt_spaces **out) BT_MUST_CHECK;
 
 /* Feature files; layers "0", "6", "all", and names; both empty: every space of the files. Errors: BT_ERR_INPUT for a

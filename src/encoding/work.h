@@ -14,7 +14,7 @@ typedef struct {
     const bt_encode_options *options;
     const bt_inputs *in;
     const bt_encode_plan *plan;
-    const bt_folds *folds;
+    const bt_nested *nested;
 } bt_work_problem;
 
 /* How the work is cut. The block of voxels is a fixed number, halved only where memory asks for it, so that two runs on
@@ -25,7 +25,7 @@ typedef struct {
     size_t n_mine;         /* voxels of a rank, at most */
     size_t block;          /* voxels at once */
     size_t spaces_at_once; /* spaces whose fits are loaded together ... */
-    size_t jobs_at_once;   /* ... and how many jobs (splits, refit) of each */
+    size_t jobs_at_once;   /* ... and how many jobs (splits, refit) of each, of one outer fold */
     size_t n_pass;         /* over the responses, of a group */
     bool held;             /* the responses stay in memory */
     double bytes, memory;  /* per rank: what is taken with the responses, and allowed */

@@ -44,17 +44,14 @@ PROBLEMS = {  # rows, features, voxels, change of the features, alphas
 def braintune(folder, arrays, masks, alphas, **settings):
     """(cv_score, alpha, r) of the program."""
     paths = {}
-    for name, array in {**arrays, "masks": masks}.items():
-        paths[name] = folder / f"{name}.npy"
-        np.save(paths[name], array)
+    keys = {"x": "features", "y": "responses", "x2": "test.features", "y2": "test.responses", "masks": "cv.folds"}
+    for name, array in arrays.items() if masks is None else {**arrays, "masks": masks}.items():
+        paths[keys[name]] = folder / f"{name}.npy"
+        np.save(paths[keys[name]], array)
     out = folder / "scores.h5"
     words = {
-        "features": paths["x"],
-        "responses": paths["y"],
-        "test.features": paths["x2"],
-        "test.responses": paths["y2"],
-        "cv.scheme": "given",
-        "cv.folds": paths["masks"],
+        **paths,
+        **({} if masks is None else {"cv.scheme": "given"}),
         "alphas": ",".join(repr(float(a)) for a in alphas),
         "out": out,
         "store": folder / "store",
@@ -64,7 +61,7 @@ def braintune(folder, arrays, masks, alphas, **settings):
     command = [os.environ["BRAINTUNE"], "encode", *(f"{key}={value}" for key, value in words.items())]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     with h5py.File(out) as file:
-        return file["cv_score"][()], file["alpha"][()], file["r"][()]
+        return file["cv_score"][()], file["alpha"][()] if "alpha" in file else None, file["r"][()]
 
 
 def himalaya(arrays, masks, alphas, select, scope="voxel"):
@@ -84,6 +81,39 @@ def himalaya(arrays, masks, alphas, select, scope="voxel"):
         local_alpha=scope == "voxel",
     )[:3]
     return best, correlation(arrays["y2"], arrays["x2"] @ weights)
+
+
+def nested_peer(arrays, n_outer, n_inner, alphas):
+    """r per outer fold: himalaya chooses and fits on what scikit-learn's folds leave."""
+    from himalaya.ridge import RidgeCV
+    from sklearn.model_selection import KFold
+
+    x, y, r = arrays["x"], arrays["y"], []
+    for train, held in KFold(n_outer).split(x):
+        model = RidgeCV(alphas=alphas, fit_intercept=False, cv=KFold(n_inner), solver_params={"warn": False})
+        r.append(correlation(y[held], model.fit(x[train], y[train]).predict(x[held])))
+    return np.array(r)
+
+
+def compare_nested(folder, name, arrays, alphas):
+    outer, inner = 4, 3
+    braintune(
+        folder,
+        {key: arrays[key] for key in ("x", "y")},
+        None,
+        alphas,
+        **{"cv.scheme": "kfold", "cv.n_fold": inner, "cv.outer": "kfold", "cv.outer.n": outer},
+        penalty="alpha",
+        select="mse",
+        ties="first",
+    )
+    with h5py.File(folder / "scores.h5") as file:
+        mine = file["r_fold"][()]
+    gaps = np.abs(mine - nested_peer(arrays, outer, inner, alphas)).max(axis=0)
+    good = (gaps <= 1e-4).mean() >= 0.999
+    print(f"{name + ': nested, himalaya in folds of scikit-learn':60s} r {np.median(gaps):8.1e}   "
+          f"within 1e-4 {100 * (gaps <= 1e-4).mean():6.2f} %   {'ok' if good else 'FAILED'}")
+    return good
 
 
 def sklearn(arrays, alpha):
@@ -158,6 +188,8 @@ def main():
                 change(arrays["x2"])
             whole = spoil(arrays) if "NaN" in name else np.ones(v, dtype=bool)
             folds, masks = partition_masks(rng, n, 3), masks_of(rng, n, 3)
+            if whole.all():
+                good &= compare_nested(folder, name, arrays, alphas)
             for search in SEARCHES:
                 good &= compare_all(folder, name, arrays, whole, masks, folds, alphas, search)
     return 0 if good else 1

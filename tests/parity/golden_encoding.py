@@ -97,6 +97,31 @@ def ridge_cv(
     return scores, alphas[best], score("correlation", y2, p), score("r2", y2, p), w
 
 
+def contiguous(lengths, n_fold):
+    """(n_fold, n_row) masks: whole stories of these lengths dealt in order into folds."""
+    fold = np.repeat(np.arange(len(lengths)) * n_fold // len(lengths), lengths)
+    return (fold == np.arange(n_fold)[:, None]).astype(np.int8)
+
+
+def nested_cv(x, y, lengths, n_outer, n_inner, alphas, **settings):
+    """alpha, r, r2 (n_outer, n_voxel) and the mean of cv_score. Outer and inner folds of whole stories."""
+    scores, alpha, r, r2 = zip(
+        *(
+            ridge_cv(
+                x[held == 0],
+                y[held == 0],
+                x[held == 1],
+                y[held == 1],
+                contiguous([n for n, m in zip(lengths, split(held, lengths)) if not m[0]], n_inner),
+                alphas,
+                **settings,
+            )[:4]
+            for held in contiguous(lengths, n_outer)
+        )
+    )
+    return np.array(alpha), np.array(r), np.array(r2), np.mean(scores, axis=0)
+
+
 def powers(repeats, total_one=False):
     """Schoppe et al. 2016: signal power, total power, cc_max from (n_repeat, n_row, n_voxel)."""
     n = len(repeats)
@@ -169,6 +194,21 @@ def write_problem(rng, name, n, p, v, n_split, change=None):
             save(f"{name}_weights", w)
 
 
+def write_nested():
+    """The tall problem in four stories with delays, two by two; and every row a story: folds of rows."""
+    x, y = (np.load(OUT / f"tall_{key}.npy").astype(np.float64) for key in ("x", "y"))
+    alphas, lengths = np.logspace(-1, 3, 6), [17, 13, 20, 10]
+    save("nested_story", np.repeat([4, 1, 7, 2], lengths))
+    results = {
+        "stories": nested_cv(design(x, lengths, [0, 1]), y, lengths, 2, 2, alphas),
+        "kfold": nested_cv(x, y, [1] * 60, 3, 4, alphas, kind="r2"),
+        "one": nested_cv(x, y, [1] * 60, 3, 4, alphas, one=True),
+    }
+    for name, (alpha, r, r2, scores) in results.items():
+        save(f"nested_{name}", np.vstack([alpha, r, r2]))
+        save(f"nested_{name}_cv", scores)
+
+
 def degenerate(x):
     x[:, 3] = 0.0
     x[:, 5] = 1.0
@@ -208,6 +248,7 @@ def main():
     write_problem(rng, "square", 40, 30, 5, 2)
     write_problem(rng, "degenerate", 50, 9, 5, 2, degenerate)
     write_repeats(rng)
+    write_nested()
 
 
 if __name__ == "__main__":

@@ -69,6 +69,14 @@ static void test_numpys_numbers_on_any_number_of_ranks(void **state)
     run_golden("tall", "one_alpha.h5", "alphas.logspace=-1,3,6 precision=double alpha.scope=one");
     if (is_root()) expect_golden_row(shared_path("one_alpha.h5"), "/alpha", "tall_one_maps", 0, 1e-9);
     if (is_root()) expect_golden_row(shared_path("one_alpha.h5"), "/r", "tall_one_maps", 1, 1e-6);
+    char words[4096];
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s alphas.logspace=-1,3,6 precision=double select=r2 cv.scheme=kfold "
+                   "cv.n_fold=4 cv.outer=kfold cv.outer.n=3 store=%s out=%s",
+                   golden_path("tall_x"), golden_path("tall_y"), shared_path("store"), shared_path("outer.h5"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) expect_golden(shared_path("outer.h5"), "/cv_score", "nested_kfold_cv", 1e-6);
+    barrier();
     run_golden("repeats", "repeats.h5", "alphas.logspace=0,2,3 precision=double");
     if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
 }

@@ -329,6 +329,33 @@ static void test_voxels_of_a_roi_share_an_alpha(void **state)
     expect_ok(bt_path_remove(folder));
 }
 
+/* Each story is predicted from the others: no test story, no ceiling from its repeats. */
+static void test_outer_folds_need_no_test_story(void **state)
+{
+    (void)state;
+    const char *const out = encode_scratch("outer.h5");
+    bt_text result = {0};
+    char words[4096];
+    (void)snprintf(words, sizeof words,
+                   "dataset=%s subject=S1 features=%s/features.h5 stories.encode=apple,bread,cake,date layers=0,1 "
+                   "cv.outer=stories store=%s out=%s",
+                   world, world, encode_scratch("store"), out);
+    expect_ok(encode(words, &result));
+    golden_array r = score_read(out, "/layer_01/r"), fold = score_read(out, "/layer_01/r_fold"),
+                 norm = score_read(out, "/layer_01/cc_norm");
+    assert_int_equal(fold.rows, 4);
+    for (size_t v = 0; v < 6; ++v) assert_true(r.v[v] > 0.8);
+    assert_true(isnan(r.v[10]) && isnan(fold.v[10]));
+    expect_near(norm.v[0], r.v[0] / 0.9, 1e-5);
+    assert_non_null(strstr(result.data, "language"));
+    bt_text_clear(&result);
+    bt_free(r.v);
+    bt_free(fold.v);
+    bt_free(norm.v);
+    expect_attribute(out, "cv_outer", "stories");
+    expect_attribute(out, "stories", "apple,bread,cake,date");
+}
+
 /* Where a grid ends below every voxel's alpha, all with a positive best score are at its end. */
 static void test_shares_at_the_ends_of_the_grid_are_kept(void **state)
 {
@@ -386,6 +413,7 @@ int main(void)
         TEST(test_features_of_another_length_are_refused),
         TEST(test_released_settings_run),
         TEST(test_voxels_of_a_roi_share_an_alpha),
+        TEST(test_outer_folds_need_no_test_story),
         TEST(test_shares_at_the_ends_of_the_grid_are_kept),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
