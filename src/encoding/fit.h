@@ -21,6 +21,7 @@ typedef struct {
     const bt_encode_plan *plan;
     const bt_voxels *voxels;
     const bt_scopes *scopes; /* of these voxels; n of 0: every voxel has its own alpha */
+    bt_bands bands;          /* becomes the fit's */
     size_t block;            /* voxels at once */
     bool weights, predictions;
 } bt_fit_problem;
@@ -30,7 +31,7 @@ enum { BT_COUNT_KEPT, BT_COUNT_NAN, BT_COUNT_CONSTANT, BT_COUNT_POSITIVE, BT_COU
 /* Of this rank's voxels; NaN in every place of a voxel that cannot be fitted. Predictions of kept voxels. */
 typedef struct {
     bt_fit_problem problem;
-    size_t n_voxel, n_alpha, n_fold;
+    size_t n_voxel, n_row, n_alpha, n_fold;
     size_t fold, n_job, n_test; /* the fold at work, its jobs, and the rows that it predicts */
     double *cv_score;           /* (n_alpha, n_voxel) mean over splits and folds, of the plan's rule */
     double *nothing;            /* (n_voxel) mean over the fold's splits of mean y^2 */
@@ -48,13 +49,29 @@ typedef struct {
     bt_search **searches;    /* (n_split) those that are loaded */
     bt_refit *refit;         /* when loaded */
     double *curves;          /* (n_split, n_alpha, n_voxel) with alphas=continuous, else NULL */
-    size_t *choice;          /* (n_voxel) index of alpha */
-    double *penalty;         /* (n_voxel) */
     double *earlier;         /* (n_alpha, n_voxel) cv_score summed over the folds before; NULL with one */
-    size_t *held;            /* (n_test) rows that the fold holds out, NULL without outer folds; */
-    float *y_held;           /* (n_test, block) */
-    double *prediction;      /* (n_test, block) */
-    double *score;           /* (block) */
+    /* The choice of the fold at work, (n_voxel): */
+    size_t *choice;      /* index of alpha */
+    double *penalty;     /* at it */
+    unsigned char *ends; /* of the grid that it lies at */
+    size_t *draw;        /* of the bands' scalings */
+    double *best;        /* score by which it was kept */
+    double *kept;        /* (n_alpha, n_voxel) cv_score of the kept draw; NULL with one */
+    /* With several bands (n_band, n_voxel), means over folds; else NULL: */
+    double *r_split, *r2_split; /* the bands' shares in r and r2 */
+    double *scaling;            /* gamma */
+    /* Predictions of a block: */
+    size_t at_work;                /* the draw whose refit is loaded */
+    size_t *held;                  /* (n_test) rows that the fold holds out, NULL without outer folds */
+    size_t *pick;                  /* (block) places of the voxels whose draw is at work, and of those: */
+    size_t *picked_choice;         /* (block) */
+    double *picked_penalty;        /* (block) */
+    float *picked_y, *picked_test; /* (n_row, block), (n_test, block) */
+    float *picked_weights;         /* (n_feature, block) */
+    double *factor;                /* (n_feature) */
+    double *prediction;            /* (n_band, n_test, block) */
+    double *total;                 /* (n_test, block) with several bands */
+    double *score;                 /* (block) */
 } bt_fit;
 
 /* This rank alone: room for the results; the first fold is at work. */
@@ -69,12 +86,22 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs) B
 void bt_fit_unload(bt_fit *fit);
 
 /* What the loaded jobs make of my voxels [low, low + n), y (n_row, n) and y_test (n_test, n) unless nested. The refit
- * must come with or behind all splits; where voxels share alphas, behind them and bt_fit_share. One rank. */
+ * must come with or behind all splits; where it waits, behind them and bt_fit_decide. One rank. */
 bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y,
                        const float *y_test) BT_MUST_CHECK;
 
-/* Collective over comm: the alphas of scopes, after all splits of all my voxels. */
-bt_status bt_fit_share(bt_fit *fit) BT_MUST_CHECK;
+/* Whether the refit must wait for all splits of all voxels: they share alphas, or there are draws to choose from. */
+bool bt_fit_waits(const bt_fit *fit);
+
+/* Collective over comm, after all splits of all my voxels with a draw, in order: voxels keep it where it is better than
+ * those before. After the last one all is chosen. */
+bt_status bt_fit_decide(bt_fit *fit, size_t draw) BT_MUST_CHECK;
+
+/* Collective over comm: whether any voxel has kept the draw. */
+bt_status bt_fit_uses(const bt_fit *fit, size_t draw, bool *uses) BT_MUST_CHECK;
+
+/* Scores start from 0 again. This rank alone. */
+void bt_fit_reset(bt_fit *fit);
 
 /* Collective over comm: after all jobs. */
 bt_status bt_fit_finish(bt_fit *fit) BT_MUST_CHECK;
@@ -92,6 +119,7 @@ typedef struct {
     size_t n_row, n_test, n_feature;
     size_t n_delay; /* n_feature is n_delay times what is read */
     size_t n_fold, most_split;
+    size_t n_band, n_draw;                     /* at most */
     size_t most_train, least_train, most_held; /* rows of a split that train, and validate */
     bool nested;
     size_t n_voxel, block;

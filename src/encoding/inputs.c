@@ -53,6 +53,14 @@ cleanup:
     return status;
 }
 
+static bt_status check_bands(const bt_inputs *in)
+{
+    for (size_t i = 0; i < bt_spaces_count(in->spaces); ++i)
+        if (bt_spaces_parts(in->spaces, i)->n > 1) return BT_OK;
+    return bt_fail(BT_ERR_USAGE,
+                   "bands: no space is joined of several; give spaces=a+b, or several files of features=");
+}
+
 static bt_status check_train(const bt_inputs *in)
 {
     if (!bt_responses_have_repeats(in->train)) return BT_OK;
@@ -97,6 +105,7 @@ bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
              "alpha.scope=roi: there are no ROI labels; they come from dataset=DIR, derivative/rois/SUBJECT.npy beside "
              "names.json");
     BT_TRY(check_train(in));
+    if (options->bands) BT_TRY(check_bands(in));
     if (in->test) BT_TRY(check_test(in, (size_t)options->test_drop));
     const bt_spaces_rows train = bt_inputs_rows(in, false), test = bt_inputs_rows(in, true);
     BT_TRY(bt_spaces_check_rows(in->spaces, &train));
@@ -194,9 +203,9 @@ bt_status bt_inputs_record(const bt_inputs *in, const bt_encode_options *options
     const struct {
         const char *name, *path;
     } single[] = {
-        {"mask", options->mask},         {"stories", options->stories}, {"test.stories", options->test_stories},
-        {"cv.folds", options->cv_folds}, {"ceiling", in->ceiling_file}, {"rois", in->roi_file},
-        {"rois.names", in->roi_names}};
+        {"mask", options->mask},         {"stories", options->stories},      {"test.stories", options->test_stories},
+        {"cv.folds", options->cv_folds}, {"ceiling", in->ceiling_file},      {"rois", in->roi_file},
+        {"rois.names", in->roi_names},   {"bands.draws", options->band_file}};
     BT_TRY(record_files(recipe, "features", &options->features, store));
     BT_TRY(record_files(recipe, "test.features", &options->test_features, store));
     BT_TRY(record_files(recipe, "responses", &in->train_responses, store));

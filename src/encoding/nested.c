@@ -46,10 +46,3 @@ size_t bt_nested_most_held_out(const bt_nested *nested)
     }
     return most;
 }
-
-size_t bt_nested_jobs(const bt_nested *nested)
-{
-    size_t n = 0;
-    for (size_t f = 0; f < nested->n_fold; ++f) n += nested->inner[f].n_split + 1;
-    return n;
-}

@@ -22,6 +22,5 @@ const uint8_t *bt_nested_away(const bt_nested *nested, size_t fold);
 
 size_t bt_nested_held_out(const bt_nested *nested, size_t fold); /* rows */
 size_t bt_nested_most_held_out(const bt_nested *nested);
-size_t bt_nested_jobs(const bt_nested *nested); /* splits and refits of all folds */
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "encoding/continuous.h"
+#include "io/array.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,6 +81,16 @@ const bt_setting bt_encode_settings[] = {
      "signed root: var y, or (1 + var y) / 2 (released code)"},
     {"ties", BT_SET_CHOICE, AT(ties), BT_SCIENCE, "larger", "larger|first", 0, 0, NULL,
      "of equal scores the larger penalty wins, or the first alpha in the order given"},
+    {"bands", BT_SET_CHOICE, AT(bands), BT_SCIENCE, "none", "none|random", 0, 0, NULL,
+     "banded ridge: each part of a joined space (a+b; files of features=) has a scaling, drawn at random, the best "
+     "kept"},
+    {"bands.n_draw", BT_SET_INT, AT(band_draws), BT_SCIENCE, "100", NULL, 1, 1e6, NULL,
+     "draws of the scalings; the first is equal ones"},
+    {"bands.concentrations", BT_SET_REALS, AT(concentrations), BT_SCIENCE, "0.1,1", NULL, 1e-3, 1e6, NULL,
+     "of the Dirichlet distributions that the draws take in turn: small ones leave few bands, large ones are equal"},
+    {"bands.seed", BT_SET_INT, AT(band_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL, "of the draws"},
+    {"bands.draws", BT_SET_TEXT, AT(band_file), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "D.npy (n_draw, n_band): scalings to choose from in place of drawn ones; a feature is multiplied by their root"},
     {"precision", BT_SET_CHOICE, AT(precision), BT_SCIENCE, "single", "single|double", 0, 0, NULL,
      "of the products over voxels; Gram matrix and eigenproblem are always double"},
     {"search", BT_SET_CHOICE, AT(search), BT_SCIENCE, "auto", "auto|fast|direct", 0, 0, NULL,
@@ -272,6 +283,40 @@ static bt_cv_options plan_cv(const bt_encode_options *options, const bt_settings
                            .file = options->cv_folds};
 }
 
+static bt_status read_draws(const char *file, bt_encode_plan *plan)
+{
+    bt_status status = BT_OK;
+    int rank = 0;
+    size_t shape[BT_ARRAY_RANK] = {0};
+    BT_TRY(bt_array_read_all(file, &rank, shape, &plan->draws));
+    BT_CHECK(rank == 2 && shape[0] > 0 && shape[1] > 0, BT_ERR_INPUT,
+             "%s: bands.draws: expected (n_draw, n_band), found %d dimensions", file, rank);
+    plan->n_draw = shape[0];
+    plan->n_given_band = shape[1];
+    for (size_t i = 0; i < shape[0] * shape[1]; ++i)
+        BT_CHECK(plan->draws[i] >= 0 && isfinite(plan->draws[i]), BT_ERR_INPUT,
+                 "%s: bands.draws: row %zu, column %zu: expected a number of 0 or more, found %g", file, i / shape[1],
+                 i % shape[1], plan->draws[i]);
+cleanup:
+    return status;
+}
+
+static bt_status plan_bands(const bt_encode_options *options, bt_encode_plan *plan)
+{
+    bt_status status = BT_OK;
+    plan->is_banded = options->bands != 0;
+    plan->n_draw = plan->is_banded ? (size_t)options->band_draws : 1;
+    plan->concentrations = options->concentrations;
+    plan->band_seed = (uint64_t)options->band_seed;
+    BT_CHECK(!options->band_file || plan->is_banded, BT_ERR_USAGE,
+             "bands.draws: only with bands=random; add it, or leave bands.draws out");
+    BT_CHECK(!plan->is_banded || options->concentrations.n > 0, BT_ERR_USAGE,
+             "bands.concentrations: expected one number at least, found none");
+    if (options->band_file) BT_TRY(read_draws(options->band_file, plan));
+cleanup:
+    return status;
+}
+
 static bt_cv_options plan_outer(const bt_encode_options *options)
 {
     return (bt_cv_options){.scheme = (bt_cv_scheme)(options->cv_outer - 1),
@@ -306,6 +351,7 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
     BT_CHECK(!options->cv_folds || out->cv.scheme == BT_CV_GIVEN, BT_ERR_USAGE,
              "cv.folds: only with cv.scheme=given; add it, or leave cv.folds out");
     BT_TRY(plan_alphas(options, settings, out));
+    BT_TRY(plan_bands(options, out));
 cleanup:
     if (status != BT_OK) bt_encode_plan_clear(out);
     return status;
@@ -316,6 +362,7 @@ void bt_encode_plan_clear(bt_encode_plan *plan)
     bt_free(plan->alpha);
     bt_free(plan->penalty);
     bt_free(plan->point);
+    bt_free(plan->draws);
     *plan = (bt_encode_plan){0};
 }
 

@@ -44,16 +44,20 @@ typedef struct {
     int cv_outer; /* 0: none */
     int64_t cv_outer_n;
     int select, select_variance, ties, precision, search;
+    int bands; /* 0: none */
+    int64_t band_draws, band_seed;
+    bt_reals concentrations;
+    char *band_file;
     bool weights, predictions;
     int ceiling_from, total_power;
     double ceiling_threshold;
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 44 };
+enum { BT_ENCODE_SETTINGS = 49 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
-/* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
+/* What a run does, resolved. Texts and lists are borrowed from the options, but alphas and draws. */
 typedef struct {
     bool from_dataset;
     bt_design_options design; /* of the training rows */
@@ -67,6 +71,12 @@ typedef struct {
     double *point;           /* (n_alpha) alphas=continuous: where the penalties lie in their range; else NULL */
     bool penalty_is_alpha;   /* else its square */
     bt_alpha_scope alpha_scope;
+    bool is_banded; /* joined spaces are: */
+    size_t n_draw;  /* of their scalings; 1 without */
+    double *draws;  /* (n_draw, n_given_band) of a file, or NULL: drawn */
+    size_t n_given_band;
+    bt_reals concentrations; /* in turn */
+    uint64_t band_seed;
     bt_score_rule rule;
     bt_ties ties;
     bt_search_kind search;

@@ -93,13 +93,16 @@ cleanup:
     return status;
 }
 
-bt_map_rows bt_map_rows_of(size_t n_alpha, const bt_nested *nested)
+bt_map_rows bt_map_rows_of(size_t n_alpha, const bt_nested *nested, size_t n_band)
 {
-    const size_t n_fold = nested->n_fold, n_score = nested->is_nested ? n_fold : 0;
+    const size_t n_fold = nested->n_fold, n_score = nested->is_nested ? n_fold : 0, n_split = n_band > 1 ? n_band : 0;
     bt_map_rows rows = {.alpha = BT_MAP_ALPHA, .cv_score = BT_MAP_ALPHA + n_fold};
     rows.r_fold = rows.cv_score + n_alpha;
     rows.r2_fold = rows.r_fold + n_score;
-    rows.n = rows.r2_fold + n_score;
+    rows.r_split = rows.r2_fold + n_score;
+    rows.r2_split = rows.r_split + n_split;
+    rows.scaling = rows.r2_split + n_split;
+    rows.n = rows.scaling + n_split;
     return rows;
 }
 
@@ -136,15 +139,40 @@ cleanup:
     return status;
 }
 
+/* Shares of the bands, their scalings, and what these were chosen from. */
+static bt_status write_bands(const bt_output *output, const bt_output_space *space, const bt_map_rows *rows)
+{
+    bt_status status = BT_OK;
+    bt_bands bands = {0};
+    bt_text path = {0}, names = {0};
+    BT_TRY(write_rows(output, space, "r_split", rows->r_split, space->n_band));
+    BT_TRY(write_rows(output, space, "r2_split", rows->r2_split, space->n_band));
+    BT_TRY(write_rows(output, space, "scaling", rows->scaling, space->n_band));
+    BT_TRY(bt_bands_create(output->plan, output->in->spaces, space->index, &bands));
+    const size_t shape[2] = {bands.n_draw, bands.n_band};
+    BT_TRY(bt_map_path(space->name, "scalings_drawn", &path));
+    BT_TRY(bt_h5_write(output->file, path.data, BT_F64, 2, shape, bands.gamma));
+    bt_text_clear(&path);
+    BT_TRY(bt_map_path(space->name, NULL, &path));
+    BT_TRY(bt_names_join(bt_spaces_parts(output->in->spaces, space->index), &names));
+    BT_TRY(bt_h5_set_text(output->file, path.data, "bands", names.data));
+cleanup:
+    bt_bands_clear(&bands);
+    bt_text_clear(&path);
+    bt_text_clear(&names);
+    return status;
+}
+
 static bt_status write_maps(const bt_output *output, const bt_output_space *space)
 {
     bt_status status = BT_OK;
     const size_t n = output->n_voxel, n_fold = output->nested->n_fold;
-    const bt_map_rows rows = bt_map_rows_of(output->plan->n_alpha, output->nested);
+    const bt_map_rows rows = bt_map_rows_of(output->plan->n_alpha, output->nested, space->n_band);
     BT_TRY(bt_map_write(output->file, space->name, "r", space->maps + BT_MAP_R * n, n));
     BT_TRY(bt_map_write(output->file, space->name, "r2", space->maps + BT_MAP_R2 * n, n));
     BT_TRY(write_alpha(output, space, rows.alpha));
     BT_TRY(write_rows(output, space, "cv_score", rows.cv_score, output->plan->n_alpha));
+    if (space->n_band > 1) BT_TRY(write_bands(output, space, &rows));
     if (!output->nested->is_nested) goto cleanup;
     BT_TRY(write_rows(output, space, "r_fold", rows.r_fold, n_fold));
     BT_TRY(write_rows(output, space, "r2_fold", rows.r2_fold, n_fold));

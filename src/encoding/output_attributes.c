@@ -97,6 +97,11 @@ static bt_status describe_fit(const bt_output *output)
                     plan->point ? "the best between the ends of alphas, at which cv_score was taken"
                                 : "the best of alphas"));
     BT_TRY(set_text(output, "alpha_scope", scopes[plan->alpha_scope]));
+    if (plan->is_banded)
+        BT_TRY(set_text(output, "banded",
+                        "features of band b are multiplied by sqrt(scaling_b), so that its penalty is the voxel's over "
+                        "scaling_b; r_split adds up to r; r2_split (product measure) to r2 where the test response has "
+                        "mean 0; rows in the order of bands"));
     const size_t n_alpha = plan->n_alpha;
     BT_TRY(bt_h5_write(output->file, "/alphas", BT_F64, 1, &n_alpha, plan->alpha));
 cleanup:

@@ -12,7 +12,7 @@
 struct bt_refit {
     const bt_encode_plan *plan; /* borrowed */
     bt_device *device;
-    size_t n_row, n_test; /* rows that train, and that are predicted */
+    size_t n_row, n_test; /* rows that train, and that are predicted, of all bands */
     size_t *train, *held; /* their indices among the training rows; NULL: all of them, and the test rows */
     bt_buffer *hats;      /* (n_alpha, n_test, n_row), or NULL: */
     bt_ridge *ridge;      /* with */
@@ -128,7 +128,22 @@ static bt_status begin(const bt_search_problem *problem, bt_refit *refit, bt_par
     if (!problem->away) goto cleanup;
     BT_TRY(sort_rows(problem, refit));
     BT_TRY(bt_parts_take(design, (bt_row_list){refit->n_row, refit->train}, (bt_row_list){refit->n_test, refit->held},
-                         bt_ridge_takes_dual(refit->n_row, design->n_feature), parts));
+                         !problem->bands && bt_ridge_takes_dual(refit->n_row, design->n_feature), parts));
+cleanup:
+    return status;
+}
+
+/* Rows to predict become those of each band. */
+static bt_status split_bands(const bt_search_problem *problem, bt_refit *refit, bt_parts *parts)
+{
+    bt_status status = BT_OK;
+    double *split = NULL;
+    const size_t n_band = problem->bands->n_band;
+    BT_ALLOC(split, n_band * refit->n_test * problem->design->n_feature);
+    bt_bands_split(problem->bands, problem->away ? parts->x_apply : problem->design->x_test, refit->n_test, split);
+    bt_free(parts->x_apply);
+    parts->x_apply = split;
+    refit->n_test *= n_band;
 cleanup:
     return status;
 }
@@ -142,8 +157,9 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
     bt_refit *refit = bt_calloc(1, sizeof *refit);
     *out = NULL;
     BT_TRY(bt_agree(problem->comm, refit ? begin(problem, refit, &parts) : BT_ERR_MEMORY));
+    if (problem->bands) BT_TRY(bt_agree(problem->comm, split_bands(problem, refit, &parts)));
     const bt_ridge_problem all = {.train = problem->away ? parts.x_train : design->x,
-                                  .apply = problem->away ? parts.x_apply : design->x_test,
+                                  .apply = problem->away || problem->bands ? parts.x_apply : design->x_test,
                                   .kernel = problem->away ? parts.kernel : design->kernel,
                                   .cross = parts.cross,
                                   .n_train = refit->n_row,
@@ -281,6 +297,8 @@ double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s
     const double later =
         bt_refit_bytes(plan, s) + factor + (will_take_hats(plan, s, rank) ? 2 * stacked + 1.5 * factor : 0);
     const double rows = (double)(s->n_row + s->n_test);
-    const double parts = s->part ? 8 * rows * (double)(s->has_kernel ? s->n_row : s->n_feature) : 0;
+    const bool kernels = s->has_kernel && !s->split;
+    const double parts = (s->part ? 8 * rows * (double)(kernels ? s->n_row : s->n_feature) : 0) +
+                         (s->split ? 8 * (double)s->n_test * (double)s->n_feature : 0);
     return fmax(parts + bt_factor_bytes(&ridge), later);
 }

@@ -50,7 +50,7 @@ void bt_scopes_clear(bt_scopes *scopes)
 }
 
 bt_status bt_scopes_choose(const bt_scopes *scopes, const bt_comm *comm, const bt_voxels *voxels,
-                           const bt_encode_plan *plan, const double *score, size_t *best)
+                           const bt_encode_plan *plan, const double *score, size_t *best, double *value)
 {
     bt_status status = BT_OK;
     const size_t n = scopes->n, n_voxel = bt_voxels_count(voxels);
@@ -60,7 +60,10 @@ bt_status bt_scopes_choose(const bt_scopes *scopes, const bt_comm *comm, const b
         for (size_t v = 0; v < n_voxel; ++v)
             if (bt_voxels_state(voxels, v) == BT_VOXEL_KEPT) sums[a * n + scopes->of[v]] += score[a * n_voxel + v];
     BT_TRY(bt_comm_sum_f64(comm, sums, plan->n_alpha * n));
-    for (size_t s = 0; s < n; ++s) best[s] = bt_choose(sums + s, n, plan);
+    for (size_t s = 0; s < n; ++s) {
+        best[s] = bt_choose(sums + s, n, plan);
+        value[s] = sums[best[s] * n + s];
+    }
 cleanup:
     bt_free(sums);
     return status;

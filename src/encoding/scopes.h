@@ -21,9 +21,9 @@ bt_status bt_scopes_create(const bt_encode_plan *plan, const bt_inputs *in, size
                            bt_scopes *out) BT_MUST_CHECK;
 void bt_scopes_clear(bt_scopes *scopes);
 
-/* score (n_alpha, my voxels), by the plan's rule -> best (n): index of each scope's alpha. Collective over comm, the
- * ranks that share the voxels. */
+/* score (n_alpha, my voxels), by the plan's rule -> best (n): index of each scope's alpha, and value (n): the sum of
+ * its scores. Collective over comm, the ranks that share the voxels. */
 bt_status bt_scopes_choose(const bt_scopes *scopes, const bt_comm *comm, const bt_voxels *voxels,
-                           const bt_encode_plan *plan, const double *score, size_t *best) BT_MUST_CHECK;
+                           const bt_encode_plan *plan, const double *score, size_t *best, double *value) BT_MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef BT_ENCODING_SEARCH_H
 #define BT_ENCODING_SEARCH_H
 
+#include "encoding/bands.h"
 #include "encoding/block.h"
 #include "encoding/folds.h"
 #include "encoding/options.h"
@@ -20,6 +21,7 @@ typedef struct {
     const bt_fit_design *design; /* borrowed during create only */
     const bt_folds *folds;
     const uint8_t *away; /* (n_row) rows that an outer fold holds out, which the refit predicts; NULL: the test rows */
+    const bt_bands *bands; /* the refit predicts each band's part; NULL: one prediction */
     const bt_encode_plan *plan;
     size_t block; /* voxels at once, at most */
 } bt_search_problem;

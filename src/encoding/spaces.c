@@ -16,6 +16,8 @@ struct bt_spaces {
     bt_features **features; /* (files.n) */
     bt_names names;         /* of the spaces */
     size_t *width;          /* (names.n) */
+    bt_names *parts;        /* (names.n) what each is joined of, */
+    size_t **part_width;    /* (names.n)(parts.n) and their features */
 };
 
 /* One part of a space: which file has it. */
@@ -125,16 +127,40 @@ cleanup:
     return status;
 }
 
-static bt_status measure(bt_spaces *spaces)
+static bt_status make_room(bt_spaces *spaces)
 {
     bt_status status = BT_OK;
     BT_ALLOC(spaces->width, spaces->names.n);
+    BT_ALLOC(spaces->parts, spaces->names.n);
+    BT_ALLOC(spaces->part_width, spaces->names.n);
+cleanup:
+    return status;
+}
+
+static bt_status add_part(bt_spaces *spaces, size_t space, const char *name, size_t width)
+{
+    bt_status status = BT_OK;
+    const size_t n = spaces->parts[space].n;
+    size_t *const grown = bt_regrow(spaces->part_width[space], n, n + 1, sizeof *grown);
+    BT_CHECK(grown, BT_ERR_MEMORY, "features: out of memory");
+    spaces->part_width[space] = grown;
+    grown[n] = width;
+    BT_TRY(bt_names_add(&spaces->parts[space], name));
+    spaces->width[space] += width;
+cleanup:
+    return status;
+}
+
+static bt_status measure(bt_spaces *spaces)
+{
+    bt_status status = BT_OK;
+    BT_TRY(make_room(spaces));
     for (size_t i = 0; i < spaces->names.n; ++i) {
         const char *at = spaces->names.items[i];
         while (at) {
             part piece = {0};
             BT_TRY(next_part(spaces, spaces->names.items[i], &at, &piece));
-            spaces->width[i] += piece.width;
+            BT_TRY(add_part(spaces, i, piece.name, piece.width));
         }
     }
 cleanup:
@@ -171,11 +197,12 @@ bt_status bt_spaces_open_matrices(const bt_names *train, const bt_names *test, b
     bt_spaces *spaces = NULL;
     *out = NULL;
     BT_ALLOC(spaces, 1);
-    BT_ALLOC(spaces->width, 1);
     BT_TRY(bt_names_add(&spaces->names, ""));
+    BT_TRY(make_room(spaces));
     BT_TRY(bt_matrices_open(train, &spaces->train));
     if (test->n) BT_TRY(bt_matrices_open(test, &spaces->test));
-    spaces->width[0] = bt_matrices_columns(spaces->train);
+    for (size_t i = 0; i < bt_matrices_count(spaces->train); ++i)
+        BT_TRY(add_part(spaces, 0, bt_path_base(train->items[i]), bt_matrices_width(spaces->train, i)));
     BT_CHECK(!test->n || bt_matrices_columns(spaces->test) == spaces->width[0], BT_ERR_INPUT,
              "test.features: %s has %zu columns, but features: %s has %zu; both need the same features", test->items[0],
              bt_matrices_columns(spaces->test), train->items[0], spaces->width[0]);
@@ -195,8 +222,14 @@ void bt_spaces_close(bt_spaces **spaces)
     bt_matrices_close(&old->train);
     bt_matrices_close(&old->test);
     bt_names_clear(&old->files);
-    bt_names_clear(&old->names);
+    for (size_t i = 0; i < old->names.n; ++i) {
+        if (old->parts) bt_names_clear(&old->parts[i]);
+        if (old->part_width) bt_free(old->part_width[i]);
+    }
+    bt_free(old->parts);
+    bt_free(old->part_width);
     bt_free(old->width);
+    bt_names_clear(&old->names);
     bt_free(old);
     *spaces = NULL;
 }
@@ -209,6 +242,16 @@ size_t bt_spaces_count(const bt_spaces *spaces)
 const char *bt_spaces_name(const bt_spaces *spaces, size_t space)
 {
     return spaces->names.items[space];
+}
+
+const bt_names *bt_spaces_parts(const bt_spaces *spaces, size_t space)
+{
+    return &spaces->parts[space];
+}
+
+size_t bt_spaces_part_width(const bt_spaces *spaces, size_t space, size_t index)
+{
+    return spaces->part_width[space][index];
 }
 
 size_t bt_spaces_width(const bt_spaces *spaces, size_t space)

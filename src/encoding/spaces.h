@@ -23,6 +23,9 @@ void bt_spaces_close(bt_spaces **spaces); /* takes NULL */
 
 size_t bt_spaces_count(const bt_spaces *spaces);
 const char *bt_spaces_name(const bt_spaces *spaces, size_t space);
+/* What a space is joined of, in order: names (of plain matrices their files), and features of each. */
+const bt_names *bt_spaces_parts(const bt_spaces *spaces, size_t space);
+size_t bt_spaces_part_width(const bt_spaces *spaces, size_t space, size_t index);
 size_t bt_spaces_width(const bt_spaces *spaces, size_t space); /* features, before delays */
 
 /* Where rows must come from and how many they must be: the responses, for comparison and for the message. */

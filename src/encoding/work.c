@@ -138,9 +138,9 @@ typedef struct {
     bool has_hats;
 } space_facts;
 
-static bt_map_rows map_rows(const worker *w)
+static bt_map_rows map_rows(const worker *w, size_t n_band)
 {
-    return bt_map_rows_of(w->problem->plan->n_alpha, w->problem->nested);
+    return bt_map_rows_of(w->problem->plan->n_alpha, w->problem->nested, n_band);
 }
 
 /* mean (n_voxel) of values (n_fold, n_voxel). */
@@ -155,7 +155,8 @@ static bt_status pack(const worker *w, const bt_fit *fit, double **packed)
 {
     bt_status status = BT_OK;
     const size_t n = fit->n_voxel;
-    const bt_map_rows rows = map_rows(w);
+    const size_t n_band = fit->problem.bands.n_band;
+    const bt_map_rows rows = map_rows(w, n_band);
     BT_TRY(bt_fault_point("encode.collect"));
     BT_ALLOC(*packed, rows.n * n);
     average_folds(fit, fit->r, *packed + BT_MAP_R * n);
@@ -163,6 +164,11 @@ static bt_status pack(const worker *w, const bt_fit *fit, double **packed)
     average_folds(fit, fit->explained, *packed + BT_MAP_EXPLAINED * n);
     memcpy(*packed + rows.alpha * n, fit->alpha, fit->n_fold * n * sizeof **packed);
     memcpy(*packed + rows.cv_score * n, fit->cv_score, fit->n_alpha * n * sizeof **packed);
+    if (n_band > 1) {
+        memcpy(*packed + rows.r_split * n, fit->r_split, n_band * n * sizeof **packed);
+        memcpy(*packed + rows.r2_split * n, fit->r2_split, n_band * n * sizeof **packed);
+        memcpy(*packed + rows.scaling * n, fit->scaling, n_band * n * sizeof **packed);
+    }
     if (!w->problem->nested->is_nested) goto cleanup;
     memcpy(*packed + rows.r_fold * n, fit->r, fit->n_fold * n * sizeof **packed);
     memcpy(*packed + rows.r2_fold * n, fit->r2, fit->n_fold * n * sizeof **packed);
@@ -175,13 +181,14 @@ static bt_status gather_maps(const worker *w, const bt_fit *fit, double **maps)
 {
     bt_status status = BT_OK;
     double *packed = NULL;
+    const size_t n_row = map_rows(w, fit->problem.bands.n_band).n;
     status = pack(w, fit, &packed);
     if (status == BT_OK && bt_comm_rank(w->group) == 0) {
-        *maps = bt_calloc(map_rows(w).n * w->n_voxel, sizeof **maps);
+        *maps = bt_calloc(n_row * w->n_voxel, sizeof **maps);
         if (!*maps) status = BT_ERR_MEMORY;
     }
     BT_TRY(bt_agree(w->group, status));
-    BT_TRY(bt_gather_columns(w->group, packed, map_rows(w).n, w->n_voxel, sizeof *packed, *maps));
+    BT_TRY(bt_gather_columns(w->group, packed, n_row, w->n_voxel, sizeof *packed, *maps));
 cleanup:
     bt_free(packed);
     return status;
@@ -220,10 +227,25 @@ static bt_range spaces_of(const worker *w, size_t group)
     return bt_partition(group, w->cut.n_group, bt_spaces_count(w->problem->in->spaces));
 }
 
+static size_t bands_of(const worker *w, size_t space)
+{
+    return bt_bands_count(w->problem->plan, w->problem->in->spaces, space);
+}
+
+static size_t most_bands(const worker *w)
+{
+    size_t most = 1;
+    for (size_t s = 0; s < bt_spaces_count(w->problem->in->spaces); ++s)
+        if (bands_of(w, s) > most) most = bands_of(w, s);
+    return most;
+}
+
 /* World rank 0 writes what it has of group `group`. */
 static bt_status write_group(worker *w, size_t space, const double *maps, const space_facts *facts)
 {
-    const bt_output_space entry = {.name = bt_spaces_name(w->problem->in->spaces, space),
+    const bt_output_space entry = {.index = space,
+                                   .n_band = bands_of(w, space),
+                                   .name = bt_spaces_name(w->problem->in->spaces, space),
                                    .n_feature = bt_spaces_width(w->problem->in->spaces, space) *
                                                 w->problem->plan->design.delays.n,
                                    .n_split = w->problem->nested->inner[0].n_split,
@@ -242,9 +264,9 @@ static bt_status collect_groups(worker *w, size_t index, const double *mine, con
     double *maps = NULL;
     size_t *size = NULL;
     const bt_comm *const axis = bt_grid_axis(w->grid, BT_AXIS_LAYER);
-    const size_t bytes = map_rows(w).n * w->n_voxel * sizeof *maps, n_group = w->cut.n_group;
+    const size_t n_group = w->cut.n_group, most = map_rows(w, most_bands(w)).n * w->n_voxel * sizeof *maps;
     size = bt_calloc(n_group, sizeof *size);
-    maps = is_root(w) ? bt_calloc(bytes, 1) : NULL;
+    maps = is_root(w) ? bt_calloc(most, 1) : NULL;
     BT_TRY(bt_agree(axis, size && (maps || !is_root(w)) ? BT_OK : BT_ERR_MEMORY));
     for (size_t g = 0; g < n_group; ++g) {
         space_facts facts = {.has_hats = false};
@@ -253,7 +275,7 @@ static bt_status collect_groups(worker *w, size_t index, const double *mine, con
         memset(size, 0, n_group * sizeof *size);
         size[g] = sizeof facts;
         BT_TRY(bt_comm_gather(axis, 0, my_facts, size, &facts));
-        size[g] = bytes;
+        size[g] = map_rows(w, bands_of(w, space)).n * w->n_voxel * sizeof *maps;
         BT_TRY(bt_comm_gather(axis, 0, mine, size, maps));
         BT_TRY(bt_agree(axis, is_root(w) ? write_group(w, space, maps, &facts) : BT_OK));
     }
@@ -376,7 +398,7 @@ bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefac
     BT_TRY(write_ceilings(&w));
     const bt_range mine = spaces_of(&w, bt_grid_place(w.grid, BT_AXIS_LAYER));
     const bt_range most = spaces_of(&w, 0);
-    const size_t fits = (mine.high - mine.low) * bt_nested_jobs(problem->nested) * bt_voxels_count(w.voxels);
+    const size_t fits = bt_work_jobs(problem, mine) * bt_voxels_count(w.voxels);
     w.progress = bt_progress_start(
         "encode", bt_comm_size(problem->call->comm) > 1 ? "voxel fits of rank 0" : "voxel fits", (int64_t)fits);
     for (size_t first = 0; first < most.high - most.low; first += w.cut.spaces_at_once) BT_TRY(run_spaces(&w, first));

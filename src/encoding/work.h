@@ -35,6 +35,9 @@ typedef struct {
 /* Collective over the call's comm. Errors: BT_ERR_USAGE when even the smallest block does not fit into memory=. */
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut) BT_MUST_CHECK;
 
+/* Fits of a voxel in these spaces: splits of all draws and folds, and a refit a fold. */
+size_t bt_work_jobs(const bt_work_problem *problem, bt_range spaces);
+
 /* Collective. The grid of layer x voxel; with weights or predictions one group only, since root writes them in parts.
  */
 bt_status bt_work_grid(const bt_work_problem *problem, bt_grid **out) BT_MUST_CHECK;

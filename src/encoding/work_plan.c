@@ -49,6 +49,16 @@ static size_t rows_predicted(const bt_work_problem *problem, size_t fold)
                                       : bt_responses_rows_all(problem->in->test);
 }
 
+static size_t most_bands(const bt_work_problem *problem)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < bt_spaces_count(problem->in->spaces); ++i) {
+        const size_t n = bt_bands_count(problem->plan, problem->in->spaces, i);
+        if (n > most) most = n;
+    }
+    return most;
+}
+
 static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *cut)
 {
     bt_fit_sizes sizes = {.n_row = bt_responses_rows_all(problem->in->train),
@@ -63,6 +73,8 @@ static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *
                           .weights = problem->options->weights,
                           .predictions = problem->options->predictions};
     range_splits(problem->nested, &sizes);
+    sizes.n_band = most_bands(problem);
+    sizes.n_draw = bt_bands_draws(problem->plan, sizes.n_band);
     return bt_fit_bytes_of(&sizes, problem->plan);
 }
 
@@ -81,20 +93,21 @@ static size_t ceiling_of(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
-/* Whether the refit must wait for all splits of all voxels, since these share alphas. */
+/* As bt_fit_waits. */
 static bool refit_waits(const bt_work_problem *problem)
 {
-    return problem->plan->alpha_scope != BT_SCOPE_VOXEL;
+    return problem->plan->alpha_scope != BT_SCOPE_VOXEL || problem->plan->n_draw > 1;
 }
 
-/* Passes over the responses that one space takes. */
+/* Passes over the responses that one space takes, at most. */
 static size_t passes_of(const bt_work_problem *problem, size_t at_once)
 {
     const bt_nested *const nested = problem->nested;
+    const size_t n_draw = bt_bands_draws(problem->plan, most_bands(problem));
     size_t n = 0;
     for (size_t f = 0; f < nested->n_fold; ++f) {
         const size_t n_split = nested->inner[f].n_split;
-        n += refit_waits(problem) ? ceiling_of(n_split, at_once) + 1 : ceiling_of(n_split + 1, at_once);
+        n += refit_waits(problem) ? n_draw * (ceiling_of(n_split, at_once) + 1) : ceiling_of(n_split + 1, at_once);
     }
     return n;
 }
@@ -114,7 +127,7 @@ static void choose_passes(const bt_work_problem *problem, const bt_fit_bytes *by
         more.jobs_at_once = jobs;
         if (sum_bytes(bytes, &more) <= cut->memory) cut->jobs_at_once = jobs;
     }
-    const bool one_pass = !cut->held && passes_of(problem, cut->jobs_at_once) == 1;
+    const bool one_pass = !cut->held && !problem->plan->is_banded && passes_of(problem, cut->jobs_at_once) == 1;
     for (size_t spaces = 2; one_pass && spaces <= n_space; ++spaces) {
         bt_work_cut more = *cut;
         more.spaces_at_once = spaces;
@@ -152,6 +165,17 @@ bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_w
     return bt_agree(problem->call->comm, status);
 }
 
+size_t bt_work_jobs(const bt_work_problem *problem, bt_range spaces)
+{
+    const bt_nested *const nested = problem->nested;
+    size_t n = 0;
+    for (size_t s = spaces.low; s < spaces.high; ++s) {
+        const size_t n_draw = bt_bands_draws(problem->plan, bt_bands_count(problem->plan, problem->in->spaces, s));
+        for (size_t f = 0; f < nested->n_fold; ++f) n += n_draw * nested->inner[f].n_split + 1;
+    }
+    return n;
+}
+
 /* Products of one voxel. */
 static double products_of(const bt_work_problem *problem, double n, double held, double rank, size_t n_penalty)
 {
@@ -170,18 +194,19 @@ static double flops_of_fit(const bt_work_problem *problem, double n, double held
 }
 
 /* Products, Gram matrices and eigenproblems of one space over all ranks. */
-static double flops_of(const bt_work_problem *problem, size_t n_feature)
+static double flops_of(const bt_work_problem *problem, size_t n_feature, size_t n_band)
 {
     const bt_nested *const nested = problem->nested;
+    const double n_draw = (double)bt_bands_draws(problem->plan, n_band);
     double flops = 0;
     for (size_t f = 0; f < nested->n_fold; ++f) {
         const bt_folds *const inner = &nested->inner[f];
         for (size_t k = 0; k < inner->n_split; ++k)
-            flops += flops_of_fit(problem, (double)bt_folds_count(inner, k, BT_ROW_TRAINS),
-                                  (double)bt_folds_count(inner, k, BT_ROW_VALIDATES), (double)n_feature,
-                                  problem->plan->n_alpha);
+            flops += n_draw * flops_of_fit(problem, (double)bt_folds_count(inner, k, BT_ROW_TRAINS),
+                                           (double)bt_folds_count(inner, k, BT_ROW_VALIDATES), (double)n_feature,
+                                           problem->plan->n_alpha);
         flops += flops_of_fit(problem, (double)(inner->n_row - bt_nested_held_out(nested, f)),
-                              (double)rows_predicted(problem, f), (double)n_feature, 1);
+                              (double)(n_band * rows_predicted(problem, f)), (double)n_feature, 1);
     }
     return flops;
 }
@@ -196,14 +221,14 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
     const double rows = (double)(bt_responses_rows_all(in->train) + (in->test ? bt_responses_rows_all(in->test) : 0));
     BT_TRY(bt_work_grid(problem, &grid));
     BT_TRY(bt_work_plan(problem, grid, &cut));
-    bt_estimate estimate = {.work = (double)n_space * (double)n_voxel * (double)bt_nested_jobs(problem->nested),
+    bt_estimate estimate = {.work = (double)n_voxel * (double)bt_work_jobs(problem, (bt_range){0, n_space}),
                             .work_unit = "voxel fits",
                             .memory_bytes = cut.bytes};
     estimate.read_bytes = (double)(n_voxel * cut.n_pass) * rows * 8;
     estimate.written_bytes = (double)n_space * (double)n_voxel * 4 * (double)(6 + problem->plan->n_alpha);
     for (size_t i = 0; i < n_space; ++i) {
         const size_t width = bt_spaces_width(in->spaces, i) * problem->plan->design.delays.n;
-        estimate.flops += flops_of(problem, width);
+        estimate.flops += flops_of(problem, width, bt_bands_count(problem->plan, in->spaces, i));
         estimate.read_bytes += rows * (double)width * 4;
         if (problem->options->weights) estimate.written_bytes += 4 * (double)width * (double)n_voxel;
     }

@@ -116,6 +116,45 @@ def compare_nested(folder, name, arrays, alphas):
     return good
 
 
+def compare_banded(folder, name, arrays, masks, alphas):
+    """Two bands of features, the same draws: himalaya's GroupRidgeCV."""
+    from himalaya.ridge import GroupRidgeCV
+    from himalaya.scoring import correlation_score_split, r2_score_split
+    from sklearn.model_selection import PredefinedSplit
+
+    draws = np.vstack([[0.5, 0.5], np.random.default_rng(1).dirichlet([0.5, 0.5], 7)])
+    half = arrays["x"].shape[1] // 2
+    parts = {key: np.split(arrays[key], [half], axis=1) for key in ("x", "x2")}
+    for key, array in (("draws", draws), ("a", parts["x"][0]), ("b", parts["x"][1])):
+        np.save(folder / f"{key}.npy", array)
+    for key, array in (("a2", parts["x2"][0]), ("b2", parts["x2"][1])):
+        np.save(folder / f"{key}.npy", array)
+    words = {"bands": "random", "bands.draws": folder / "draws.npy", "penalty": "alpha", "select": "mse", "ties": "first"}
+    words["features"] = f"{folder}/a.npy,{folder}/b.npy"
+    words["test.features"] = f"{folder}/a2.npy,{folder}/b2.npy"
+    y2 = arrays["y2"] - arrays["y2"].mean(axis=0)
+    scores, alpha, r = braintune(folder, {"y": arrays["y"], "y2": y2}, masks, alphas, **words)
+    with h5py.File(folder / "scores.h5") as file:
+        scaling, r_split, r2_split = (file[key][()] for key in ("scaling", "r_split", "r2_split"))
+    solver = {"n_iter": draws, "alphas": alphas, "warn": False, "progress_bar": False}
+    model = GroupRidgeCV("input", fit_intercept=False, cv=PredefinedSplit(np.argmax(masks, axis=0)), solver_params=solver)
+    peer = model.fit(parts["x"], arrays["y"]).predict(parts["x2"], split=True)
+    equal = np.isclose(scaling / alpha, np.exp(model.deltas_), rtol=1e-4).all(axis=0)
+    gaps = [
+        np.abs(mine - theirs)[..., equal].max()
+        for mine, theirs in (
+            (r, correlation(y2, peer.sum(axis=0))),
+            (r_split, correlation_score_split(y2, peer)),
+            (r2_split, r2_score_split(y2, peer)),
+        )
+    ]
+    best = np.abs(scores.min(axis=0) + model.cv_scores_.max(axis=0))  # mean squared errors of what was kept
+    good = max(gaps) <= 1e-4 and (equal.mean() >= 0.999 or best[~equal].max() <= 1e-5)
+    print(f"{name + ': banded, himalaya with the same draws':60s} r {gaps[0]:8.1e}   equal penalties "
+          f"{100 * equal.mean():6.2f} %   split r {gaps[1]:.1e}   split r2 {gaps[2]:.1e}   {'ok' if good else 'FAILED'}")
+    return good
+
+
 def sklearn(arrays, alpha):
     from sklearn.linear_model import Ridge
 
@@ -190,6 +229,7 @@ def main():
             folds, masks = partition_masks(rng, n, 3), masks_of(rng, n, 3)
             if whole.all():
                 good &= compare_nested(folder, name, arrays, alphas)
+                good &= compare_banded(folder, name, arrays, folds, alphas)
             for search in SEARCHES:
                 good &= compare_all(folder, name, arrays, whole, masks, folds, alphas, search)
     return 0 if good else 1

@@ -77,6 +77,16 @@ static void test_numpys_numbers_on_any_number_of_ranks(void **state)
     expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
     if (is_root()) expect_golden(shared_path("outer.h5"), "/cv_score", "nested_kfold_cv", 1e-6);
     barrier();
+    (void)snprintf(words, sizeof words,
+                   "features=%s,%s test.features=%s,%s responses=%s test.responses=%s cv.scheme=given cv.folds=%s "
+                   "alphas.logspace=-1,3,6 precision=double bands=random bands.draws=%s store=%s out=%s",
+                   golden_path("banded_a"), golden_path("banded_b"), golden_path("banded_a2"), golden_path("banded_b2"),
+                   golden_path("tall_y"), golden_path("tall_y2"), golden_path("tall_masks"),
+                   golden_path("banded_draws"), shared_path("store"), shared_path("banded.h5"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) expect_golden(shared_path("banded.h5"), "/cv_score", "banded_default_cv", 1e-6);
+    if (is_root()) expect_golden_row(shared_path("banded.h5"), "/r", "banded_default", 1, 1e-6);
+    barrier();
     run_golden("repeats", "repeats.h5", "alphas.logspace=0,2,3 precision=double");
     if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
 }
