@@ -106,6 +106,7 @@ bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
              "names.json");
     BT_TRY(check_train(in));
     if (options->bands) BT_TRY(check_bands(in));
+    if (options->partition) BT_TRY(bt_spaces_add_subsets(in->spaces));
     if (in->test) BT_TRY(check_test(in, (size_t)options->test_drop));
     const bt_spaces_rows train = bt_inputs_rows(in, false), test = bt_inputs_rows(in, true);
     BT_TRY(bt_spaces_check_rows(in->spaces, &train));

@@ -91,6 +91,8 @@ const bt_setting bt_encode_settings[] = {
     {"bands.seed", BT_SET_INT, AT(band_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL, "of the draws"},
     {"bands.draws", BT_SET_TEXT, AT(band_file), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "D.npy (n_draw, n_band): scalings to choose from in place of drawn ones; a feature is multiplied by their root"},
+    {"partition", BT_SET_BOOL, AT(partition), BT_SCIENCE, "false", NULL, 0, 0, NULL,
+     "fit every subset of two or three joined spaces too, and part r2 into what each explains alone and together"},
     {"precision", BT_SET_CHOICE, AT(precision), BT_SCIENCE, "single", "single|double", 0, 0, NULL,
      "of the products over voxels; Gram matrix and eigenproblem are always double"},
     {"search", BT_SET_CHOICE, AT(search), BT_SCIENCE, "auto", "auto|fast|direct", 0, 0, NULL,

@@ -48,13 +48,14 @@ typedef struct {
     int64_t band_draws, band_seed;
     bt_reals concentrations;
     char *band_file;
+    bool partition;
     bool weights, predictions;
     int ceiling_from, total_power;
     double ceiling_threshold;
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 49 };
+enum { BT_ENCODE_SETTINGS = 50 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas and draws. */

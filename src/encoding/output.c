@@ -6,6 +6,7 @@
 #include "encoding/fit.h"
 #include "encoding/maps.h"
 #include "encoding/output_attributes.h"
+#include "encoding/variance.h"
 #include "io/array.h"
 #include "stimulus/rois.h"
 
@@ -244,7 +245,11 @@ cleanup:
 
 bt_status bt_output_finish(bt_output *output)
 {
-    return bt_h5_close(&output->file);
+    bt_status status = BT_OK;
+    if (output->options->partition) BT_TRY(bt_variance_write(output));
+    BT_TRY(bt_h5_close(&output->file));
+cleanup:
+    return status;
 }
 
 void bt_output_clear(bt_output *output)

@@ -97,6 +97,10 @@ static bt_status describe_fit(const bt_output *output)
                     plan->point ? "the best between the ends of alphas, at which cv_score was taken"
                                 : "the best of alphas"));
     BT_TRY(set_text(output, "alpha_scope", scopes[plan->alpha_scope]));
+    if (output->options->partition)
+        BT_TRY(set_text(output, "partition",
+                        "of r2, by fits of all subsets: unique_a = R(ab) - R(b), shared_a_b = R(a) + R(b) - R(ab), and "
+                        "so for three; they add up to r2 of all"));
     if (plan->is_banded)
         BT_TRY(set_text(output, "banded",
                         "features of band b are multiplied by sqrt(scaling_b), so that its penalty is the voxel's over "

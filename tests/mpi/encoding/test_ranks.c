@@ -186,6 +186,28 @@ static void test_layers_in_groups_or_one_after_another(void **state)
     barrier();
 }
 
+/* Subsets are spaces that groups share among them: what their r2 leaves is written by root. */
+static void test_partitions_on_any_number_of_ranks(void **state)
+{
+    (void)state;
+    expect_ok(stage_call(
+        &bt_encode_stage, comm,
+        words_of("partition.h5", "spaces=layer_01+envelope partition=true bands=random bands.n_draw=3"), NULL));
+    if (is_root()) {
+        golden_array unique = score_read(shared_path("partition.h5"), "/layer_01+envelope/partition/unique_layer_01"),
+                     all = score_read(shared_path("partition.h5"), "/layer_01+envelope/r2"),
+                     without = score_read(shared_path("partition.h5"), "/envelope/r2"),
+                     scaling = score_read(shared_path("partition.h5"), "/layer_01+envelope/scaling");
+        assert_int_equal(scaling.rows, 2);
+        for (size_t v = 0; v < 10; ++v) expect_near(unique.v[v], all.v[v] - without.v[v], 1e-6);
+        bt_free(unique.v);
+        bt_free(all.v);
+        bt_free(without.v);
+        bt_free(scaling.v);
+    }
+    barrier();
+}
+
 static void test_ceilings_on_any_number_of_ranks(void **state)
 {
     (void)state;
@@ -261,6 +283,7 @@ int main(int argc, char **argv)
         TEST(test_twice_gives_the_same_bytes),
         TEST(test_fewer_voxels_than_ranks),
         TEST(test_layers_in_groups_or_one_after_another),
+        TEST(test_partitions_on_any_number_of_ranks),
         TEST(test_ceilings_on_any_number_of_ranks),
         TEST(test_gathered_columns_are_in_place),
     };
