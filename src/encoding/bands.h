@@ -3,7 +3,8 @@
  * With features sqrt(gamma_b) X_b in place of X_b a ridge at penalty A penalises the weights of band b with A /
  * gamma_b. The gammas, which add up to 1, are drawn from Dirichlet distributions, every draw is an ordinary ridge, and
  * a voxel keeps the draw and the alpha with the best validation score (the random search of Dupre la Tour et al. 2022).
- * The first draw has equal gammas; the others take the concentrations in turn. */
+ * The first draw has equal gammas; the others take the concentrations in turn. Voxels that share an alpha share the
+ * draw. */
 #ifndef BT_ENCODING_BANDS_H
 #define BT_ENCODING_BANDS_H
 

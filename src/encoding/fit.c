@@ -182,7 +182,7 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
                                        .block = fit->problem.block};
     for (size_t k = jobs.low; k < jobs.high && k < n_split; ++k) {
         BT_TRY(bt_search_create(&problem, k, &fit->searches[k]));
-        if (k == 0 && fit->fold == 0) fit->method = bt_search_method_of(fit->searches[k]);
+        if (k == 0 && fit->fold == 0 && fit->at_work == 0) fit->method = bt_search_method_of(fit->searches[k]);
     }
     if (jobs.high <= n_split) goto cleanup;
     BT_TRY(bt_refit_create(&problem, fit->n_voxel, fit->problem.weights, &fit->refit));

@@ -2,7 +2,8 @@
  * outer folds, one such model a fold, of the rows that it leaves, which predicts those that it holds out.
  *
  * A fold is n_split + 1 jobs: a search per split, and the refit behind them. Jobs are loaded, which takes the design,
- * and then look at block after block of voxels; as many may be loaded together as memory allows. */
+ * and then look at block after block of voxels; as many may be loaded together as memory allows. With bands the splits
+ * come once for each draw of their scalings, and the refit once for each draw that a voxel has kept. */
 #ifndef BT_ENCODING_FIT_H
 #define BT_ENCODING_FIT_H
 
@@ -61,7 +62,7 @@ typedef struct {
     double *r_split, *r2_split; /* the bands' shares in r and r2 */
     double *scaling;            /* gamma */
     /* Predictions of a block: */
-    size_t at_work;                /* the draw whose refit is loaded */
+    size_t at_work;                /* the draw whose jobs are loaded */
     size_t *held;                  /* (n_test) rows that the fold holds out, NULL without outer folds */
     size_t *pick;                  /* (block) places of the voxels whose draw is at work, and of those: */
     size_t *picked_choice;         /* (block) */
