@@ -30,12 +30,12 @@ static bt_status make_choice_room(bt_fit *fit)
     bt_status status = BT_OK;
     const size_t n = fit->n_voxel, n_score = fit->n_alpha * n;
     BT_ALLOC(fit->nothing, n);
-    BT_ALLOC(fit->choice, n);
-    BT_ALLOC(fit->penalty, n);
-    BT_ALLOC(fit->ends, n);
-    BT_ALLOC(fit->draw, n);
-    BT_ALLOC(fit->best, n);
-    if (fit->problem.bands.n_draw > 1) BT_ALLOC(fit->kept, n_score);
+    BT_ALLOC(fit->kept.alpha, n);
+    BT_ALLOC(fit->kept.penalty, n);
+    BT_ALLOC(fit->kept.ends, n);
+    BT_ALLOC(fit->kept.draw, n);
+    BT_ALLOC(fit->kept.score, n);
+    if (fit->problem.bands.n_draw > 1) BT_ALLOC(fit->kept.cv_score, n_score);
     if (fit->n_fold > 1) BT_ALLOC(fit->earlier, n_score);
     if (fit->problem.plan->point) BT_ALLOC(fit->curves, most_split(fit->problem.nested) * n_score);
 cleanup:
@@ -48,21 +48,21 @@ static bt_status make_test_room(bt_fit *fit)
     bt_status status = BT_OK;
     const bt_fit_problem *const problem = &fit->problem;
     const size_t n_band = problem->bands.n_band, n_block = problem->n_test * problem->block;
-    BT_ALLOC(fit->pick, problem->block);
-    BT_ALLOC(fit->picked_choice, problem->block);
-    BT_ALLOC(fit->picked_penalty, problem->block);
-    BT_ALLOC(fit->score, problem->block);
-    BT_ALLOC(fit->prediction, n_band * n_block);
-    BT_ALLOC(fit->picked_test, n_block);
-    if (problem->nested->is_nested) BT_ALLOC(fit->held, problem->n_test);
+    BT_ALLOC(fit->room.pick, problem->block);
+    BT_ALLOC(fit->room.choice, problem->block);
+    BT_ALLOC(fit->room.penalty, problem->block);
+    BT_ALLOC(fit->room.score, problem->block);
+    BT_ALLOC(fit->room.prediction, n_band * n_block);
+    BT_ALLOC(fit->room.y_test, n_block);
+    if (problem->nested->is_nested) BT_ALLOC(fit->room.held, problem->n_test);
     if (n_band == 1) goto cleanup;
-    BT_ALLOC(fit->total, n_block);
-    BT_ALLOC(fit->picked_y, fit->n_row * problem->block);
+    BT_ALLOC(fit->room.total, n_block);
+    BT_ALLOC(fit->room.y, fit->n_row * problem->block);
     BT_ALLOC(fit->r_split, n_band * fit->n_voxel);
     BT_ALLOC(fit->r2_split, n_band * fit->n_voxel);
     BT_ALLOC(fit->scaling, n_band * fit->n_voxel);
-    BT_ALLOC(fit->factor, problem->n_feature);
-    if (problem->weights) BT_ALLOC(fit->picked_weights, problem->n_feature * problem->block);
+    BT_ALLOC(fit->room.factor, problem->n_feature);
+    if (problem->weights) BT_ALLOC(fit->room.weights, problem->n_feature * problem->block);
 cleanup:
     return status;
 }
@@ -113,7 +113,7 @@ void bt_fit_begin(bt_fit *fit, size_t fold)
     fit->n_job = nested->inner[fold].n_split + 1;
     fit->n_test = away ? bt_nested_held_out(nested, fold) : fit->problem.n_test;
     for (size_t i = 0, n = 0; away && i < nested->outer.n_row; ++i)
-        if (away[i]) fit->held[n++] = i;
+        if (away[i]) fit->room.held[n++] = i;
     if (fold == 0) return;
     keep_scores(fit);
     bt_fit_reset(fit);
@@ -127,17 +127,17 @@ void bt_fit_unload(bt_fit *fit)
 
 static void clear_test_room(bt_fit *fit)
 {
-    bt_free(fit->held);
-    bt_free(fit->pick);
-    bt_free(fit->picked_choice);
-    bt_free(fit->picked_penalty);
-    bt_free(fit->picked_y);
-    bt_free(fit->picked_test);
-    bt_free(fit->picked_weights);
-    bt_free(fit->factor);
-    bt_free(fit->prediction);
-    bt_free(fit->total);
-    bt_free(fit->score);
+    bt_free(fit->room.held);
+    bt_free(fit->room.pick);
+    bt_free(fit->room.choice);
+    bt_free(fit->room.penalty);
+    bt_free(fit->room.y);
+    bt_free(fit->room.y_test);
+    bt_free(fit->room.weights);
+    bt_free(fit->room.factor);
+    bt_free(fit->room.prediction);
+    bt_free(fit->room.total);
+    bt_free(fit->room.score);
 }
 
 void bt_fit_clear(bt_fit *fit)
@@ -153,12 +153,12 @@ void bt_fit_clear(bt_fit *fit)
     bt_free(fit->predictions);
     bt_free(fit->searches);
     bt_free(fit->curves);
-    bt_free(fit->choice);
-    bt_free(fit->penalty);
-    bt_free(fit->ends);
-    bt_free(fit->draw);
-    bt_free(fit->best);
-    bt_free(fit->kept);
+    bt_free(fit->kept.alpha);
+    bt_free(fit->kept.penalty);
+    bt_free(fit->kept.ends);
+    bt_free(fit->kept.draw);
+    bt_free(fit->kept.score);
+    bt_free(fit->kept.cv_score);
     bt_free(fit->earlier);
     bt_free(fit->r_split);
     bt_free(fit->r2_split);

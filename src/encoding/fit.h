@@ -29,6 +29,30 @@ typedef struct {
 
 enum { BT_COUNT_KEPT, BT_COUNT_NAN, BT_COUNT_CONSTANT, BT_COUNT_POSITIVE, BT_COUNT_LOW, BT_COUNT_HIGH, BT_COUNTS };
 
+/* What each voxel has chosen so far in the fold at work, (n_voxel). */
+typedef struct {
+    size_t *alpha;       /* its index */
+    double *penalty;     /* at it */
+    unsigned char *ends; /* of the grid that it lies at */
+    size_t *draw;        /* of the bands' scalings */
+    double *score;       /* by which it was kept, in a scope the sum over voxels */
+    double *cv_score;    /* (n_alpha, n_voxel) of the draw; NULL with one */
+} bt_fit_choice;
+
+/* Room for the predictions of a block. */
+typedef struct {
+    size_t *held;       /* (n_test) rows that the fold holds out, NULL without outer folds */
+    size_t *pick;       /* (block) places of the voxels whose draw is at work, and of those: */
+    size_t *choice;     /* (block) index of alpha */
+    double *penalty;    /* (block) */
+    float *y, *y_test;  /* (n_row, block) with several bands, (n_test, block) */
+    float *weights;     /* (n_feature, block), with several bands, as the next */
+    double *factor;     /* (n_feature) */
+    double *total;      /* (n_test, block) */
+    double *prediction; /* (n_band, n_test, block) */
+    double *score;      /* (block) */
+} bt_fit_room;
+
 /* Of this rank's voxels; NaN in every place of a voxel that cannot be fitted. Predictions of kept voxels. */
 typedef struct {
     bt_fit_problem problem;
@@ -51,28 +75,12 @@ typedef struct {
     bt_refit *refit;         /* when loaded */
     double *curves;          /* (n_split, n_alpha, n_voxel) with alphas=continuous, else NULL */
     double *earlier;         /* (n_alpha, n_voxel) cv_score summed over the folds before; NULL with one */
-    /* The choice of the fold at work, (n_voxel): */
-    size_t *choice;      /* index of alpha */
-    double *penalty;     /* at it */
-    unsigned char *ends; /* of the grid that it lies at */
-    size_t *draw;        /* of the bands' scalings */
-    double *best;        /* score by which it was kept */
-    double *kept;        /* (n_alpha, n_voxel) cv_score of the kept draw; NULL with one */
+    size_t at_work;          /* the draw whose jobs are loaded */
+    bt_fit_choice kept;
+    bt_fit_room room;
     /* With several bands (n_band, n_voxel), means over folds; else NULL: */
     double *r_split, *r2_split; /* the bands' shares in r and r2 */
     double *scaling;            /* gamma */
-    /* Predictions of a block: */
-    size_t at_work;                /* the draw whose jobs are loaded */
-    size_t *held;                  /* (n_test) rows that the fold holds out, NULL without outer folds */
-    size_t *pick;                  /* (block) places of the voxels whose draw is at work, and of those: */
-    size_t *picked_choice;         /* (block) */
-    double *picked_penalty;        /* (block) */
-    float *picked_y, *picked_test; /* (n_row, block), (n_test, block) */
-    float *picked_weights;         /* (n_feature, block) */
-    double *factor;                /* (n_feature) */
-    double *prediction;            /* (n_band, n_test, block) */
-    double *total;                 /* (n_test, block) with several bands */
-    double *score;                 /* (block) */
 } bt_fit;
 
 /* This rank alone: room for the results; the first fold is at work. */

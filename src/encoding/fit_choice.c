@@ -38,23 +38,23 @@ static void take_alpha(bt_fit *fit, size_t v, size_t best)
     const bt_encode_plan *const plan = fit->problem.plan;
     bool lowest = false, highest = false;
     bt_choice_ends(plan, best, &lowest, &highest);
-    fit->choice[v] = best;
-    fit->penalty[v] = fit->curves ? penalty_of_curve(fit, v, &lowest, &highest) : plan->penalty[best];
+    fit->kept.alpha[v] = best;
+    fit->kept.penalty[v] = fit->curves ? penalty_of_curve(fit, v, &lowest, &highest) : plan->penalty[best];
     fit->alpha[fit->fold * fit->n_voxel + v] =
-        fit->curves ? bt_encode_plan_alpha(plan, fit->penalty[v]) : plan->alpha[best];
-    fit->ends[v] = (unsigned char)((lowest ? LOWEST : 0) | (highest ? HIGHEST : 0));
+        fit->curves ? bt_encode_plan_alpha(plan, fit->kept.penalty[v]) : plan->alpha[best];
+    fit->kept.ends[v] = (unsigned char)((lowest ? LOWEST : 0) | (highest ? HIGHEST : 0));
 }
 
 /* Of voxels that are fitted: whether the best score beats predicting nothing, and at which end it lies. */
 static void count(bt_fit *fit, size_t low, size_t n)
 {
     for (size_t v = low; v < low + n; ++v) {
-        const double score = fit->cv_score[fit->choice[v] * fit->n_voxel + v];
+        const double score = fit->cv_score[fit->kept.alpha[v] * fit->n_voxel + v];
         const bool positive = fit->problem.plan->rule.kind == BT_SCORE_MSE ? score < fit->nothing[v] : score > 0;
         if (!positive || bt_voxels_state(fit->problem.voxels, v) != BT_VOXEL_KEPT) continue;
         ++fit->counts[BT_COUNT_POSITIVE];
-        fit->counts[BT_COUNT_LOW] += (fit->ends[v] & LOWEST) != 0;
-        fit->counts[BT_COUNT_HIGH] += (fit->ends[v] & HIGHEST) != 0;
+        fit->counts[BT_COUNT_LOW] += (fit->kept.ends[v] & LOWEST) != 0;
+        fit->counts[BT_COUNT_HIGH] += (fit->kept.ends[v] & HIGHEST) != 0;
     }
 }
 
@@ -96,18 +96,18 @@ cleanup:
 static void keep_draw(bt_fit *fit, size_t v, size_t draw, size_t best)
 {
     take_alpha(fit, v, best);
-    fit->draw[v] = draw;
-    for (size_t a = 0; fit->kept && a < fit->n_alpha; ++a)
-        fit->kept[a * fit->n_voxel + v] = fit->cv_score[a * fit->n_voxel + v];
+    fit->kept.draw[v] = draw;
+    for (size_t a = 0; fit->kept.cv_score && a < fit->n_alpha; ++a)
+        fit->kept.cv_score[a * fit->n_voxel + v] = fit->cv_score[a * fit->n_voxel + v];
 }
 
 /* cv_score becomes that of the kept draws. */
 static void settle(bt_fit *fit)
 {
     double *const last = fit->cv_score;
-    if (fit->kept) {
-        fit->cv_score = fit->kept;
-        fit->kept = last;
+    if (fit->kept.cv_score) {
+        fit->cv_score = fit->kept.cv_score;
+        fit->kept.cv_score = last;
     }
     count(fit, 0, fit->n_voxel);
 }
@@ -125,8 +125,8 @@ bt_status bt_fit_decide(bt_fit *fit, size_t draw)
     BT_TRY(find_best(fit, n, best, value));
     for (size_t v = 0; v < fit->n_voxel; ++v) {
         const size_t s = scopes->n > 0 ? scopes->of[v] : v;
-        if (draw > 0 && !bt_score_is_better(value[s], fit->best[v], kind)) continue;
-        fit->best[v] = value[s];
+        if (draw > 0 && !bt_score_is_better(value[s], fit->kept.score[v], kind)) continue;
+        fit->kept.score[v] = value[s];
         keep_draw(fit, v, draw, best[s]);
     }
     if (draw + 1 == fit->problem.bands.n_draw)
@@ -142,7 +142,7 @@ cleanup:
 bt_status bt_fit_uses(const bt_fit *fit, size_t draw, bool *uses)
 {
     double n = 0;
-    for (size_t v = 0; v < fit->n_voxel; ++v) n += fit->draw[v] == draw;
+    for (size_t v = 0; v < fit->n_voxel; ++v) n += fit->kept.draw[v] == draw;
     const bt_status status = bt_comm_max_f64(fit->problem.comm, &n, 1);
     *uses = n > 0;
     return status;

@@ -3,15 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-/* Voxels of the block whose draw is at work: their number, their places in fit->pick, their alphas. */
+/* Voxels of the block whose draw is at work: their number, their places in fit->room.pick, their alphas. */
 static size_t pick_voxels(bt_fit *fit, size_t low, size_t n)
 {
     size_t m = 0;
     for (size_t v = 0; v < n; ++v) {
-        if (fit->draw[low + v] != fit->at_work) continue;
-        fit->pick[m] = v;
-        fit->picked_choice[m] = fit->choice[low + v];
-        fit->picked_penalty[m++] = fit->penalty[low + v];
+        if (fit->kept.draw[low + v] != fit->at_work) continue;
+        fit->room.pick[m] = v;
+        fit->room.choice[m] = fit->kept.alpha[low + v];
+        fit->room.penalty[m++] = fit->kept.penalty[low + v];
     }
     return m;
 }
@@ -24,7 +24,7 @@ static void take(const bt_fit *fit, const float *from, size_t n, size_t m, bt_ro
         if (m == n)
             memcpy(to + i * m, row, m * sizeof *to);
         else
-            for (size_t v = 0; v < m; ++v) to[i * m + v] = row[fit->pick[v]];
+            for (size_t v = 0; v < m; ++v) to[i * m + v] = row[fit->room.pick[v]];
     }
 }
 
@@ -32,17 +32,17 @@ static void take(const bt_fit *fit, const float *from, size_t n, size_t m, bt_ro
 static void score_into(bt_fit *fit, bt_score_kind kind, const float *y_test, const double *prediction, size_t m,
                        double *map)
 {
-    bt_score((bt_score_rule){kind, false}, y_test, prediction, fit->n_test, m, fit->score);
-    for (size_t v = 0; v < m; ++v) map[fit->pick[v]] = fit->score[v];
+    bt_score((bt_score_rule){kind, false}, y_test, prediction, fit->n_test, m, fit->room.score);
+    for (size_t v = 0; v < m; ++v) map[fit->room.pick[v]] = fit->room.score[v];
 }
 
 /* total (n_test, m): the sum of all bands' parts. */
 static void sum_parts(bt_fit *fit, size_t m)
 {
     const size_t n = fit->n_test * m;
-    memcpy(fit->total, fit->prediction, n * sizeof *fit->total);
+    memcpy(fit->room.total, fit->room.prediction, n * sizeof *fit->room.total);
     for (size_t b = 1; b < fit->problem.bands.n_band; ++b)
-        for (size_t i = 0; i < n; ++i) fit->total[i] += fit->prediction[b * n + i];
+        for (size_t i = 0; i < n; ++i) fit->room.total[i] += fit->room.prediction[b * n + i];
 }
 
 /* Sums over the test rows of one voxel. */
@@ -54,7 +54,7 @@ static row_sums sums_of(const bt_fit *fit, const float *y, size_t m, size_t v)
 {
     row_sums sums = {0};
     for (size_t i = 0; i < fit->n_test; ++i) {
-        const double at_y = (double)y[i * m + v], at_p = fit->total[i * m + v];
+        const double at_y = (double)y[i * m + v], at_p = fit->room.total[i * m + v];
         sums.y += at_y;
         sums.p += at_p;
         sums.yy += at_y * at_y;
@@ -68,12 +68,12 @@ static row_sums sums_of(const bt_fit *fit, const float *y, size_t m, size_t v)
 static void split_one(const bt_fit *fit, const float *y, size_t m, size_t v, size_t band, double *r2, double *r)
 {
     const row_sums sums = sums_of(fit, y, m, v);
-    const double n = (double)fit->n_test, *const part = fit->prediction + band * fit->n_test * m;
+    const double n = (double)fit->n_test, *const part = fit->room.prediction + band * fit->n_test * m;
     const double var_y = sums.yy - sums.y * sums.y / n, var_p = sums.pp - sums.p * sums.p / n;
     double product = 0, together = 0, sum = 0;
     for (size_t i = 0; i < fit->n_test; ++i) {
         const double at_y = (double)y[i * m + v], here = part[i * m + v];
-        product += here * (2 * at_y - fit->total[i * m + v]);
+        product += here * (2 * at_y - fit->room.total[i * m + v]);
         together += here * at_y;
         sum += here;
     }
@@ -90,7 +90,7 @@ static void add_splits(bt_fit *fit, const float *y, size_t low, size_t m)
         const double gamma = bands->gamma[fit->at_work * bands->n_band + b];
 #pragma omp parallel for schedule(static)
         for (size_t v = 0; v < m; ++v) {
-            const size_t at = b * fit->n_voxel + low + fit->pick[v];
+            const size_t at = b * fit->n_voxel + low + fit->room.pick[v];
             double r2 = 0, r = 0;
             split_one(fit, y, m, v, b, &r2, &r);
             fit->r2_split[at] += r2 / n_fold;
@@ -105,15 +105,16 @@ static void score_block(bt_fit *fit, const float *y_test, size_t low, size_t m)
     const bool banded = fit->problem.bands.n_band > 1;
     const size_t at = fit->fold * fit->n_voxel + low;
     if (banded) sum_parts(fit, m);
-    const double *const prediction = banded ? fit->total : fit->prediction;
+    const double *const prediction = banded ? fit->room.total : fit->room.prediction;
     score_into(fit, BT_SCORE_CORRELATION, y_test, prediction, m, fit->r + at);
     score_into(fit, BT_SCORE_R2, y_test, prediction, m, fit->r2 + at);
     score_into(fit, BT_SCORE_SIGNED_ROOT, y_test, prediction, m, fit->explained + at);
-    for (size_t v = 0; v < m; ++v) fit->explained[at + fit->pick[v]] *= fabs(fit->explained[at + fit->pick[v]]);
+    for (size_t v = 0; v < m; ++v)
+        fit->explained[at + fit->room.pick[v]] *= fabs(fit->explained[at + fit->room.pick[v]]);
     if (banded) add_splits(fit, y_test, low, m);
     for (size_t i = 0; fit->predictions && i < fit->n_test; ++i) {
-        float *const to = fit->predictions + (fit->held ? fit->held[i] : i) * fit->n_voxel + low;
-        for (size_t v = 0; v < m; ++v) to[fit->pick[v]] = (float)prediction[i * m + v];
+        float *const to = fit->predictions + (fit->room.held ? fit->room.held[i] : i) * fit->n_voxel + low;
+        for (size_t v = 0; v < m; ++v) to[fit->room.pick[v]] = (float)prediction[i * m + v];
     }
 }
 
@@ -122,12 +123,13 @@ static bt_status write_weights(bt_fit *fit, size_t low, size_t m)
 {
     bt_status status = BT_OK;
     float *const to = fit->weights + low;
-    if (fit->problem.bands.n_band == 1) return bt_refit_weights(fit->refit, fit->picked_penalty, to, fit->n_voxel);
-    BT_TRY(bt_refit_weights(fit->refit, fit->picked_penalty, fit->picked_weights, m));
-    bt_bands_factors(&fit->problem.bands, fit->at_work, fit->factor);
+    if (fit->problem.bands.n_band == 1) return bt_refit_weights(fit->refit, fit->room.penalty, to, fit->n_voxel);
+    BT_TRY(bt_refit_weights(fit->refit, fit->room.penalty, fit->room.weights, m));
+    bt_bands_factors(&fit->problem.bands, fit->at_work, fit->room.factor);
     for (size_t f = 0; f < fit->problem.n_feature; ++f)
         for (size_t v = 0; v < m; ++v)
-            to[f * fit->n_voxel + fit->pick[v]] = (float)(fit->factor[f] * (double)fit->picked_weights[f * m + v]);
+            to[f * fit->n_voxel + fit->room.pick[v]] =
+                (float)(fit->room.factor[f] * (double)fit->room.weights[f * m + v]);
 cleanup:
     return status;
 }
@@ -139,14 +141,14 @@ bt_status bt_fit_test(bt_fit *fit, bt_block *block, size_t low, size_t n, const 
     const float *some = y, *target = y_test;
     if (m == 0) goto cleanup;
     if (m < n) {
-        take(fit, y, n, m, (bt_row_list){fit->n_row, NULL}, fit->picked_y);
-        some = fit->picked_y;
+        take(fit, y, n, m, (bt_row_list){fit->n_row, NULL}, fit->room.y);
+        some = fit->room.y;
     }
-    if (m < n || fit->held) {
-        take(fit, fit->held ? y : y_test, n, m, (bt_row_list){fit->n_test, fit->held}, fit->picked_test);
-        target = fit->picked_test;
+    if (m < n || fit->room.held) {
+        take(fit, fit->room.held ? y : y_test, n, m, (bt_row_list){fit->n_test, fit->room.held}, fit->room.y_test);
+        target = fit->room.y_test;
     }
-    BT_TRY(bt_refit_predict(fit->refit, block, some, m, fit->picked_choice, fit->picked_penalty, fit->prediction));
+    BT_TRY(bt_refit_predict(fit->refit, block, some, m, fit->room.choice, fit->room.penalty, fit->room.prediction));
     score_block(fit, target, low, m);
     if (fit->weights) BT_TRY(write_weights(fit, low, m));
 cleanup:
