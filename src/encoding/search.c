@@ -59,72 +59,19 @@ static bool takes_fast(const bt_encode_plan *plan, size_t n_train, size_t n_appl
     return plan->search == BT_SEARCH_FAST;
 }
 
-/* ---- the rows of a split ---- */
-
-static bt_status take_rows(const double *from, size_t width, const size_t *rows, size_t n, double **to)
-{
-    bt_status status = BT_OK;
-    BT_ALLOC(*to, n * width);
-    for (size_t i = 0; i < n; ++i) memcpy(*to + i * width, from + rows[i] * width, width * sizeof **to);
-cleanup:
-    return status;
-}
-
-/* Rows and columns of the kernel. */
-static bt_status take_kernel(const bt_fit_design *design, const size_t *rows, size_t n_row, const size_t *columns,
-                             size_t n_column, double **to)
-{
-    bt_status status = BT_OK;
-    BT_ALLOC(*to, n_row * n_column);
-    for (size_t i = 0; i < n_row; ++i) {
-        const double *const from = design->kernel + rows[i] * design->n_row;
-        for (size_t j = 0; j < n_column; ++j) (*to)[i * n_column + j] = from[columns[j]];
-    }
-cleanup:
-    return status;
-}
-
-/* What the factor of a split is made of. */
-typedef struct {
-    double *x_train, *x_held, *kernel, *cross;
-} split_parts;
-
-static void clear_parts(split_parts *parts)
-{
-    bt_free(parts->x_train);
-    bt_free(parts->x_held);
-    bt_free(parts->kernel);
-    bt_free(parts->cross);
-    *parts = (split_parts){0};
-}
-
-static bt_status take_parts(const bt_search_problem *problem, const bt_search *search, split_parts *parts)
-{
-    bt_status status = BT_OK;
-    const bt_fit_design *const design = problem->design;
-    if (search->method.dual && design->kernel) {
-        BT_TRY(take_kernel(design, search->train, search->n_train, search->train, search->n_train, &parts->kernel));
-        BT_TRY(take_kernel(design, search->held, search->n_held, search->train, search->n_train, &parts->cross));
-        goto cleanup;
-    }
-    BT_TRY(take_rows(design->x, design->n_feature, search->train, search->n_train, &parts->x_train));
-    BT_TRY(take_rows(design->x, design->n_feature, search->held, search->n_held, &parts->x_held));
-cleanup:
-    return status;
-}
-
-static bt_status begin(const bt_search_problem *problem, size_t split, bt_search *search, split_parts *parts)
+static bt_status begin(const bt_search_problem *problem, size_t split, bt_search *search, bt_parts *parts)
 {
     bt_status status = BT_OK;
     search->plan = problem->plan;
-    search->n_held = bt_folds_held_out(problem->folds, split);
-    search->n_train = problem->design->n_row - search->n_held;
+    search->n_held = bt_folds_count(problem->folds, split, BT_ROW_VALIDATES);
+    search->n_train = bt_folds_count(problem->folds, split, BT_ROW_TRAINS);
     search->method.dual = bt_ridge_takes_dual(search->n_train, problem->design->n_feature);
     BT_ALLOC(search->train, search->n_train);
     BT_ALLOC(search->held, search->n_held);
     BT_ALLOC(search->moments, problem->block);
     bt_folds_rows(problem->folds, split, search->train, search->held);
-    BT_TRY(take_parts(problem, search, parts));
+    BT_TRY(bt_parts_take(problem->design, (bt_row_list){search->n_train, search->train},
+                         (bt_row_list){search->n_held, search->held}, search->method.dual, parts));
     BT_TRY(bt_fault_point("encode.split"));
 cleanup:
     return status;
@@ -176,13 +123,13 @@ cleanup:
 bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_search **out)
 {
     bt_status status = BT_OK;
-    split_parts parts = {0};
+    bt_parts parts = {0};
     bt_factor factor = {0};
     bt_search *search = bt_calloc(1, sizeof *search);
     *out = NULL;
     BT_TRY(bt_agree(problem->comm, search ? begin(problem, split, search, &parts) : BT_ERR_MEMORY));
     bt_ridge_problem part = {.train = parts.x_train,
-                             .apply = parts.x_held,
+                             .apply = parts.x_apply,
                              .kernel = parts.kernel,
                              .cross = parts.cross,
                              .n_train = search->n_train,
@@ -191,13 +138,13 @@ bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_se
                              .precision = problem->plan->precision,
                              .most_voxel = problem->block};
     BT_TRY(bt_factor_create(problem->comm, problem->device, &part, &factor));
-    clear_parts(&parts);
+    bt_parts_clear(&parts);
     part.train = part.apply = part.kernel = part.cross = NULL;
     BT_TRY(make(problem, &part, &factor, search));
     *out = search;
     search = NULL;
 cleanup:
-    clear_parts(&parts);
+    bt_parts_clear(&parts);
     bt_factor_clear(&factor);
     bt_search_destroy(&search);
     return status;
@@ -205,17 +152,12 @@ cleanup:
 
 /* ---- a block of voxels ---- */
 
-static void take_responses(const float *from, size_t width, const size_t *rows, size_t n, float *to)
-{
-    for (size_t i = 0; i < n; ++i) memcpy(to + i * width, from + rows[i] * width, width * sizeof *to);
-}
-
 static bt_status search_direct(const bt_search *search, const float *y, size_t n, double *score, size_t stride)
 {
     bt_status status = BT_OK;
     const bt_encode_plan *const plan = search->plan;
-    take_responses(y, n, search->train, search->n_train, search->y_train);
-    take_responses(y, n, search->held, search->n_held, search->y_held);
+    bt_take_rows(y, n, (bt_row_list){search->n_train, search->train}, search->y_train);
+    bt_take_rows(y, n, (bt_row_list){search->n_held, search->held}, search->y_held);
     BT_TRY(bt_ridge_rotate(search->ridge, search->y_train, n));
     for (size_t a = 0; a < plan->n_alpha; ++a) {
         BT_TRY(bt_ridge_predict(search->ridge, plan->penalty[a], search->prediction));

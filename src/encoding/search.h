@@ -5,27 +5,23 @@
 #ifndef BT_ENCODING_SEARCH_H
 #define BT_ENCODING_SEARCH_H
 
+#include "encoding/bands.h"
 #include "encoding/block.h"
 #include "encoding/folds.h"
 #include "encoding/options.h"
+#include "encoding/parts.h"
 
 #include "dist/comm.h"
 
 typedef struct bt_search bt_search;
-
-/* The design matrices of one space: every rank of a group has them. */
-typedef struct {
-    size_t n_row, n_test, n_feature;
-    double *x;      /* (n_row, n_feature) training rows, delays included */
-    double *x_test; /* (n_test, n_feature) */
-    double *kernel; /* (n_row, n_row) X X', shared by the splits that take the dual form; NULL: not made */
-} bt_fit_design;
 
 typedef struct {
     const bt_comm *comm; /* the ranks that share the voxels */
     bt_device *device;
     const bt_fit_design *design; /* borrowed during create only */
     const bt_folds *folds;
+    const uint8_t *away; /* (n_row) rows that an outer fold holds out, which the refit predicts; NULL: the test rows */
+    const bt_bands *bands; /* the refit predicts each band's part; NULL: one prediction */
     const bt_encode_plan *plan;
     size_t block; /* voxels at once, at most */
 } bt_search_problem;

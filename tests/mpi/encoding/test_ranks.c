@@ -66,6 +66,27 @@ static void test_numpys_numbers_on_any_number_of_ranks(void **state)
         expect_golden_row(shared_path(name), "/r", maps, 1, 1e-6);
         expect_golden(shared_path(name), "/weights", weights, 1e-6);
     }
+    run_golden("tall", "one_alpha.h5", "alphas.logspace=-1,3,6 precision=double alpha.scope=one");
+    if (is_root()) expect_golden_row(shared_path("one_alpha.h5"), "/alpha", "tall_one_maps", 0, 1e-9);
+    if (is_root()) expect_golden_row(shared_path("one_alpha.h5"), "/r", "tall_one_maps", 1, 1e-6);
+    char words[4096];
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s alphas.logspace=-1,3,6 precision=double select=r2 cv.scheme=kfold "
+                   "cv.n_fold=4 cv.outer=kfold cv.outer.n=3 store=%s out=%s",
+                   golden_path("tall_x"), golden_path("tall_y"), shared_path("store"), shared_path("outer.h5"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) expect_golden(shared_path("outer.h5"), "/cv_score", "nested_kfold_cv", 1e-6);
+    barrier();
+    (void)snprintf(words, sizeof words,
+                   "features=%s,%s test.features=%s,%s responses=%s test.responses=%s cv.scheme=given cv.folds=%s "
+                   "alphas.logspace=-1,3,6 precision=double bands=random bands.draws=%s store=%s out=%s",
+                   golden_path("banded_a"), golden_path("banded_b"), golden_path("banded_a2"), golden_path("banded_b2"),
+                   golden_path("tall_y"), golden_path("tall_y2"), golden_path("tall_masks"),
+                   golden_path("banded_draws"), shared_path("store"), shared_path("banded.h5"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) expect_golden(shared_path("banded.h5"), "/cv_score", "banded_default_cv", 1e-6);
+    if (is_root()) expect_golden_row(shared_path("banded.h5"), "/r", "banded_default", 1, 1e-6);
+    barrier();
     run_golden("repeats", "repeats.h5", "alphas.logspace=0,2,3 precision=double");
     if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
 }
@@ -177,6 +198,28 @@ static void test_layers_in_groups_or_one_after_another(void **state)
     barrier();
 }
 
+/* Subsets are spaces that groups share among them: what their r2 leaves is written by root. */
+static void test_partitions_on_any_number_of_ranks(void **state)
+{
+    (void)state;
+    expect_ok(stage_call(
+        &bt_encode_stage, comm,
+        words_of("partition.h5", "spaces=layer_01+envelope partition=true bands=random bands.n_draw=3"), NULL));
+    if (is_root()) {
+        golden_array unique = score_read(shared_path("partition.h5"), "/layer_01+envelope/partition/unique_layer_01"),
+                     all = score_read(shared_path("partition.h5"), "/layer_01+envelope/r2"),
+                     without = score_read(shared_path("partition.h5"), "/envelope/r2"),
+                     scaling = score_read(shared_path("partition.h5"), "/layer_01+envelope/scaling");
+        assert_int_equal(scaling.rows, 2);
+        for (size_t v = 0; v < 10; ++v) expect_near(unique.v[v], all.v[v] - without.v[v], 1e-6);
+        bt_free(unique.v);
+        bt_free(all.v);
+        bt_free(without.v);
+        bt_free(scaling.v);
+    }
+    barrier();
+}
+
 static void test_ceilings_on_any_number_of_ranks(void **state)
 {
     (void)state;
@@ -247,10 +290,11 @@ static int make_shared(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_ranks_failure_is_everyones),  TEST(test_numpys_numbers_on_any_number_of_ranks),
-        TEST(test_removal_on_any_number_of_ranks),  TEST(test_twice_gives_the_same_bytes),
-        TEST(test_fewer_voxels_than_ranks),         TEST(test_layers_in_groups_or_one_after_another),
-        TEST(test_ceilings_on_any_number_of_ranks), TEST(test_gathered_columns_are_in_place),
+        TEST(test_one_ranks_failure_is_everyones),    TEST(test_numpys_numbers_on_any_number_of_ranks),
+        TEST(test_removal_on_any_number_of_ranks),    TEST(test_twice_gives_the_same_bytes),
+        TEST(test_fewer_voxels_than_ranks),           TEST(test_layers_in_groups_or_one_after_another),
+        TEST(test_partitions_on_any_number_of_ranks), TEST(test_ceilings_on_any_number_of_ranks),
+        TEST(test_gathered_columns_are_in_place),
     };
     int provided = 0, failed = 0, rank = 0, size = 1;
     char fault[64];
