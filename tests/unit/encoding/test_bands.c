@@ -2,6 +2,7 @@
 #include "encoding_support.h"
 
 #include "base/random.h"
+#include "encoding/significance.h"
 
 static bt_comm *comm;
 
@@ -177,6 +178,76 @@ static void test_little_memory_gives_the_same_bands(void **state)
     assert_int_equal(fitted, 2);
 }
 
+/* p is of the predictions that are written: those of each voxel's draw. */
+static void test_p_is_of_the_draw_that_is_kept(void **state)
+{
+    (void)state;
+    enum { ROWS = 30, SHIFTS = ROWS - 1 };
+    char more[512];
+    bt_null *null = NULL;
+    bt_story_rows rows = {0};
+    const bt_permute_options options = {.kind = BT_PERMUTE_SHIFTS, .block = 20, .draws = SHIFTS};
+    const size_t length = ROWS;
+    const char *const out = encode_scratch("tested.h5");
+    (void)snprintf(more, sizeof more, "bands.draws=%s significance.permute=circular_shift predictions=true",
+                   golden_path("banded_draws"));
+    expect_ok(encode(banded_words(out, true, more), NULL));
+    golden_array p = score_read(out, "/p"), prediction = score_read(out, "/predictions"), y = golden_read("tall_y2"),
+                 scaling = score_read(out, "/scaling");
+    float single[ROWS * 16];
+    double wanted[16];
+    bool differ = false;
+    assert_true(y.rows == ROWS && y.columns <= 16);
+    for (size_t i = 0; i < y.n; ++i) single[i] = (float)y.v[i];
+    for (size_t v = 1; v < p.n; ++v) differ |= scaling.v[v] != scaling.v[0];
+    assert_true(differ);
+    expect_ok(bt_story_rows_create(1, &length, &rows));
+    expect_ok(bt_null_create(&options, &rows, &null));
+    expect_ok(bt_null_p(null, single, prediction.v, p.n, wanted));
+    expect_all_near(p.v, wanted, p.n, 1e-6);
+    bt_null_destroy(&null);
+    bt_story_rows_clear(&rows);
+    bt_free(p.v);
+    bt_free(prediction.v);
+    bt_free(y.v);
+    bt_free(scaling.v);
+}
+
+/* Without band a nothing of it predicts. Where all bands have one scaling g, a draw at alpha is plain ridge at alpha /
+ * g of what is left: two draws are two alphas. */
+static void test_bands_of_what_is_left_after_a_removal(void **state)
+{
+    (void)state;
+    char words[4096];
+    const char *const out = encode_scratch("left.h5"), *const plain = encode_scratch("left_plain.h5"),
+                      *const draws = encode_scratch("equal.npy");
+    const double equal[4] = {0.5, 0.5, 0.25, 0.25};
+    const size_t shape[2] = {2, 2};
+    expect_ok(bt_npy_write(draws, BT_F64, 2, shape, equal));
+    for (size_t banded = 0; banded < 2; ++banded) {
+        char bands[1024];
+        (void)snprintf(bands, sizeof bands, "bands=random bands.draws=%s alphas=3 out=%s", draws, out);
+        if (!banded) (void)snprintf(bands, sizeof bands, "alphas=6,12 out=%s", plain);
+        (void)snprintf(words, sizeof words,
+                       "features=%s,%s test.features=%s,%s responses=%s test.responses=%s remove.features=%s "
+                       "remove.test.features=%s cv.scheme=given cv.folds=%s penalty=alpha precision=double store=%s %s",
+                       golden_path("banded_a"), golden_path("banded_b"), golden_path("banded_a2"),
+                       golden_path("banded_b2"), golden_path("tall_y"), golden_path("tall_y2"), golden_path("banded_a"),
+                       golden_path("banded_a2"), golden_path("tall_masks"), encode_scratch("store"), bands);
+        expect_ok(encode(words, NULL));
+    }
+    golden_array r = score_read(out, "/r"), wanted = score_read(plain, "/r"), parts = score_read(out, "/r_split");
+    assert_int_equal(r.n, wanted.n);
+    expect_all_near(r.v, wanted.v, r.n, 1e-6);
+    for (size_t v = 0; v < r.n; ++v) {
+        expect_near(parts.v[v], 0, 1e-9);
+        expect_near(parts.v[r.n + v], r.v[v], 1e-6);
+    }
+    bt_free(r.v);
+    bt_free(wanted.v);
+    bt_free(parts.v);
+}
+
 static void test_bands_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -221,6 +292,8 @@ int main(void)
         TEST(test_scalings_are_drawn_from_dirichlet_distributions),
         TEST(test_the_best_draw_is_kept),
         TEST(test_little_memory_gives_the_same_bands),
+        TEST(test_p_is_of_the_draw_that_is_kept),
+        TEST(test_bands_of_what_is_left_after_a_removal),
         TEST(test_bands_that_do_not_fit_are_refused),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
