@@ -64,8 +64,8 @@ bt_status bt_dense_gram_grid(const bt_comm *comm, bt_dense_layout layout, const 
     if (status == BT_OK) status = bt_fault_point("dense.gram");
     BT_TRY(bt_agree(comm, status));
     if (grid.context >= 0) {
-        bt_blacs_take(&grid, &a, x);
-        bt_blacs_rank_update(rows, &a, &c);
+        bt_blacs_take(&grid, &a, x, NULL);
+        bt_blacs_rank_update(rows, 1.0, &a, &c);
     }
     memset(g, 0, order * order * sizeof *g);
     put_symmetric(&grid, &c, order, g);
@@ -123,7 +123,7 @@ bt_status bt_dense_eigen_grid(const bt_comm *comm, bt_dense_layout layout, const
     if (status == BT_OK) status = bt_blacs_matrix_create(&grid, n, n, layout.block, &z);
     if (status == BT_OK) status = bt_fault_point("dense.eigen");
     BT_TRY(bt_agree(comm, status));
-    bt_blacs_take(&grid, &local, a);
+    bt_blacs_take(&grid, &local, a, NULL);
     BT_TRY(bt_blacs_eigen(comm, &grid, &local, values, &z, &info));
     if (info != 0) status = bt_fail(BT_ERR_NUMERICS, "PDSYEVD of order %zu: info %d", n, info);
     BT_TRY(bt_agree(comm, status));

@@ -84,7 +84,8 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
                                        .design = design,
                                        .folds = fit->problem.folds,
                                        .plan = fit->problem.plan,
-                                       .block = fit->problem.block};
+                                       .block = fit->problem.block,
+                                       .n_rank = fit->problem.n_rank};
     for (size_t k = jobs.low; k < jobs.high && k < n_split; ++k) {
         BT_TRY(bt_search_create(&problem, k, &fit->searches[k]));
         if (k == 0) fit->method = bt_search_method_of(fit->searches[k]);
@@ -226,23 +227,25 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
 {
     const double w = (double)s->block, v = (double)s->n_voxel, p = (double)s->n_feature, n = (double)s->n_row;
     const double rows = (double)(s->n_row + s->n_test), curves = plan->point ? (double)(s->n_split * plan->n_alpha) : 0;
-    const bool dual = bt_ridge_takes_dual(s->n_row - s->most_held, s->n_feature);
+    const bool kernel = s->n_rank == 1 && bt_ridge_takes_dual(s->n_row - s->most_held, s->n_feature);
     const bt_search_sizes search = {.n_train = s->n_row - s->least_held,
                                     .n_held = s->most_held,
                                     .n_feature = s->n_feature,
                                     .block = s->block,
-                                    .shares_kernel = dual};
+                                    .n_rank = s->n_rank,
+                                    .shares_kernel = kernel};
     const bt_refit_sizes refit = {.n_row = s->n_row,
                                   .n_test = s->n_test,
                                   .n_feature = s->n_feature,
                                   .n_voxel = s->n_voxel,
                                   .block = s->block,
                                   .weights = s->weights,
-                                  .has_kernel = dual};
+                                  .n_rank = s->n_rank,
+                                  .has_kernel = kernel};
     const double outputs = (s->weights ? 4 * p : 0) + (s->predictions ? 4 * (double)s->n_test : 0);
     return (bt_fit_bytes){
         .results = v * (8 * ((double)plan->n_alpha + 7 + curves) + outputs),
-        .design = 8 * (rows * p * (1 + 2 / (double)s->n_delay) + (dual ? n * n : 0)),
+        .design = 8 * (rows * p * (1 + 2 / (double)s->n_delay) + (kernel ? n * n : 0)),
         .making = fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
         .job = fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
         .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + 24 * (double)s->n_test),

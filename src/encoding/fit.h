@@ -17,7 +17,8 @@ typedef struct {
     const bt_folds *folds;
     const bt_encode_plan *plan;
     const bt_voxels *voxels;
-    size_t block; /* voxels at once */
+    size_t block;  /* voxels at once */
+    size_t n_rank; /* comm's ranks when factors are spread over them, else 1 */
     bool weights, predictions;
 } bt_fit_problem;
 
@@ -57,7 +58,8 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs) B
 void bt_fit_unload(bt_fit *fit);
 
 /* What the loaded jobs make of my voxels [low, low + n), y (n_row, n) and y_test (n_test, n). The refit must come with
- * or behind all splits. One rank. */
+ * or behind all splits. One rank; with spread factors collective over comm, n may be 0, and all ranks get the worst
+ * status. */
 bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y,
                        const float *y_test) BT_MUST_CHECK;
 
@@ -79,6 +81,7 @@ typedef struct {
     size_t n_split;
     size_t most_held, least_held; /* rows that a split holds out */
     size_t n_voxel, block;
+    size_t n_rank; /* of bt_fit_problem */
     bool weights, predictions;
 } bt_fit_sizes;
 

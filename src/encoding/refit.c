@@ -32,23 +32,25 @@ bool bt_refit_has_hats(const bt_refit *refit)
     return refit->hats != NULL;
 }
 
-/* For a grid of penalties, with at most four times the memory of U' and fewer operations. */
-static bool takes_hats(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t rank, size_t n_voxel)
+/* Not of a spread factor, whose rows no rank has all; for a grid of penalties, with at most four times the memory of U'
+ * and fewer operations. */
+static bool takes_hats(const bt_encode_plan *plan, size_t n_rank, size_t n_row, size_t n_test, size_t rank,
+                       size_t n_voxel)
 {
     const double n = (double)n_row, t = (double)n_test, r = (double)rank, v = (double)n_voxel;
     const double rows = (double)plan->n_alpha * t;
-    return !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
+    return n_rank <= 1 && !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
 }
 
 /* rows (n_alpha n_test, r) = P diag(s / (s^2 + A)), one alpha below the other. */
 static void stack(const bt_factor *factor, const bt_encode_plan *plan, size_t n_test, double *rows)
 {
-    const size_t r = factor->rank;
+    const size_t r = factor->map.rank;
     for (size_t a = 0; a < plan->n_alpha; ++a)
         for (size_t i = 0; i < n_test; ++i)
             for (size_t k = 0; k < r; ++k) {
                 const double s = factor->singular[k];
-                *rows++ = factor->apply[i * r + k] * s / (s * s + plan->penalty[a]);
+                *rows++ = factor->apply[k * n_test + i] * s / (s * s + plan->penalty[a]);
             }
 }
 
@@ -78,7 +80,7 @@ static bt_status make_hats(const bt_factor *factor, bt_refit *refit)
     double *rows = NULL;
     bt_buffer *left = NULL, *stacked = NULL;
     const bt_dtype type = refit->plan->precision;
-    const size_t r = factor->rank, n = refit->n_row, n_hat = refit->plan->n_alpha * refit->n_test;
+    const size_t r = factor->map.rank, n = refit->n_row, n_hat = refit->plan->n_alpha * refit->n_test;
     BT_ALLOC(rows, n_hat * r);
     stack(factor, refit->plan, refit->n_test, rows);
     BT_TRY(upload(refit->device, type, rows, n_hat, r, &stacked));
@@ -104,6 +106,7 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
                                   .n_train = design->n_row,
                                   .n_apply = design->n_test,
                                   .n_feature = design->n_feature,
+                                  .n_rank = problem->n_rank,
                                   .precision = problem->plan->precision,
                                   .weights = weights,
                                   .most_voxel = problem->block};
@@ -113,7 +116,8 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
     *refit =
         (bt_refit){.plan = problem->plan, .device = problem->device, .n_row = design->n_row, .n_test = design->n_test};
     BT_TRY(bt_factor_create(problem->comm, problem->device, &all, &factor));
-    if (!weights && factor.rank > 0 && takes_hats(problem->plan, design->n_row, design->n_test, factor.rank, n_voxel)) {
+    const size_t r = factor.map.rank;
+    if (!weights && r > 0 && takes_hats(problem->plan, problem->n_rank, design->n_row, design->n_test, r, n_voxel)) {
         status = make_hats(&factor, refit);
     } else {
         status = bt_ridge_create_from(problem->device, &all, &factor, &refit->ridge);
@@ -209,6 +213,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_size
     return (bt_ridge_problem){.n_train = s->n_row,
                               .n_apply = s->n_test,
                               .n_feature = s->n_feature,
+                              .n_rank = s->n_rank,
                               .precision = plan->precision,
                               .weights = s->weights,
                               .most_voxel = s->block};
@@ -216,7 +221,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_size
 
 static bool will_take_hats(const bt_encode_plan *plan, const bt_refit_sizes *s, size_t rank)
 {
-    return !s->weights && takes_hats(plan, s->n_row, s->n_test, rank, s->n_voxel);
+    return !s->weights && takes_hats(plan, s->n_rank, s->n_row, s->n_test, rank, s->n_voxel);
 }
 
 double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
@@ -231,7 +236,8 @@ double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s
 {
     const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
     const bt_ridge_problem ridge = ridge_of(plan, s);
-    const double factor = 8 * (double)rank * (double)(s->n_row + s->n_test);
+    const size_t n_rank = s->n_rank ? s->n_rank : 1, rows = s->n_row + s->n_test + (s->weights ? s->n_feature : 0);
+    const double factor = bt_components_bytes(rank, n_rank, rows, BT_F64);
     const double stacked = 8 * (double)(plan->n_alpha * s->n_test) * (double)rank;
     const double later =
         bt_refit_bytes(plan, s) + factor + (will_take_hats(plan, s, rank) ? 2 * stacked + 1.5 * factor : 0);

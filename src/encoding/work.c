@@ -299,6 +299,10 @@ static void say_cut(const worker *w)
                 "once: %zu",
                 w->n_row, cut->most_feature, w->problem->plan->n_alpha, w->problem->folds->n_split, cut->n_group,
                 bt_grid_extent(w->grid, BT_AXIS_VOXEL), cut->block);
+    if (cut->n_rank > 1)
+        bt_log_info("factors do not fit into one rank: spread over the %zu ranks of a group, their rows visit the "
+                    "others' voxels",
+                    cut->n_rank);
     if (!cut->held)
         bt_log_info("passes over the responses: %zu, the first to look at them; spaces at once: %zu, each with %zu of "
                     "its %zu fits (splits and refit)",

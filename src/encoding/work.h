@@ -26,6 +26,7 @@ typedef struct {
     size_t block;          /* voxels at once */
     size_t spaces_at_once; /* spaces whose fits are loaded together ... */
     size_t jobs_at_once;   /* ... and how many jobs (splits, refit) of each */
+    size_t n_rank;         /* a group's ranks where factors do not fit into one and are spread over them, else 1 */
     size_t n_pass;         /* over the responses, of a group */
     bool held;             /* the responses stay in memory */
     double bytes, memory;  /* per rank: what is taken with the responses, and allowed */

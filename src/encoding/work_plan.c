@@ -3,7 +3,8 @@
 #include "encoding/voxels.h"
 #include "encoding/work.h"
 
-enum { BLOCK = 2048, LEAST_BLOCK = 16 }; /* voxels at once */
+/* Voxels at once: at best, enough for products at speed, and at least. */
+enum { BLOCK = 2048, GOOD_BLOCK = 256, LEAST_BLOCK = 16 };
 
 bt_status bt_work_grid(const bt_work_problem *problem, bt_grid **out)
 {
@@ -46,6 +47,7 @@ static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *
                           .n_delay = problem->plan->design.delays.n,
                           .n_voxel = cut->n_mine,
                           .block = cut->block,
+                          .n_rank = cut->n_rank,
                           .weights = problem->options->weights,
                           .predictions = problem->options->predictions};
     range_held(problem, &sizes.most_held, &sizes.least_held);
@@ -89,6 +91,32 @@ static void choose_passes(const bt_fit_bytes *bytes, double response_bytes, size
     cut->n_pass = cut->held ? 1 : 1 + ceiling_of(n_space, cut->spaces_at_once) * ceiling_of(n_job, cut->jobs_at_once);
 }
 
+/* The widest of the blocks most, most / 2 .. least that fits, or else the last that was tried. */
+static bool choose_block(const bt_work_problem *problem, double response_bytes, size_t n_space, size_t most,
+                         size_t least, bt_work_cut *cut)
+{
+    for (size_t block = most;; block /= 2) {
+        cut->block = block < cut->n_mine ? block : cut->n_mine;
+        const bt_fit_bytes bytes = bytes_at(problem, cut);
+        choose_passes(&bytes, response_bytes, n_space, problem->folds->n_split + 1, cut);
+        if (cut->bytes <= cut->memory) return true;
+        if (block <= least) return false;
+    }
+}
+
+/* Factors are whole on each rank while blocks are wide enough with them, then spread; narrow blocks are the last way.
+ */
+static bool choose_spread(const bt_work_problem *problem, double response_bytes, size_t n_space, size_t share,
+                          bt_work_cut *cut)
+{
+    cut->n_rank = 1;
+    if (choose_block(problem, response_bytes, n_space, BLOCK, GOOD_BLOCK, cut)) return true;
+    cut->n_rank = share;
+    if (share > 1 && choose_block(problem, response_bytes, n_space, BLOCK, LEAST_BLOCK, cut)) return true;
+    cut->n_rank = 1;
+    return choose_block(problem, response_bytes, n_space, GOOD_BLOCK / 2, LEAST_BLOCK, cut);
+}
+
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut)
 {
     enum { MIB = 1 << 20 };
@@ -100,20 +128,15 @@ bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_w
     *cut = (bt_work_cut){.most_feature = widest_design(problem),
                          .n_group = bt_grid_extent(grid, BT_AXIS_LAYER),
                          .n_mine = first.high - first.low,
-                         .block = BLOCK,
                          .memory = bt_memory_per_rank(problem->call)};
     const size_t n_space = ceiling_of(bt_spaces_count(in->spaces), cut->n_group);
-    if (cut->block > cut->n_mine) cut->block = cut->n_mine;
-    for (;; cut->block /= 2) {
-        const bt_fit_bytes bytes = bytes_at(problem, cut);
-        choose_passes(&bytes, bt_voxels_bytes(&responses, cut->n_mine), n_space, problem->folds->n_split + 1, cut);
-        if (cut->bytes <= cut->memory || cut->block <= LEAST_BLOCK) break;
-    }
-    if (cut->bytes > cut->memory && !problem->call->common->dry_run)
+    const bool fits = choose_spread(problem, bt_voxels_bytes(&responses, cut->n_mine), n_space, share, cut);
+    if (!fits && !problem->call->common->dry_run)
         status = bt_fail(BT_ERR_USAGE,
                          "memory: %zu rows of %zu features need %.2f MiB per rank at least, and %.2f MiB are allowed; "
-                         "set memory= higher, or take fewer features or delays",
-                         bt_responses_rows_all(in->train), cut->most_feature, cut->bytes / MIB, cut->memory / MIB);
+                         "set memory= higher, or take fewer features or delays%s",
+                         bt_responses_rows_all(in->train), cut->most_feature, cut->bytes / MIB, cut->memory / MIB,
+                         cut->n_group > 1 ? ", or grid.layer=1, so that more ranks share a layer's matrices" : "");
     return bt_agree(problem->call->comm, status);
 }
 

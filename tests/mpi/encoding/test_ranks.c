@@ -165,6 +165,74 @@ static void test_layers_in_groups_or_one_after_another(void **state)
     barrier();
 }
 
+static void write_normals(const char *name, size_t rows, size_t columns, uint64_t seed)
+{
+    const size_t shape[2] = {rows, columns};
+    bt_random random = bt_random_start(seed, 0);
+    double *const x = bt_calloc(rows * columns, sizeof *x);
+    for (size_t i = 0; i < rows * columns; ++i) x[i] = bt_random_normal(&random);
+    expect_ok(bt_npy_write(shared_path(name), BT_F64, 2, shape, x));
+    bt_free(x);
+}
+
+/* The same answer on all ranks. */
+static bool is_spread(const char *name)
+{
+    bt_h5 *file = NULL;
+    char *solver = NULL;
+    expect_ok(bt_h5_open(shared_path(name), NULL, &file));
+    expect_ok(bt_h5_get_text(file, "/", "solver", &solver));
+    const bool spread = strstr(solver, "factors spread over") != NULL;
+    bt_free(solver);
+    bt_h5_abandon(&file);
+    barrier();
+    return spread;
+}
+
+static bt_status run_wide(const char *name, const char *more)
+{
+    char words[4096];
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s test.features=%s test.responses=%s cv.scheme=kfold cv.n_fold=3 "
+                   "alphas.logspace=0,3,6 precision=double grid.voxel=%d store=%s out=%s overwrite=true %s",
+                   shared_path("wide_x.npy"), shared_path("wide_y.npy"), shared_path("wide_x2.npy"),
+                   shared_path("wide_y2.npy"), bt_comm_size(comm), shared_path("store"), shared_path(name), more);
+    const bt_status status = stage_call(&bt_encode_stage, comm, words, NULL);
+    barrier();
+    return status;
+}
+
+/* In the least memory that is enough, factors do not fit into one rank: the same numbers from spread ones. */
+static void expect_spread_is_whole(const char *more)
+{
+    static const char *const paths[] = {"/r", "/r2", "/alpha", "/cv_score", "/weights"};
+    bt_status status = BT_ERR_USAGE;
+    char little[256];
+    expect_ok(run_wide("whole.h5", more));
+    for (double size = 1e6; size < 4e7 && status == BT_ERR_USAGE; size *= 1.02) {
+        (void)snprintf(little, sizeof little, "memory=%.0fB %s", size, more);
+        status = run_wide("spread.h5", little);
+    }
+    expect_ok(status);
+    assert_false(is_spread("whole.h5"));
+    assert_int_equal(is_spread("spread.h5"), bt_comm_size(comm) > 1);
+    for (size_t i = 0; i < (strstr(more, "weights=true") ? 5 : 4); ++i) expect_equal("spread.h5", "whole.h5", paths[i]);
+}
+
+static void test_spread_factors_give_the_same_scores(void **state)
+{
+    (void)state;
+    if (is_root()) {
+        write_normals("wide_x.npy", 450, 200, 1);
+        write_normals("wide_y.npy", 450, 21, 2);
+        write_normals("wide_x2.npy", 40, 200, 3);
+        write_normals("wide_y2.npy", 40, 21, 4);
+    }
+    barrier();
+    expect_spread_is_whole("search=fast");
+    expect_spread_is_whole("search=direct weights=true");
+}
+
 static void test_ceilings_on_any_number_of_ranks(void **state)
 {
     (void)state;
@@ -240,6 +308,7 @@ int main(int argc, char **argv)
         TEST(test_twice_gives_the_same_bytes),
         TEST(test_fewer_voxels_than_ranks),
         TEST(test_layers_in_groups_or_one_after_another),
+        TEST(test_spread_factors_give_the_same_scores),
         TEST(test_ceilings_on_any_number_of_ranks),
         TEST(test_gathered_columns_are_in_place),
     };
