@@ -1,9 +1,11 @@
 #include "dist/blacs.h"
 
 #include "base/memory.h"
+#include "dist/count.h"
 
 #include <assert.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 /* The C interface of BLACS and the Fortran one of ScaLAPACK; Debian ships no header for either. */
@@ -52,6 +54,14 @@ static bt_status enter(const bt_comm *comm, bt_blacs_grid *grid)
     Cblacs_gridinfo(grid->context, &rows, &columns, &grid->row, &grid->column);
     assert(rows == grid->rows && columns == grid->columns);
     return BT_OK;
+}
+
+double bt_blacs_sent(size_t size, size_t most, double elements)
+{
+    int rows = 0, columns = 0;
+    bt_blacs_shape(size < most ? size : most, &rows, &columns);
+    const double places = (double)rows * columns;
+    return places > 1 ? 8 * elements * sqrt(places) : 0;
 }
 
 bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid)
@@ -147,10 +157,20 @@ void bt_blacs_put(const bt_blacs_grid *grid, const bt_blacs_matrix *matrix, doub
     }
 }
 
-void bt_blacs_rank_update(int transposed, double alpha, const bt_blacs_matrix *a, bt_blacs_matrix *c)
+/* Of `elements` a rank on a grid of `edge` squared sends 1 / edge; the numbers are those counted for dense.h, at most.
+ */
+static void count_grid(const bt_blacs_grid *grid, double elements, double messages)
+{
+    const double places = (double)grid->rows * grid->columns;
+    if (places > 1) bt_sent_add(BT_SENT_SCALAPACK, 8 * elements / sqrt(places), messages);
+}
+
+void bt_blacs_rank_update(const bt_blacs_grid *grid, int transposed, double alpha, const bt_blacs_matrix *a,
+                          bt_blacs_matrix *c)
 {
     const int n = (int)c->rows, inner = (int)(transposed ? a->rows : a->columns), first = 1;
     const double zero = 0.0;
+    count_grid(grid, 1.2 * (double)a->rows * (double)a->columns, 100);
     pdsyrk_("L", transposed ? "T" : "N", &n, &inner, &alpha, a->data, &first, &first, a->descriptor, &zero, c->data,
             &first, &first, c->descriptor);
 }
@@ -158,6 +178,9 @@ void bt_blacs_rank_update(int transposed, double alpha, const bt_blacs_matrix *a
 void bt_blacs_copy(const bt_blacs_matrix *from, const bt_blacs_grid *grid, bt_blacs_matrix *to)
 {
     const int m = (int)to->rows, n = (int)to->columns, first = 1;
+    const double others = grid->columns - 1;
+    bt_sent_add(BT_SENT_SCALAPACK, 8 * (double)(from->local_rows * from->local_columns) * others / grid->columns,
+                others);
     pdgemr2d_(&m, &n, from->data, &first, &first, from->descriptor, to->data, &first, &first, to->descriptor,
               &grid->context);
 }
@@ -190,7 +213,11 @@ bt_status bt_blacs_eigen(const bt_comm *comm, const bt_blacs_grid *grid, bt_blac
                              a->rows, lwork);
     }
     BT_TRY(bt_agree(comm, status));
-    if (grid->context >= 0 && *info == 0) pdsyevd(a, values, z, work, (int)lwork, iwork, iquery, info);
+    if (grid->context >= 0 && *info == 0) {
+        const double n = (double)a->rows;
+        count_grid(grid, BT_BLACS_EIGEN * n * n, 6.7 * n);
+        pdsyevd(a, values, z, work, (int)lwork, iwork, iquery, info);
+    }
 cleanup:
     bt_free(work);
     bt_free(iwork);

@@ -26,6 +26,11 @@ bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid) B
 bt_status bt_blacs_open_row(const bt_comm *comm, bt_blacs_grid *grid) BT_MUST_CHECK;
 void bt_blacs_close(bt_blacs_grid *grid); /* collective; a zeroed grid is let alone */
 
+/* Elements that PDSYEVD of order n sends, at most, are this times n^2 / edge a rank of edge^2 (counted for dense.h). */
+enum { BT_BLACS_EIGEN = 24 };
+/* Bytes that the ranks of a grid on up to `most` of `size` ranks send together when each sends elements / edge. */
+double bt_blacs_sent(size_t size, size_t most, double elements);
+
 /* Of n rows (columns) in blocks, dealt to `extent` places in turn: how many place `place` has, and the global number of
  * its `local`-th. */
 size_t bt_blacs_count(size_t n, size_t block, int place, int extent);
@@ -50,7 +55,8 @@ void bt_blacs_take(const bt_blacs_grid *grid, bt_blacs_matrix *matrix, const dou
 void bt_blacs_put(const bt_blacs_grid *grid, const bt_blacs_matrix *matrix, double *whole);
 
 /* C = alpha A A' (transposed = 0) or alpha A'A, the lower triangle. Collective over the ranks with a place. */
-void bt_blacs_rank_update(int transposed, double alpha, const bt_blacs_matrix *a, bt_blacs_matrix *c);
+void bt_blacs_rank_update(const bt_blacs_grid *grid, int transposed, double alpha, const bt_blacs_matrix *a,
+                          bt_blacs_matrix *c);
 
 /* to = from, of equal shape, from one grid to another; `to` lies on all ranks and they all call. */
 void bt_blacs_copy(const bt_blacs_matrix *from, const bt_blacs_grid *grid, bt_blacs_matrix *to);

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SAMPLES = 4 }; /* vectors per rank that are checked */
+enum { SAMPLES = 4, SAMPLED = 16 }; /* vectors per rank that are checked, of so many ranks against all vectors */
 
 size_t bt_spread_height(size_t size, size_t n)
 {
@@ -77,7 +77,7 @@ static bt_status make_gram(const bt_comm *comm, const bt_spread_rows *rows, bool
     BT_TRY(bt_agree(comm, status));
     if (p->grid.context >= 0) {
         bt_blacs_take(&p->grid, &p->x, rows->x, rows->index);
-        bt_blacs_rank_update(by_rows, -1.0, &p->x, &p->gram);
+        bt_blacs_rank_update(&p->grid, by_rows, -1.0, &p->x, &p->gram);
     }
     bt_blacs_matrix_clear(&p->x);
     BT_TRY(measure(comm, p));
@@ -207,14 +207,13 @@ static double misalignment(const parts *p, bt_range range, const sample *samples
 /* The samples of a few ranks against all vectors. Collective. */
 static bt_status align(const bt_comm *comm, const parts *p, const sample *mine, const double *own, double *worst)
 {
-    enum { RANKS = 16 };
     bt_status status = BT_OK;
     const size_t n = p->mine.rows, size = (size_t)bt_comm_size(comm), me = (size_t)bt_comm_rank(comm);
     const bt_range range = bt_spread_range(me, size, n);
     sample samples[SAMPLES];
     double *vectors = bt_calloc(SAMPLES * n, sizeof *vectors);
     BT_TRY(bt_agree(comm, vectors ? BT_OK : BT_ERR_MEMORY));
-    for (size_t from = 0; from < size; from += (size + RANKS - 1) / RANKS) {
+    for (size_t from = 0; from < size; from += (size + SAMPLED - 1) / SAMPLED) {
         if (from == me) {
             memcpy(samples, mine, sizeof samples);
             memcpy(vectors, own, SAMPLES * n * sizeof *vectors);
@@ -298,4 +297,15 @@ double bt_spread_eigen_bytes(size_t size, size_t n_row, size_t n_column, bool by
     const double laying = square + 3 * share;     /* with what PDGEMR2D sends and receives */
     const double checking = share + (2 * SAMPLES + 2) * order;
     return 8 * (edge + fmax(fmax(gram, solving), fmax(laying, checking)));
+}
+
+double bt_spread_eigen_sent(size_t size, size_t n_row, size_t n_column, bool by_rows)
+{
+    const size_t n = by_rows ? n_row : n_column, most = bt_dense_layout_for(n).most;
+    const size_t step = (size + SAMPLED - 1) / SAMPLED;
+    const double order = (double)n, others = (double)size - 1;
+    const double samples = (double)((size + step - 1) / step) * SAMPLES * (8 * order + (double)sizeof(sample));
+    const double solving = bt_blacs_sent(size, most, 1.2 * (double)n_row * (double)n_column) +
+                           bt_blacs_sent(size, most, BT_BLACS_EIGEN * order * order);
+    return solving + 8 * order * order * others / (double)size + others * (samples + 8 * order + 6 * 8);
 }

@@ -33,5 +33,7 @@ bt_status bt_spread_eigen(const bt_comm *comm, const bt_spread_rows *rows, bool 
 
 /* Bytes per rank, at most, that this takes on `size` ranks with what it returns. */
 double bt_spread_eigen_bytes(size_t size, size_t n_row, size_t n_column, bool by_rows);
+/* Bytes that all ranks send together, see bt_dense_eigen_sent. */
+double bt_spread_eigen_sent(size_t size, size_t n_row, size_t n_column, bool by_rows);
 
 #endif

@@ -140,12 +140,16 @@ bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_w
     return bt_agree(problem->call->comm, status);
 }
 
+bool bt_work_is_fast(const bt_encode_plan *plan, size_t n, size_t held, size_t rank, size_t n_penalty)
+{
+    if (plan->search == BT_SEARCH_DIRECT || n_penalty < 2) return false;
+    return plan->search == BT_SEARCH_FAST || bt_search_is_faster(n, held, rank, n_penalty);
+}
+
 /* Products of one voxel. */
 static double products_of(const bt_work_problem *problem, double n, double held, double rank, size_t n_penalty)
 {
-    const bool fast = problem->plan->search != BT_SEARCH_DIRECT && n_penalty > 1 &&
-                      (problem->plan->search == BT_SEARCH_FAST ||
-                       bt_search_is_faster((size_t)n, (size_t)held, (size_t)rank, n_penalty));
+    const bool fast = bt_work_is_fast(problem->plan, (size_t)n, (size_t)held, (size_t)rank, n_penalty);
     return 2 * rank * (n + (fast ? held + rank : held * (double)n_penalty));
 }
 
@@ -175,6 +179,7 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
     const bt_inputs *const in = problem->in;
     const size_t n_space = bt_spaces_count(in->spaces), n_voxel = bt_responses_voxels(in->train);
     const double rows = (double)(bt_responses_rows_all(in->train) + bt_responses_rows_all(in->test));
+    const double n_rank = bt_comm_size(problem->call->comm);
     BT_TRY(bt_work_grid(problem, &grid));
     BT_TRY(bt_work_plan(problem, grid, &cut));
     bt_estimate estimate = {.work = (double)n_space * (double)n_voxel * (double)(problem->folds->n_split + 1),
@@ -182,8 +187,11 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
                             .memory_bytes = cut.bytes};
     estimate.read_bytes = (double)(n_voxel * cut.n_pass) * rows * 8;
     estimate.written_bytes = (double)n_space * (double)n_voxel * 4 * (double)(6 + problem->plan->n_alpha);
+    const size_t share = bt_grid_extent(grid, BT_AXIS_VOXEL);
+    estimate.sent_bytes = bt_work_dealt_bytes(problem, &cut, share) * (double)cut.n_group / n_rank;
     for (size_t i = 0; i < n_space; ++i) {
         const size_t width = bt_spaces_width(in->spaces, i) * problem->plan->design.delays.n;
+        estimate.sent_bytes += bt_work_sent_bytes(problem, &cut, share, width) / n_rank;
         estimate.flops += flops_of(problem, width);
         estimate.read_bytes += rows * (double)width * 4;
         if (problem->options->weights) estimate.written_bytes += 4 * (double)width * (double)n_voxel;

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "dist/count.h"
 #include "dist/partition.h"
 #include "encoding/ceiling.h"
 #include "encoding/gather.h"
@@ -189,6 +190,32 @@ static bool is_spread(const char *name)
     return spread;
 }
 
+/* Bytes of all ranks. */
+static double sent_so_far(void)
+{
+    double bytes = 0;
+    for (bt_sent_kind kind = 0; kind < BT_SENT_KINDS; ++kind) bytes += bt_sent_so_far(kind).bytes;
+    (void)MPI_Allreduce(MPI_IN_PLACE, &bytes, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    return bytes;
+}
+
+/* What a dry run says of the bytes that all ranks send; it is printed to one decimal. */
+static double sent_by_model(const char *words)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+    char text[4200], unit[8] = "";
+    double bytes = 0;
+    bt_text result = {0};
+    (void)snprintf(text, sizeof text, "%s dry_run=true", words);
+    expect_ok(stage_call(&bt_encode_stage, comm, text, &result));
+    const char *const at = is_root() ? strstr(result.data, "sent per rank") : NULL;
+    if (at) (void)sscanf(at, "sent per rank %lf %7s", &bytes, unit);
+    for (size_t u = 0; u < 4 && strcmp(unit, units[u]) != 0; ++u) bytes *= 1024;
+    bt_text_clear(&result);
+    expect_ok(bt_comm_broadcast(comm, 0, &bytes, sizeof bytes));
+    return bytes * bt_comm_size(comm);
+}
+
 static bt_status run_wide(const char *name, const char *more)
 {
     char words[4096];
@@ -197,8 +224,14 @@ static bt_status run_wide(const char *name, const char *more)
                    "alphas.logspace=0,3,6 precision=double grid.voxel=%d store=%s out=%s overwrite=true %s",
                    shared_path("wide_x.npy"), shared_path("wide_y.npy"), shared_path("wide_x2.npy"),
                    shared_path("wide_y2.npy"), bt_comm_size(comm), shared_path("store"), shared_path(name), more);
+    const double before = sent_so_far();
     const bt_status status = stage_call(&bt_encode_stage, comm, words, NULL);
+    const double sent = sent_so_far() - before;
     barrier();
+    if (status != BT_OK) return status;
+    const double model = sent_by_model(words);
+    if (getenv("SHOW") && is_root()) print_message("%s: %.0f bytes sent, model %.0f\n", more, sent, model);
+    assert_true(fabs(sent - model) <= 0.04 * model);
     return status;
 }
 
