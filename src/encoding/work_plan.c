@@ -111,10 +111,15 @@ static bool choose_spread(const bt_work_problem *problem, double response_bytes,
 {
     cut->n_rank = 1;
     if (choose_block(problem, response_bytes, n_space, BLOCK, GOOD_BLOCK, cut)) return true;
-    cut->n_rank = share;
-    if (share > 1 && choose_block(problem, response_bytes, n_space, BLOCK, LEAST_BLOCK, cut)) return true;
-    cut->n_rank = 1;
-    return choose_block(problem, response_bytes, n_space, GOOD_BLOCK / 2, LEAST_BLOCK, cut);
+    bt_work_cut spread = *cut;
+    spread.n_rank = share;
+    if (share > 1 && choose_block(problem, response_bytes, n_space, BLOCK, LEAST_BLOCK, &spread)) {
+        *cut = spread;
+        return true;
+    }
+    if (choose_block(problem, response_bytes, n_space, GOOD_BLOCK / 2, LEAST_BLOCK, cut)) return true;
+    if (share > 1 && spread.bytes < cut->bytes) *cut = spread;
+    return false;
 }
 
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut)
