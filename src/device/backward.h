@@ -39,11 +39,20 @@ bt_status bt_layer_norm_backward(bt_device *device, bt_matrix x, bt_matrix scale
 
 /* Of bt_attention, which gave `out`. The probabilities P are computed again: dv = P' dout, dP = dout v',
  * dS = P (dP - rowsum(dout out)), dquery = scale dS key, dkey = scale dS' query. dquery, dkey, dvalue are shaped as
- * query, key, value; rows of padding get zeros. Memory per thread: about
- * three times one head's keys. */
+ * query, key, value; rows of padding get zeros. With a bias: dgates[q, h] = sum_k dS distances[h, q - k], overwritten;
+ * ddistances[h, q - k] += dS gates[q, h], unless it is without buffer; sequences are added in order. Memory per thread:
+ * about three times one head's keys; for ddistances one of its rows per sequence and head. */
 bt_status bt_attention_backward(bt_device *device, const bt_attention_spec *spec, bt_matrix query, bt_sequences queries,
                                 bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix out, bt_matrix dout,
-                                bt_matrix dquery, bt_matrix dkey, bt_matrix dvalue) BT_MUST_CHECK;
+                                bt_matrix dquery, bt_matrix dkey, bt_matrix dvalue,
+                                bt_attention_bias dbias) BT_MUST_CHECK;
+
+/* Of bt_gates: with g = dgates, dz0 .. dz3 = g (c factor - 1) a (1 - a), dz4 .. dz7 = g a factor c (1 - c),
+ * dfactors += the sum over rows of g a c. */
+bt_status bt_gates_backward(bt_device *device, bt_matrix z, bt_matrix factors, bt_matrix dgates, bt_matrix dz,
+                            bt_matrix dfactors) BT_MUST_CHECK;
+/* Of bt_rows_to_columns: dx[rows[i]] += dy[:, i], in order. */
+bt_status bt_rows_to_columns_backward(bt_device *device, bt_matrix dy, const size_t *rows, bt_matrix dx) BT_MUST_CHECK;
 
 /* A convolution of stride 1 in groups, without activation, whose weights are packed at every call. Shapes as
  * bt_convolution's; weight and dweight (out, in / groups * kernel) dense. x (n, in) and y (n, out) hold all sequences;

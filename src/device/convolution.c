@@ -1,14 +1,17 @@
-/* One-dimensional convolution: oneDNN's, or our own for groups whose width it has no fast kernel for. */
+/* One-dimensional convolution: as products where there is a way, else oneDNN's, or our own for groups whose width it
+ * has no fast kernel for. */
 #include "base/memory.h"
 #include "device/grouped.h"
 #include "device/internal.h"
 #include "device/layers.h"
 #include "device/onednn.h"
+#include "device/paired.h"
 
 struct bt_convolution {
     bt_convolution_spec spec;
-    bt_onednn_layer *layer; /* this or the next */
+    bt_onednn_layer *layer; /* one of these three */
     bt_grouped *grouped;
+    bt_paired *paired;
 };
 
 size_t bt_convolution_rows(const bt_convolution_spec *spec, size_t n)
@@ -21,6 +24,40 @@ size_t bt_convolution_rows(const bt_convolution_spec *spec, size_t n)
 static bool own_is_faster(const bt_convolution_spec *spec)
 {
     return spec->groups > 1 && (spec->in / spec->groups % 16 != 0 || spec->out / spec->groups % 16 != 0);
+}
+
+/* What an output row sees is a row of its own: a product of (rows, kernel in). */
+static bool is_apart(const bt_convolution_spec *spec)
+{
+    return spec->kernel == spec->stride && spec->groups == 1 && spec->before == 0 && spec->after == 0;
+}
+
+/* weight (out, in, kernel). */
+static bt_status make_product(bt_device *device, const bt_convolution_spec *spec, const float *weight,
+                              const float *bias, bt_onednn_layer **out)
+{
+    bt_status status = BT_OK;
+    const size_t in = spec->in, kernel = spec->kernel;
+    const bt_convolution_spec product = {
+        .in = kernel * in, .out = spec->out, .groups = 1, .activation = spec->activation};
+    float *taps = NULL; /* (out, kernel, in) */
+    BT_ALLOC(taps, spec->out * kernel * in);
+    for (size_t o = 0; o < spec->out; ++o)
+        for (size_t i = 0; i < in; ++i)
+            for (size_t k = 0; k < kernel; ++k) taps[(o * kernel + k) * in + i] = weight[(o * in + i) * kernel + k];
+    BT_TRY(bt_onednn_layer_create(device, &product, taps, bias, out));
+cleanup:
+    bt_free(taps);
+    return status;
+}
+
+static bt_status make(bt_device *device, bt_convolution *convolution, const float *weight, const float *bias)
+{
+    const bt_convolution_spec *const spec = &convolution->spec;
+    if (is_apart(spec)) return make_product(device, spec, weight, bias, &convolution->layer);
+    if (bt_paired_takes(spec)) return bt_paired_create(device, spec, weight, bias, &convolution->paired);
+    if (own_is_faster(spec)) return bt_grouped_create(device, spec, weight, bias, &convolution->grouped);
+    return bt_onednn_layer_create(device, spec, weight, bias, &convolution->layer);
 }
 
 bt_status bt_convolution_create(bt_device *device, const bt_convolution_spec *spec, bt_matrix weight, bt_matrix bias,
@@ -40,11 +77,7 @@ bt_status bt_convolution_create(bt_device *device, const bt_convolution_spec *sp
     BT_TRY(bt_floats_or_none(bias, "bt_convolution_create", &b));
     BT_ALLOC(convolution, 1);
     convolution->spec = *spec;
-    if (own_is_faster(spec)) {
-        BT_TRY(bt_grouped_create(device, spec, w, b, &convolution->grouped));
-    } else {
-        BT_TRY(bt_onednn_layer_create(device, spec, w, b, &convolution->layer));
-    }
+    BT_TRY(make(device, convolution, w, b));
     *out = convolution;
     convolution = NULL;
 cleanup:
@@ -57,6 +90,7 @@ void bt_convolution_destroy(bt_convolution **convolution)
     if (!*convolution) return;
     bt_onednn_layer_destroy(&(*convolution)->layer);
     bt_grouped_destroy(&(*convolution)->grouped);
+    bt_paired_destroy(&(*convolution)->paired);
     bt_free(*convolution);
     *convolution = NULL;
 }
@@ -75,8 +109,10 @@ bt_status bt_convolution_apply(bt_convolution *convolution, bt_matrix x, bt_matr
     BT_TRY(bt_floats(y, "bt_convolution_apply", &to));
     if (convolution->grouped) {
         BT_TRY(bt_grouped_apply(convolution->grouped, x.rows, from, to));
+    } else if (convolution->paired) {
+        BT_TRY(bt_paired_apply(convolution->paired, x.rows, from, to));
     } else {
-        BT_TRY(bt_onednn_layer_apply(convolution->layer, x.rows, from, to));
+        BT_TRY(bt_onednn_layer_apply(convolution->layer, is_apart(spec) ? y.rows : x.rows, from, to));
     }
 cleanup:
     return status;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "device/internal.h"
+#include "device/kernels/kernels.h"
 #include "device/library.h"
 #include "device/threads.h"
 
@@ -35,6 +36,7 @@ void bt_device_destroy(bt_device **device)
     if (!*device) return;
     slot_clear(&(*device)->layers);
     slot_clear(&(*device)->scratch);
+    slot_clear(&(*device)->product);
     bt_free(*device);
     *device = NULL;
 }
@@ -57,6 +59,15 @@ bt_status bt_device_describe(const bt_device *device, char *text, size_t size)
                  device->n_thread == 1 ? "" : "s", bt_threads_allowed(), bt_threads_allowed() == 1 ? "" : "s");
     if (length < 0 || (size_t)length >= size)
         return bt_fail(BT_ERR_INTERNAL, "the description of the device needs %d bytes, not %zu", length + 1, size);
+    return BT_OK;
+}
+
+bt_status bt_device_set_products(bt_device *device, bt_dtype type, bool force)
+{
+    if (type == BT_BF16 && !force && !bt_kernels_have_bf16())
+        return bt_fail(BT_ERR_USAGE, "precision=bf16: this CPU has neither AVX512-BF16 nor AMX, so float32 is faster; "
+                                     "precision.force=true takes bfloat16 all the same");
+    device->products = type;
     return BT_OK;
 }
 

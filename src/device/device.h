@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,12 @@ bt_status bt_device_wait(bt_device *device) BT_MUST_CHECK;
 /* One line each: BLAS build and kernel name, oneDNN version, threads. For --version and the log. Also warns (log) when
  * OPENBLAS_CORETYPE holds the kernel below the CPU, and fails (BT_ERR_INPUT) unless OpenBLAS is the OpenMP build. */
 bt_status bt_device_describe(const bt_device *device, char *text, size_t size) BT_MUST_CHECK;
+
+/* What the products of layers (layers.h, backward.h) round their operands to: BT_F32 (the default) or BT_BF16, with
+ * sums in float32. It holds for linear layers, and convolutions that are computed as products, made from now on;
+ * attention, norms, convolutions in groups and bt_product stay as they are. BT_ERR_USAGE where this CPU does not
+ * multiply bfloat16 (AVX512-BF16 or AMX; without them the same numbers come slowly) unless forced. */
+bt_status bt_device_set_products(bt_device *device, bt_dtype type, bool force) BT_MUST_CHECK;
 
 /* Events mark a point in the queue; elapsed seconds between two of them. */
 bt_status bt_event_record(bt_device *device, bt_event **out) BT_MUST_CHECK;

@@ -3,6 +3,7 @@
 #define BT_DEVICE_INTERNAL_H
 
 #include "device/device.h"
+#include "device/layers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,10 +16,12 @@ typedef struct {
 
 struct bt_device {
     bt_device_kind kind;
-    int n_thread; /* threads that one operation may use */
+    int n_thread;      /* threads that one operation may use */
+    bt_dtype products; /* BT_F32 or BT_BF16: what layers' products round their operands to */
     /* The CPU queue is the calling thread: an operation is done when its call returns. */
     bt_device_slot layers;  /* convolution and inner product primitives, packed weights */
     bt_device_slot scratch; /* grow-only work memory, see bt_scratch */
+    bt_device_slot product; /* the same for products inside other operations, see bt_scratch_parts */
 };
 
 struct bt_buffer {
@@ -32,11 +35,27 @@ struct bt_buffer {
 /* Work memory of at least `bytes`, 64-byte aligned, unspecified content, valid until the next call with this device. */
 bt_status bt_scratch(bt_device *device, size_t bytes, void **out) BT_MUST_CHECK;
 
+/* The same for one product, apart from bt_scratch's, in n parts of bytes[i], each aligned; NULL for an empty one. */
+bt_status bt_scratch_parts(bt_device *device, const size_t *bytes, size_t n, void **parts) BT_MUST_CHECK;
+
+/* out (rows, columns) dense = x rounded to bfloat16, ties to even. */
+void bt_halves(const bt_device *device, const float *x, size_t stride, size_t rows, size_t columns, uint16_t *out);
+
+/* bt_product with alpha = 1 for a layer: operands are rounded as the device's products are. */
+bt_status bt_layer_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, bt_matrix a, bt_matrix b,
+                           double beta, bt_matrix c) BT_MUST_CHECK;
+
 /* The float32 elements of a matrix; BT_ERR_INTERNAL, naming `call`, when it is not float32 or leaves its buffer. */
 bt_status bt_floats(bt_matrix matrix, const char *call, float **out) BT_MUST_CHECK;
 
 /* As bt_floats; *out = NULL when the matrix has no buffer. */
 bt_status bt_floats_or_none(bt_matrix matrix, const char *call, float **out) BT_MUST_CHECK;
+
+/* The floats of a bias (NULL: there is none); BT_ERR_INTERNAL, naming `call`, when it does not fit the sequences. */
+bt_status bt_bias_floats(const bt_attention_bias *bias, size_t heads, bt_sequences queries, bt_sequences keys,
+                         const char *call, float **gates, float **distances) BT_MUST_CHECK;
+/* The column of a bias's distances that is of query `query` and key 0 in a sequence of so many rows. */
+size_t bt_bias_column(const bt_attention_bias *bias, size_t query, size_t n_query, size_t n_key);
 
 /* sums (1, columns) += the sum over the rows of x. */
 bt_status bt_add_column_sums(bt_device *device, bt_matrix x, bt_matrix sums) BT_MUST_CHECK;

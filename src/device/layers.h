@@ -83,18 +83,36 @@ typedef enum {
     BT_MASK_PADDING /* keys behind lengths[s] are not seen */
 } bt_mask;
 
+/* A part of the scores that depends on how far query and key are apart: gate[query, head] distance[head, query - key].
+ * Query i of n_query stands at row i + n_key - n_query of the keys, n_key >= n_query being all rows of the sequence. */
+typedef struct {
+    bt_matrix gates;     /* (n_query, heads) */
+    bt_matrix distances; /* (heads, 2 reach - 1): column reach - 1 + d is of query - key = d; no sequence has more than
+                            `reach` rows */
+} bt_attention_bias;
+
 typedef struct {
     size_t heads;
     bt_mask mask;
-    double scale; /* of query . key, 1 / sqrt(columns / heads) usually */
+    double scale;           /* of query . key, 1 / sqrt(columns / heads) usually */
+    bt_attention_bias bias; /* without buffers: none */
 } bt_attention_spec;
 
-/* Per sequence and head: out = softmax(scale q k') v. query, out (n_query, columns); key, value (n_key, columns),
- * columns a multiple of heads; any strides. Sequence s of the queries attends to sequence s of the keys, whose number
- * of rows may differ. A query that sees no key gives zeros. Memory: scores of 32 queries and 128 keys per thread. */
+/* Per sequence and head: out = softmax(scale q k' + bias) v. query, out (n_query, columns); key, value (n_key,
+ * columns), columns a multiple of heads; any strides. Sequence s of the queries attends to sequence s of the keys,
+ * whose number of rows may differ. A query that sees no key gives zeros. Memory: scores of 32 queries and 128 keys per
+ * thread. */
 bt_status bt_attention(bt_device *device, const bt_attention_spec *spec, bt_matrix query, bt_sequences queries,
                        bt_matrix key, bt_matrix value, bt_sequences keys, bt_matrix out) BT_MUST_CHECK;
 
+/* Gates of an attention's bias from the sums z of 8 linear units per row and head, as WavLM has them (Chen et al. 2022,
+ * after Chi et al. 2022): a = sigmoid(z0 + .. + z3), c = sigmoid(z4 + .. + z7), gate = a (c factor[head] - 1) + 2.
+ * z (n, heads BT_GATE_UNITS), factors (1, heads), gates (n, heads). */
+enum { BT_GATE_UNITS = 8 };
+bt_status bt_gates(bt_device *device, bt_matrix z, bt_matrix factors, bt_matrix gates) BT_MUST_CHECK;
+
+/* out[:, i] = x[rows[i]]; out (columns, n). */
+bt_status bt_rows_to_columns(bt_device *device, bt_matrix x, const size_t *rows, bt_matrix out) BT_MUST_CHECK;
 /* out[i] = x[rows[i]]; out (n, columns). */
 bt_status bt_rows_gather(bt_device *device, bt_matrix x, const size_t *rows, bt_matrix out) BT_MUST_CHECK;
 /* out[s] = mean over the rows of sequence s; an empty one gives zeros. */

@@ -1,4 +1,5 @@
-/* Inner product and convolution of oneDNN 2.x, private to this room. Sizes and packing as in layers.h. */
+/* Inner product, convolution and bfloat16 products of oneDNN 2.x, private to this room. Sizes and packing as in
+ * layers.h. */
 #ifndef BT_DEVICE_ONEDNN_H
 #define BT_DEVICE_ONEDNN_H
 
@@ -13,5 +14,9 @@ bt_status bt_onednn_layer_create(bt_device *device, const bt_convolution_spec *s
 void bt_onednn_layer_destroy(bt_onednn_layer **layer);
 /* x (n, in), y (rows of the spec, out). */
 bt_status bt_onednn_layer_apply(bt_onednn_layer *layer, size_t n, float *x, float *y) BT_MUST_CHECK;
+
+/* C = op(A) op(B) + beta C, float32; A and B rounded to bfloat16 on the way. */
+bt_status bt_onednn_product_apply(bt_device *device, bt_transpose op_a, bt_transpose op_b, bt_matrix a, bt_matrix b,
+                                  double beta, bt_matrix c) BT_MUST_CHECK;
 
 #endif

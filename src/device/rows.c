@@ -1,4 +1,4 @@
-/* Picking and averaging rows. */
+/* Picking and averaging rows, and their adjoints. */
 #include "device/backward.h"
 #include "device/internal.h"
 #include "device/layers.h"
@@ -17,6 +17,46 @@ bt_status bt_rows_gather(bt_device *device, bt_matrix x, const size_t *rows, bt_
         BT_CHECK(rows[i] < x.rows, BT_ERR_INTERNAL, "bt_rows_gather: row %zu of %zu", rows[i], x.rows);
         memcpy(to + i * out.stride, from + rows[i] * x.stride, x.columns * sizeof *to);
     }
+cleanup:
+    return status;
+}
+
+/* A table, and a matrix whose columns are rows of it. */
+static bt_status check_columns(const char *call, bt_matrix table, const size_t *rows, bt_matrix columns)
+{
+    bt_status status = BT_OK;
+    BT_CHECK(table.columns == columns.rows, BT_ERR_INTERNAL, "%s: rows of %zu, columns of %zu", call, table.columns,
+             columns.rows);
+    for (size_t i = 0; i < columns.columns; ++i)
+        BT_CHECK(rows[i] < table.rows, BT_ERR_INTERNAL, "%s: row %zu of %zu", call, rows[i], table.rows);
+cleanup:
+    return status;
+}
+
+bt_status bt_rows_to_columns(bt_device *device, bt_matrix x, const size_t *rows, bt_matrix out)
+{
+    bt_status status = BT_OK;
+    (void)device;
+    float *from = NULL, *to = NULL;
+    BT_TRY(check_columns("bt_rows_to_columns", x, rows, out));
+    BT_TRY(bt_floats(x, "bt_rows_to_columns", &from));
+    BT_TRY(bt_floats(out, "bt_rows_to_columns", &to));
+    for (size_t j = 0; j < out.rows; ++j)
+        for (size_t i = 0; i < out.columns; ++i) to[j * out.stride + i] = from[rows[i] * x.stride + j];
+cleanup:
+    return status;
+}
+
+bt_status bt_rows_to_columns_backward(bt_device *device, bt_matrix dy, const size_t *rows, bt_matrix dx)
+{
+    bt_status status = BT_OK;
+    (void)device;
+    float *from = NULL, *to = NULL;
+    BT_TRY(check_columns("bt_rows_to_columns_backward", dx, rows, dy));
+    BT_TRY(bt_floats(dy, "bt_rows_to_columns_backward", &from));
+    BT_TRY(bt_floats(dx, "bt_rows_to_columns_backward", &to));
+    for (size_t j = 0; j < dy.rows; ++j)
+        for (size_t i = 0; i < dy.columns; ++i) to[rows[i] * dx.stride + j] += from[j * dy.stride + i];
 cleanup:
     return status;
 }

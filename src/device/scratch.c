@@ -14,10 +14,9 @@ static void scratch_destroy(void *state)
     bt_free(work);
 }
 
-bt_status bt_scratch(bt_device *device, size_t bytes, void **out)
+static bt_status grow(bt_device_slot *slot, size_t bytes, void **out)
 {
     *out = NULL;
-    bt_device_slot *const slot = &device->scratch;
     if (!slot->state) {
         slot->state = bt_calloc(1, sizeof(scratch));
         if (!slot->state) return BT_ERR_MEMORY;
@@ -33,6 +32,26 @@ bt_status bt_scratch(bt_device *device, size_t bytes, void **out)
     }
     *out = work->block;
     return BT_OK;
+}
+
+bt_status bt_scratch(bt_device *device, size_t bytes, void **out)
+{
+    return grow(&device->scratch, bytes, out);
+}
+
+bt_status bt_scratch_parts(bt_device *device, const size_t *bytes, size_t n, void **parts)
+{
+    enum { ALIGNMENT = 64 };
+    size_t total = 0;
+    void *block = NULL;
+    for (size_t i = 0; i < n; ++i) total += (bytes[i] + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    const bt_status status = total ? grow(&device->product, total, &block) : BT_OK;
+    char *next = block;
+    for (size_t i = 0; i < n; ++i) {
+        parts[i] = bytes[i] && status == BT_OK ? next : NULL;
+        if (parts[i]) next += (bytes[i] + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    return status;
 }
 
 bt_status bt_floats(bt_matrix matrix, const char *call, float **out)

@@ -56,7 +56,7 @@ static bt_status part_forward(bt_device *device, const bt_convolution_spec *spec
         const bt_matrix rows = seen(spec, x, first, n, h.rows);
         const bt_matrix w = bt_matrix_part(taps, 0, first * spec->in, spec->out, n * spec->in);
         BT_TRY(first == 0 ? bt_linear_forward(device, rows, w, bias, h)
-                          : bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, rows, w, 1, h));
+                          : bt_layer_product(device, BT_PLAIN, BT_TRANSPOSED, rows, w, 1, h));
     }
     if (spec->activation == BT_ACTIVATION_GELU) BT_TRY(bt_gelu_forward(device, h, y));
 cleanup:

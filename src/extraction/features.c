@@ -24,6 +24,8 @@ typedef struct {
     double tr, tr_start;
     int64_t n_tr;
     int whisper_input, whisper_frame;
+    int precision;
+    bool force_precision;
     bt_timing timing;
 } options;
 
@@ -57,6 +59,10 @@ static const bt_setting table[] = {
      "pad30: attention over 30 s, silence included, as Whisper was trained; short: over the sound only, approximate"},
     {"whisper.frame", BT_SET_CHOICE, offsetof(options, whisper_frame), BT_SCIENCE, "last_full", "last_full|one_past", 0, 0,
      NULL, "pool=last of Whisper: the last frame that holds sound whole, or the one behind it (the paper's code)"},
+    {"precision", BT_SET_CHOICE, offsetof(options, precision), BT_SCIENCE, "f32", "f32|bf16", 0, 0, NULL,
+     "of the model's products: bf16 rounds their operands to bfloat16, sums stay float32; states move by about 1 %"},
+    {"precision.force", BT_SET_BOOL, offsetof(options, force_precision), 0, "false", NULL, 0, 0, NULL,
+     "bf16 also where the CPU does not multiply it, which is slow"},
     BT_TIMING_SETTINGS(options),
 };
 // clang-format on
@@ -390,6 +396,7 @@ static bt_status run(const bt_stage_call *call)
     extraction.comm = bt_grid_axis(grid, BT_AXIS_SAMPLE);
     BT_TRY(find_sounds(call->comm, o, &sounds));
     status = bt_device_create(BT_DEVICE_CPU, &device);
+    if (status == BT_OK) status = bt_device_set_products(device, o->precision ? BT_BF16 : BT_F32, o->force_precision);
     if (status == BT_OK) status = bt_fault_point("features.model");
     if (status == BT_OK) status = bt_model_open(o->model, device, &extraction.model);
     BT_TRY(bt_agree(call->comm, status));

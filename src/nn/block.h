@@ -15,6 +15,7 @@ typedef struct {
     double epsilon; /* of the layer norms */
     bool pre_norm;
     bt_mask mask;
+    bool positions; /* scores have a bias by distance, gated by the attention's input: see nn/positions.h */
 } bt_block_spec;
 
 /* Rows of the parameter table. Keys and values are read as one matrix: their weights must follow each other in the
@@ -23,6 +24,7 @@ typedef struct {
     size_t query_weight, query_bias, key_weight, key_bias; /* value_* is the row behind key_* */
     size_t out_weight, out_bias, norm_scale, norm_shift;
     size_t up_weight, up_bias, down_weight, down_bias, final_scale, final_shift;
+    size_t gate_weight, gate_bias, gate_factors; /* with positions only */
 } bt_block_rows;
 
 /* Work memory for n_query and n_key rows. */
@@ -32,6 +34,9 @@ typedef struct {
     bt_matrix context;      /* (n_query, hidden) */
     bt_matrix normed;       /* (n_key, hidden), pre-norm only; may share memory with context */
     bt_matrix intermediate; /* (n_query, intermediate); may share memory with key_value and context */
+    /* With positions only: work memory (n_query, heads BT_GATE_UNITS) and (n_query, heads), and what all blocks read,
+     * (heads, 2 reach - 1). */
+    bt_matrix gate_units, gates, distances;
 } bt_block_work;
 
 typedef struct bt_block bt_block;
@@ -41,7 +46,7 @@ bt_status bt_block_create(bt_device *device, const bt_block_spec *spec, const bt
 void bt_block_destroy(bt_block **block);
 
 /* Rows x (n_query, hidden), replaced, attend to rows of `from` (n_key, hidden), which may be x itself: for a block's
- * output at a few positions only, gather those rows into x. */
+ * output at a few positions only, gather those rows into x; with positions they must be a sequence's last. */
 bt_status bt_block_apply(bt_block *block, bt_matrix from, bt_sequences keys, bt_matrix x, bt_sequences queries,
                          const bt_block_work *work) BT_MUST_CHECK;
 

@@ -1,13 +1,14 @@
 #include "nn/block_training.h"
 
 #include "device/backward.h"
+#include "nn/positions.h"
 
 #include <math.h>
 
 void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t kept[BT_BLOCK_KEPT][2],
                               size_t work[BT_BLOCK_WORK][2])
 {
-    const size_t hidden = spec->hidden;
+    const size_t hidden = spec->hidden, gates = spec->positions ? spec->heads : 0;
     for (size_t i = 0; i < BT_BLOCK_KEPT; ++i) {
         kept[i][0] = n;
         kept[i][1] = i == BT_KEPT_KEY_VALUE ? 2 * hidden : i == BT_KEPT_UP ? spec->intermediate : hidden;
@@ -17,12 +18,17 @@ void bt_block_training_shapes(const bt_block_spec *spec, size_t n, size_t kept[B
         work[i][1] = i == BT_WORK_DKEY_VALUE ? 2 * hidden : hidden;
     }
     work[BT_WORK_ACTIVE][1] = work[BT_WORK_DUP][1] = spec->intermediate;
+    kept[BT_KEPT_GATE_UNITS][1] = work[BT_WORK_DGATE_UNITS][1] = gates * BT_GATE_UNITS;
+    kept[BT_KEPT_GATES][1] = work[BT_WORK_DGATES][1] = gates;
 }
 
-static bt_attention_spec attention_of(const bt_block_spec *spec)
+static bt_attention_spec attention_of(const bt_block_training *b, const bt_matrix *kept)
 {
-    return (bt_attention_spec){
+    const bt_block_spec *const spec = &b->spec;
+    bt_attention_spec attention = {
         .heads = spec->heads, .mask = spec->mask, .scale = 1.0 / sqrt((double)(spec->hidden / spec->heads))};
+    if (spec->positions) attention.bias = (bt_attention_bias){kept[BT_KEPT_GATES], b->distances};
+    return attention;
 }
 
 static bt_status linear(const bt_block_training *b, size_t weight, size_t bias, size_t joined, bt_matrix x, bt_matrix y)
@@ -100,16 +106,48 @@ static bt_matrix half(bt_matrix key_value, size_t which)
     return bt_matrix_part(key_value, 0, which * hidden, key_value.rows, hidden);
 }
 
+/* z = Wz from per head, gates of z. */
+static bt_status gates_forward(const bt_block_training *b, bt_matrix from, const bt_matrix *kept)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    const size_t heads = b->spec.heads;
+    BT_TRY(linear(b, rows->gate_weight, rows->gate_bias, 1, bt_by_head(from, heads),
+                  bt_by_head(kept[BT_KEPT_GATE_UNITS], heads)));
+    BT_TRY(bt_gates(b->device, kept[BT_KEPT_GATE_UNITS], bt_parameter_matrix(b->parameters, rows->gate_factors),
+                    kept[BT_KEPT_GATES]));
+cleanup:
+    return status;
+}
+
+/* dfrom += Wz' dz per head, from dgates. */
+static bt_status gates_backward(const bt_block_training *b, bt_matrix from, const bt_matrix *kept,
+                                const bt_matrix *work, bt_matrix dfrom)
+{
+    bt_status status = BT_OK;
+    const bt_block_rows *const rows = &b->rows;
+    const size_t heads = b->spec.heads;
+    const bt_matrix dunits = work[BT_WORK_DGATE_UNITS];
+    BT_TRY(bt_gates_backward(b->device, kept[BT_KEPT_GATE_UNITS],
+                             bt_parameter_matrix(b->parameters, rows->gate_factors), work[BT_WORK_DGATES], dunits,
+                             bt_gradient_matrix(b->gradients, rows->gate_factors)));
+    BT_TRY(dlinear(b, rows->gate_weight, rows->gate_bias, 1, bt_by_head(from, heads), bt_by_head(dunits, heads), 1,
+                   bt_by_head(dfrom, heads)));
+cleanup:
+    return status;
+}
+
 /* s = x + Wo attention(q, k, v), with q = Wq from, k and v = Wkv from. */
 static bt_status attention_forward(const bt_block_training *b, bt_matrix x, bt_matrix from, bt_sequences sequences,
                                    const bt_matrix *kept)
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
-    const bt_attention_spec attention = attention_of(&b->spec);
+    const bt_attention_spec attention = attention_of(b, kept);
     const bt_matrix query = kept[BT_KEPT_QUERY], key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
     BT_TRY(linear(b, rows->query_weight, rows->query_bias, 1, from, query));
     BT_TRY(linear(b, rows->key_weight, rows->key_bias, 2, from, key_value));
+    if (b->spec.positions) BT_TRY(gates_forward(b, from, kept));
     BT_TRY(bt_attention(b->device, &attention, query, sequences, half(key_value, 0), half(key_value, 1), sequences,
                         context));
     BT_TRY(linear(b, rows->out_weight, rows->out_bias, 1, context, kept[BT_KEPT_SUM]));
@@ -118,23 +156,25 @@ cleanup:
     return status;
 }
 
-/* dfrom = beta dfrom + Wq' dq + Wkv' dkv from ds; dfrom may be without buffer, or BT_WORK_DCONTEXT. */
+/* dfrom = beta dfrom + Wq' dq + Wkv' dkv + Wz' dz from ds; dfrom may be without buffer, or BT_WORK_DCONTEXT. */
 static bt_status attention_backward(const bt_block_training *b, bt_matrix from, bt_sequences sequences,
                                     const bt_matrix *kept, const bt_matrix *work, bt_matrix ds, double beta,
                                     bt_matrix dfrom)
 {
     bt_status status = BT_OK;
     const bt_block_rows *const rows = &b->rows;
-    const bt_attention_spec attention = attention_of(&b->spec);
+    const bt_attention_spec attention = attention_of(b, kept);
     const bt_matrix key_value = kept[BT_KEPT_KEY_VALUE], context = kept[BT_KEPT_CONTEXT];
     const bt_matrix dquery = work[BT_WORK_DQUERY], dkey_value = work[BT_WORK_DKEY_VALUE];
     const bt_matrix dcontext = work[BT_WORK_DCONTEXT];
+    const bt_attention_bias dbias = {work[BT_WORK_DGATES], b->ddistances};
     BT_TRY(dlinear(b, rows->out_weight, rows->out_bias, 1, context, ds, 0, dcontext)); /* dc = Wo' ds */
     BT_TRY(bt_attention_backward(b->device, &attention, kept[BT_KEPT_QUERY], sequences, half(key_value, 0),
                                  half(key_value, 1), sequences, context, dcontext, dquery, half(dkey_value, 0),
-                                 half(dkey_value, 1)));
+                                 half(dkey_value, 1), dbias));
     BT_TRY(dkeys_values(b, from, dkey_value, beta, dfrom));
     BT_TRY(dlinear(b, rows->query_weight, rows->query_bias, 1, from, dquery, 1, dfrom));
+    if (b->spec.positions) BT_TRY(gates_backward(b, from, kept, work, dfrom));
 cleanup:
     return status;
 }

@@ -19,27 +19,33 @@ typedef struct {
     bt_block_rows rows;
     const bt_parameters *parameters;
     const bt_gradients *gradients; /* read by the adjoint only */
+    /* With positions: (heads, 2 reach - 1), and its gradient, which is added to; without buffer: not computed. */
+    bt_matrix distances, ddistances;
 } bt_block_training;
 
 /* What is kept of n rows between forward and backward. */
 enum {
-    BT_KEPT_QUERY,     /* (n, hidden) */
-    BT_KEPT_KEY_VALUE, /* (n, 2 hidden) */
-    BT_KEPT_CONTEXT,   /* (n, hidden), of the attention */
-    BT_KEPT_SUM,       /* (n, hidden): x + attention */
-    BT_KEPT_MIDDLE,    /* (n, hidden): its norm */
-    BT_KEPT_UP,        /* (n, intermediate), before GELU */
-    BT_KEPT_OUTER,     /* (n, hidden): post-norm, the sum before the last norm; pre-norm, the norm of x */
+    BT_KEPT_QUERY,      /* (n, hidden) */
+    BT_KEPT_KEY_VALUE,  /* (n, 2 hidden) */
+    BT_KEPT_CONTEXT,    /* (n, hidden), of the attention */
+    BT_KEPT_SUM,        /* (n, hidden): x + attention */
+    BT_KEPT_MIDDLE,     /* (n, hidden): its norm */
+    BT_KEPT_UP,         /* (n, intermediate), before GELU */
+    BT_KEPT_OUTER,      /* (n, hidden): post-norm, the sum before the last norm; pre-norm, the norm of x */
+    BT_KEPT_GATE_UNITS, /* (n, heads BT_GATE_UNITS), with positions; else (n, 0) */
+    BT_KEPT_GATES,      /* (n, heads), with positions; else (n, 0) */
     BT_BLOCK_KEPT
 };
 
 /* Work memory, which all blocks share. */
 enum {
-    BT_WORK_ACTIVE,     /* (n, intermediate): after GELU */
-    BT_WORK_DUP,        /* (n, intermediate) */
-    BT_WORK_DQUERY,     /* (n, hidden) */
-    BT_WORK_DKEY_VALUE, /* (n, 2 hidden) */
-    BT_WORK_DCONTEXT,   /* (n, hidden) */
+    BT_WORK_ACTIVE,      /* (n, intermediate): after GELU */
+    BT_WORK_DUP,         /* (n, intermediate) */
+    BT_WORK_DQUERY,      /* (n, hidden) */
+    BT_WORK_DKEY_VALUE,  /* (n, 2 hidden) */
+    BT_WORK_DCONTEXT,    /* (n, hidden) */
+    BT_WORK_DGATE_UNITS, /* as BT_KEPT_GATE_UNITS */
+    BT_WORK_DGATES,      /* as BT_KEPT_GATES */
     BT_BLOCK_WORK
 };
 

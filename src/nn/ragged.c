@@ -36,6 +36,16 @@ size_t bt_ragged_length(const bt_ragged *ragged, size_t s)
     return ragged->offsets[s + 1] - ragged->offsets[s];
 }
 
+size_t bt_ragged_longest(const bt_ragged *ragged)
+{
+    size_t longest = 0;
+    for (size_t s = 0; s < ragged->n; ++s) {
+        const size_t n = bt_ragged_length(ragged, s);
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
 size_t bt_ragged_total(const bt_ragged *ragged)
 {
     return ragged->n ? ragged->offsets[ragged->n] : 0;

@@ -20,6 +20,7 @@ void bt_ragged_clear(bt_ragged *ragged);
 /* Sequence s gets `length` rows; to be called for s = 0, 1, ... in order. */
 void bt_ragged_set(bt_ragged *ragged, size_t s, size_t length);
 size_t bt_ragged_length(const bt_ragged *ragged, size_t s);
+size_t bt_ragged_longest(const bt_ragged *ragged);
 size_t bt_ragged_total(const bt_ragged *ragged);
 bt_sequences bt_ragged_view(const bt_ragged *ragged);
 

@@ -22,6 +22,7 @@ bt_status bt_encoder_open(bt_encoder *e, const bt_model_request *request, const 
     for (size_t i = 0; i < e->spec.n_block; ++i)
         BT_TRY(bt_block_create(request->device, &e->spec.block, &e->parameters, &e->rows->blocks[i], &e->blocks[i]));
     BT_TRY(bt_arena_create(request->device, &e->arena));
+    e->positions.spec = e->spec.positions;
     e->base.parameters = &e->parameters;
     e->base.facts.n_layer = e->spec.n_block + 1;
     e->base.facts.n_hidden = e->spec.block.hidden;
@@ -36,6 +37,7 @@ void bt_encoder_clear(bt_encoder *e)
     for (size_t i = 0; i < e->spec.n_block; ++i) bt_block_destroy(&e->blocks[i]);
     bt_parameters_clear(&e->parameters);
     bt_arena_destroy(&e->arena);
+    bt_positions_clear(&e->positions);
     bt_ragged_clear(&e->frames);
     bt_ragged_clear(&e->single);
     bt_free(e->last_rows);
@@ -54,6 +56,9 @@ enum {
     SLOT_KEY_VALUE,
     SLOT_CONTEXT,
     SLOT_INTERMEDIATE,
+    SLOT_GATE_UNITS,
+    SLOT_GATES,
+    SLOT_DISTANCES,
     SLOT_INPUT, /* the input's, from here on */
     SLOT_COUNT = SLOT_INPUT + BT_INPUT_SLOTS
 };
@@ -128,6 +133,7 @@ static bt_status plan_group(bt_encoder *e, states *call)
 {
     bt_status status = BT_OK;
     const size_t n = bt_ragged_total(&e->frames), hidden = e->spec.block.hidden;
+    const size_t gates = e->spec.block.positions ? e->spec.block.heads : 0;
     const bt_input_group group = group_of(e, call);
     const int frames_end = e->input->embed ? BT_PHASE_EMBEDDING : BT_PHASE_DELIVERY;
     bt_arena_slot slots[SLOT_COUNT] = {
@@ -138,6 +144,9 @@ static bt_status plan_group(bt_encoder *e, states *call)
         [SLOT_KEY_VALUE] = {n, 2 * hidden, BT_PHASE_ATTENTION, BT_PHASE_ATTENTION, 0},
         [SLOT_CONTEXT] = {n, hidden, BT_PHASE_ATTENTION, BT_PHASE_ATTENTION, 0},
         [SLOT_INTERMEDIATE] = {n, e->spec.block.intermediate, BT_PHASE_FEED_FORWARD, BT_PHASE_FEED_FORWARD, 0},
+        [SLOT_GATE_UNITS] = {n, gates * BT_GATE_UNITS, BT_PHASE_ATTENTION, BT_PHASE_ATTENTION, 0},
+        [SLOT_GATES] = {n, gates, BT_PHASE_ATTENTION, BT_PHASE_ATTENTION, 0},
+        [SLOT_DISTANCES] = {gates, 2 * bt_ragged_longest(&e->frames) - 1, BT_PHASE_EMBEDDING, BT_PHASE_DELIVERY, 0},
     };
     e->input->slots(e, &group, slots + SLOT_INPUT);
     BT_TRY(bt_arena_plan(e->arena, slots, SLOT_INPUT + e->input->n_slot));
@@ -200,7 +209,10 @@ static bt_status apply_block(bt_encoder *e, const states *call, size_t block, bo
         .key_value = slots[SLOT_KEY_VALUE],
         .context = bt_matrix_part(slots[SLOT_CONTEXT], 0, 0, x.rows, x.columns),
         .normed = slots[SLOT_CONTEXT],
-        .intermediate = bt_matrix_part(slots[SLOT_INTERMEDIATE], 0, 0, x.rows, slots[SLOT_INTERMEDIATE].columns)};
+        .intermediate = bt_matrix_part(slots[SLOT_INTERMEDIATE], 0, 0, x.rows, slots[SLOT_INTERMEDIATE].columns),
+        .gate_units = bt_matrix_part(slots[SLOT_GATE_UNITS], 0, 0, x.rows, slots[SLOT_GATE_UNITS].columns),
+        .gates = bt_matrix_part(slots[SLOT_GATES], 0, 0, x.rows, slots[SLOT_GATES].columns),
+        .distances = slots[SLOT_DISTANCES]};
     const bt_sequences keys = bt_ragged_view(&e->frames);
     if (last_only) BT_TRY(bt_rows_gather(e->base.device, all, e->last_rows, x));
     BT_TRY(bt_block_apply(e->blocks[block], all, keys, x, last_only ? bt_ragged_view(&e->single) : keys, &work));
@@ -221,6 +233,10 @@ static bt_status group_states(bt_encoder *e, states *call)
     BT_TRY(e->input->front_end(e, &group, frames));
     if (e->input->embed) BT_TRY(e->input->embed(e, &group, frames, x));
     BT_TRY(deliver(e, call, 0, x, false));
+    if (e->spec.block.positions)
+        BT_TRY(bt_positions_apply(&e->positions, e->base.device,
+                                  bt_parameter_matrix(&e->parameters, e->rows->positions),
+                                  call->slots[SLOT_DISTANCES]));
     for (size_t block = 0; block < top; ++block)
         BT_TRY(apply_block(e, call, block, call->pool == BT_POOL_LAST && block + 1 == top));
 cleanup:

@@ -8,6 +8,7 @@
 #include "nn/arena.h"
 #include "nn/block.h"
 #include "nn/parameters.h"
+#include "nn/positions.h"
 #include "nn/ragged.h"
 #include "speech/family.h"
 
@@ -20,19 +21,22 @@ typedef struct {
     bt_block_spec block;
     size_t n_block;
     bool final_norm;
+    bt_position_spec positions; /* of the table that the first block owns and all read; where block.positions is set */
 } bt_encoder_spec;
 
 /* Where the encoder's tensors are in the table: blocks, then the final norm. */
 typedef struct {
     bt_block_rows blocks[BT_ENCODER_BLOCKS];
     size_t final_scale, final_shift;
+    size_t positions; /* with block.positions */
 } bt_encoder_rows;
 
 /* What a checkpoint calls the tensors of block N behind "encoder.layers.N.". */
 typedef struct {
     const char *attention; /* "attention.", of q_proj, k_proj, v_proj, out_proj */
     const char *norm, *up, *down, *final_norm;
-    bool key_bias; /* without one its row is always 0 */
+    bool key_bias;                               /* without one its row is always 0 */
+    const char *gate, *gate_factors, *positions; /* behind `attention`, for block.positions; the last of block 0 only */
 } bt_block_names;
 
 /* Stages of the rows; block i is BT_STAGE_BLOCKS + i. */
@@ -67,6 +71,7 @@ typedef struct bt_encoder_training bt_encoder_training;
 /* The sequences of a training's batch, for its memory. */
 typedef struct {
     size_t n_row;               /* of all */
+    size_t longest;             /* rows of one */
     size_t n_sequence, n_frame; /* of n_frame rows each; or */
     const bt_ragged *samples;   /* not NULL: what they are made of */
 } bt_batch_extent;
@@ -109,6 +114,7 @@ struct bt_encoder {
     bt_parameters parameters;
     bt_block *blocks[BT_ENCODER_BLOCKS];
     bt_arena *arena;
+    bt_positions positions;   /* with block.positions */
     bt_ragged frames, single; /* rows of the sequences of a group; one row for each of them */
     size_t *last_rows, *real; /* per sequence of a group: row of its last frame, frames that hold sound */
     size_t capacity;          /* of the two */

@@ -75,6 +75,26 @@ cleanup:
     return status;
 }
 
+/* The gates of the bias by distance; the first block holds what the distances mean. */
+static bt_status add_positions(const block_table *b, const bt_encoder_spec *spec, const bt_block_names *names,
+                               bool first, bt_block_rows *rows, size_t *positions)
+{
+    bt_status status = BT_OK;
+    const char *const part = names->attention;
+    const size_t heads = spec->block.heads;
+    char name[NAME_SIZE];
+    bt_parameter factors = {
+        .name = name, .rank = 4, .shape = {1, heads, 1, 1}, .role = BT_ROLE_BACKBONE, .trainable = true};
+    BT_TRY(matrix(b, part, names->gate, BT_GATE_UNITS, spec->block.hidden / heads, &rows->gate_weight));
+    (void)snprintf(name, sizeof name, "%s.bias", names->gate);
+    BT_TRY(vector(b, part, name, BT_GATE_UNITS, &rows->gate_bias));
+    (void)snprintf(name, sizeof name, "%s%s%s", b->prefix, part, names->gate_factors);
+    BT_TRY(bt_parameters_add(b->table, &factors, &rows->gate_factors));
+    if (first) BT_TRY(matrix(b, part, names->positions, spec->positions.n_bucket, heads, positions));
+cleanup:
+    return status;
+}
+
 static bt_status add_block(const bt_block_spec *spec, const bt_block_names *names, const block_table *b,
                            bt_block_rows *rows)
 {
@@ -102,6 +122,7 @@ bt_status bt_encoder_table(const bt_encoder_spec *spec, const bt_block_names *na
     for (size_t i = 0; i < spec->n_block; ++i) {
         first = table->n;
         (void)snprintf(b.prefix, sizeof b.prefix, "encoder.layers.%zu.", i);
+        if (spec->block.positions) BT_TRY(add_positions(&b, spec, names, i == 0, &rows->blocks[i], &rows->positions));
         BT_TRY(add_block(&spec->block, names, &b, &rows->blocks[i]));
         bt_encoder_set_stage(table, first, BT_STAGE_BLOCKS + (int)i);
     }

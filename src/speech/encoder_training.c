@@ -29,7 +29,9 @@ static bt_training_places place(const bt_encoder_training *t, const bt_training_
     p.final = p.states + trained->n_block + 1;
     p.kept = p.final + 1;
     p.work = p.kept + BT_BLOCK_KEPT * kept_sets(trained, options->recompute);
-    p.d = p.work + BT_BLOCK_WORK;
+    p.distances = p.work + BT_BLOCK_WORK;
+    p.ddistances = p.distances + 1;
+    p.d = p.ddistances + 1;
     p.dstates = p.d + 1;
     p.n = p.dstates + options->n_layer;
     return p;
@@ -44,6 +46,7 @@ bt_status bt_encoder_training_create(bt_encoder *encoder, const bt_training_opti
     t->model = encoder;
     t->input = encoder->input->training;
     t->base.model = &encoder->base;
+    t->positions.spec = encoder->spec.positions;
     BT_TRY(bt_encoder_trained_create(encoder, options, &t->trained));
     t->base.parameters = &t->trained.table;
     t->places = place(t, options);
@@ -63,6 +66,7 @@ void bt_encoder_training_destroy(bt_training *base)
     bt_encoder_training *const t = of(base);
     if (t->input) t->input->destroy(t);
     bt_encoder_trained_clear(&t->trained);
+    bt_positions_clear(&t->positions);
     bt_arena_destroy(&t->arena);
     bt_free(t->slots);
     bt_free(t->at);
@@ -157,6 +161,21 @@ static void fill_states(const bt_encoder_training *t, size_t n, bt_arena_slot *s
         set_slot(&slots[p->dstates + i], shape, 0, bt_training_embedding_phase(t) - (int)t->base.layers[i]);
 }
 
+/* Whether the table of positions is trained. */
+static bool learns_positions(const bt_encoder_training *t)
+{
+    return t->model->spec.block.positions && t->trained.table.rows[t->model->rows->positions].trainable;
+}
+
+static void fill_positions(const bt_encoder_training *t, size_t longest, bt_arena_slot *slots)
+{
+    const bt_training_places *const p = &t->places;
+    const size_t heads = t->model->spec.block.positions ? t->model->spec.block.heads : 0;
+    const size_t shape[] = {heads, 2 * longest - 1}, dshape[] = {learns_positions(t) ? heads : 0, 2 * longest - 1};
+    set_slot(&slots[p->distances], shape, 0, bt_training_embedding_phase(t));
+    set_slot(&slots[p->ddistances], dshape, objective_phase(t), bt_training_embedding_phase(t));
+}
+
 static void fill_slots(const bt_encoder_training *t, const bt_batch_extent *extent, bt_arena_slot *slots)
 {
     const bt_training_places *const p = &t->places;
@@ -166,12 +185,14 @@ static void fill_slots(const bt_encoder_training *t, const bt_batch_extent *exte
     if (t->input) t->input->slots(t, extent, slots + p->input);
     fill_blocks(t, extent->n_row, slots);
     fill_states(t, extent->n_row, slots);
+    fill_positions(t, extent->longest, slots);
 }
 
 size_t bt_encoder_training_bytes(const bt_training *base, size_t n_sequence, size_t n_frame)
 {
     const bt_encoder_training *const t = (const bt_encoder_training *)base;
-    const bt_batch_extent extent = {.n_row = n_sequence * n_frame, .n_sequence = n_sequence, .n_frame = n_frame};
+    const bt_batch_extent extent = {
+        .n_row = n_sequence * n_frame, .longest = n_frame, .n_sequence = n_sequence, .n_frame = n_frame};
     fill_slots(t, &extent, t->slots);
     return bt_arena_layout(t->slots, t->places.n) * sizeof(float);
 }
@@ -180,7 +201,9 @@ static bt_status plan(bt_encoder_training *t)
 {
     bt_status status = BT_OK;
     const bt_training_places *const p = &t->places;
-    const bt_batch_extent extent = {.n_row = bt_ragged_total(&t->base.frames), .samples = &t->base.samples};
+    const bt_batch_extent extent = {.n_row = bt_ragged_total(&t->base.frames),
+                                    .longest = bt_ragged_longest(&t->base.frames),
+                                    .samples = &t->base.samples};
     fill_slots(t, &extent, t->slots);
     BT_TRY(bt_arena_plan(t->arena, t->slots, p->n));
     for (size_t i = 0; i < p->n; ++i) t->at[i] = bt_arena_matrix(t->arena, &t->slots[i]);
@@ -204,7 +227,9 @@ static bt_block_training block_of(const bt_encoder_training *t, size_t i)
                                .spec = t->model->spec.block,
                                .rows = t->model->rows->blocks[i],
                                .parameters = &t->trained.table,
-                               .gradients = &t->base.gradients};
+                               .gradients = &t->base.gradients,
+                               .distances = t->at[t->places.distances],
+                               .ddistances = learns_positions(t) ? t->at[t->places.ddistances] : (bt_matrix){0}};
 }
 
 static const bt_matrix *kept_of(const bt_encoder_training *t, size_t i)
@@ -238,6 +263,10 @@ bt_status bt_encoder_training_forward(bt_training *base, const float *input)
     BT_TRY(t->trained.front_end ? t->input->front_end(t, input)
                                 : bt_buffer_write(frames.buffer, frames.offset, input, frames.rows * frames.columns));
     if (t->input) BT_TRY(t->input->forward(t));
+    if (t->model->spec.block.positions)
+        BT_TRY(bt_positions_apply(&t->positions, t->model->base.device,
+                                  bt_parameter_matrix(&t->trained.table, t->model->rows->positions),
+                                  t->at[t->places.distances]));
     for (size_t i = 0; i < t->trained.n_block; ++i) BT_TRY(block_forward(t, i));
     if (ends_in_norm(t)) BT_TRY(final_norm(t));
 cleanup:
@@ -292,11 +321,19 @@ cleanup:
     return status;
 }
 
+/* All blocks have added to the gradient of the distances; the table is the first one's. */
+static bt_status positions_backward(bt_encoder_training *t)
+{
+    return bt_positions_backward(&t->positions, t->model->base.device, t->at[t->places.ddistances],
+                                 bt_gradient_matrix(&t->base.gradients, t->model->rows->positions));
+}
+
 static void say_block_ready(const bt_encoder_training *t, size_t i)
 {
     const bt_block_rows *const rows = &t->model->rows->blocks[i];
     const size_t n = t->trained.n_adapter, adapters = t->trained.adapters + (i - t->trained.lowest) * n;
-    bt_training_say_ready(t, rows->query_weight, rows->final_shift);
+    bt_training_say_ready(t, t->model->spec.block.positions ? rows->gate_weight : rows->query_weight,
+                          rows->final_shift);
     if (n > 0) bt_training_say_ready(t, adapters, adapters + n - 1);
 }
 
@@ -307,8 +344,10 @@ bt_status bt_encoder_training_backward(bt_training *base)
     BT_TRY(bt_matrix_clear(t->model->base.device, t->at[t->places.d]));
     BT_TRY(join_gradient(t, t->trained.n_block));
     if (ends_in_norm(t)) BT_TRY(final_norm_backward(t));
+    if (learns_positions(t)) BT_TRY(bt_matrix_clear(t->model->base.device, t->at[t->places.ddistances]));
     for (size_t i = t->trained.n_block; i-- > t->trained.lowest;) {
         BT_TRY(block_backward(t, i));
+        if (i == 0 && learns_positions(t)) BT_TRY(positions_backward(t));
         say_block_ready(t, i);
         BT_TRY(join_gradient(t, i));
     }

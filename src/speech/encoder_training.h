@@ -12,7 +12,7 @@
 
 /* Which matrix of the arena is where among the slots. */
 typedef struct {
-    size_t frames, input, states, final, kept, work, d, dstates, n;
+    size_t frames, input, states, final, kept, work, distances, ddistances, d, dstates, n;
 } bt_training_places;
 
 struct bt_encoder_training {
@@ -21,6 +21,7 @@ struct bt_encoder_training {
     const bt_input_training *input;   /* the model's; NULL: frames are layer 0, nothing before it is trained */
     bt_embedding_training *embedding; /* the input's */
     bt_encoder_trained trained;
+    bt_positions positions; /* with block.positions */
     bt_training_places places;
     bt_arena *arena;
     bt_arena_slot *slots;

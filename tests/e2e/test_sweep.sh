@@ -150,7 +150,7 @@ while read -r name words; do
         fail "the golden runs of $name have other settings than its preset"
 done <"$BRAINTUNE_SOURCE/tests/data/golden/tuning/presets.txt"
 # Total: what has a default and decides a result is in the preset.
-free='features.(n_tr|tr.start) lowlevel.features ceiling.preset tune.(objective|micro_batch|seed|frames|recompute|checkpoint.*|preset)'
+free='features.(n_tr|tr.start|precision.force) lowlevel.features ceiling.preset tune.(objective|micro_batch|seed|frames|recompute|precision.force|checkpoint.*|preset)'
 free+=' encode.(weights|predictions|preset) figures.results'
 "$BRAINTUNE" preset show clean >"$scratch/clean"
 for stage in features lowlevel ceiling tune encode collect figures; do

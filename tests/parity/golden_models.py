@@ -10,6 +10,7 @@ tensors
   sequence_N.after      Whisper: (n_layer, n_hidden), the frame behind the last that holds sound
   sequence_N.short      Whisper: the last layer, when the blocks see only frames that hold sound
   sequence_N.mel        Whisper: every tenth of the log-mel frames, to some behind the sound
+  buckets               WavLM: of keys -N_DISTANCE .. N_DISTANCE frames from the query, in base's sizes
   jfk.layer_MM          with --jfk, not Whisper: every 50th frame of the whole recording
 and, but for STATES_ONLY, gradients.safetensors: for loss = mean over sequences and targets of (head(mean over frames of the last layer) -
 target)^2, with the front end frozen (Whisper: convolutions and positions),
@@ -37,7 +38,8 @@ OUT = DATA / "golden" / "models"
 SEQUENCES = {"odd": [(0, 24000), (4000, 12000), (1000, 4333)], "even": [(0, 24000), (4000, 12000), (7000, 7400)],
              "wrapped": [(0, 24000), (11, 5000)], "large": [(0, 24000), (3000, 9001)],
              "hubert": [(0, 24000), (500, 7000)], "hubert_large": [(0, 24000), (11, 5000)],
-             "whisper": [(0, 24000), (1000, 17159), (7, 6500)], "whisper30": [(0, 24000)]}
+             "whisper": [(0, 24000), (1000, 17159), (7, 6500)], "whisper30": [(0, 24000)],
+             "wavlm": [(0, 24000), (3000, 9500), (100, 1300)], "wavlm_large": [(0, 24000), (11, 5000)]}
 CONFIGS = {
     # odd positional kernel, biases in the stack, 8 channels a group; parametrized weight norm
     "odd": ("Wav2Vec2Model", dict(
@@ -80,6 +82,17 @@ CONFIGS = {
         d_model=12, encoder_attention_heads=2, encoder_layers=2, encoder_ffn_dim=20, num_mel_bins=128,
         max_source_positions=1500, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=8, vocab_size=10,
         max_target_positions=6)),
+    # base's arrangement; distances reach every bucket
+    "wavlm": ("WavLMModel", dict(
+        hidden_size=24, num_attention_heads=3, num_hidden_layers=3, intermediate_size=29, conv_dim=[14, 13, 15],
+        conv_kernel=[10, 8, 8], conv_stride=[5, 8, 8], conv_bias=False, num_conv_pos_embeddings=12,
+        num_conv_pos_embedding_groups=3, layer_norm_eps=1e-5, num_buckets=20, max_bucket_distance=40)),
+    # large's arrangement in WavLMForCTC, an odd number of buckets
+    "wavlm_large": ("WavLMForCTC", dict(
+        hidden_size=20, num_attention_heads=4, num_hidden_layers=2, intermediate_size=21, conv_dim=[14, 12, 13],
+        conv_kernel=[10, 9, 8], conv_stride=[5, 8, 8], conv_bias=True, num_conv_pos_embeddings=9,
+        num_conv_pos_embedding_groups=2, layer_norm_eps=1e-6, feat_extract_norm="layer", do_stable_layer_norm=True,
+        num_buckets=13, max_bucket_distance=90, vocab_size=9)),
 }
 WHISPER_TOKENS = dict(pad_token_id=1, bos_token_id=1, eos_token_id=1, decoder_start_token_id=1, suppress_tokens=[],
                       begin_suppress_tokens=[1])
@@ -189,6 +202,15 @@ class Backbone:
         return self.model.encoder.layers
 
 
+N_DISTANCE = 1000
+
+
+def buckets():
+    """WavLM's, of transformers."""
+    attention = transformers.models.wavlm.modeling_wavlm.WavLMAttention(12, 1)
+    return attention._relative_positions_bucket(torch.arange(-N_DISTANCE, N_DISTANCE + 1)).float()
+
+
 N_TARGET, N_STEP, DECAY = 6, 10, 0.01
 RATES = {"backbone": 5e-4, "head": 1e-3}
 
@@ -223,7 +245,7 @@ def gradients(backbone, head, inputs, target):
         for long, short in spelled.items():
             name = name.replace(long, short)
         out[f"gradient.{name}"] = p.grad.clone()
-    vectors = lambda p: p.dim() == 1 or p.shape[:2] == (1, 1)
+    vectors = lambda p: p.numel() == max(p.shape)
     optimiser = torch.optim.Adam(
         [{"params": [p for p in part if vectors(p) == plain], "lr": RATES[role], "weight_decay": 0 if plain else DECAY}
          for role, part in (("backbone", [p for _, p in named]), ("head", list(head.parameters())))
@@ -255,11 +277,12 @@ def front_end(backbone, head, inputs, target):
 LORA = {"odd": (3, 7.0, ["q_proj", "k_proj", "v_proj", "out_proj", "intermediate_dense", "output_dense"]),
         "even": (2, 4.0, ["k_proj"]), "wrapped": (4, 2.0, ["q_proj", "v_proj"]),
         "large": (2, 3.0, ["q_proj", "out_proj", "output_dense"]), "hubert": (1, 2.0, ["v_proj", "intermediate_dense"]),
-        "hubert_large": (2, 5.0, ["q_proj", "k_proj"]), "whisper": (3, 4.0, ["k_proj", "v_proj", "fc1", "fc2"])}
+        "hubert_large": (2, 5.0, ["q_proj", "k_proj"]), "whisper": (3, 4.0, ["k_proj", "v_proj", "fc1", "fc2"]),
+        "wavlm": (2, 3.0, ["q_proj", "v_proj", "output_dense"]), "wavlm_large": (1, 2.0, ["k_proj", "out_proj"])}
 
 
 class Adapted(torch.nn.Module):
-    """x W0' + b + scale (x A') B', as peft computes it."""
+    """x W0' + b + scale (x A') B', as peft computes it; the sum for who reads the weight itself (WavLM's attention)."""
 
     def __init__(self, base, rank, scale, generator):
         super().__init__()
@@ -269,6 +292,14 @@ class Adapted(torch.nn.Module):
 
     def forward(self, x):
         return self.base(x) + self.scale * (x @ self.a.T) @ self.b.T
+
+    @property
+    def weight(self):
+        return self.base.weight + self.scale * self.b @ self.a
+
+    @property
+    def bias(self):
+        return self.base.bias
 
 
 def lora(backbone, head, inputs, target, name, seed):
@@ -323,6 +354,8 @@ def main():
         save(model, folder, name)
         backbone = Backbone(name, folder)
         golden = golden_states(backbone, sound, SEQUENCES[name])
+        if name == "wavlm":
+            golden["buckets"] = buckets()
         if jfk and not backbone.whisper:
             whole, _ = soundfile.read(jfk, dtype="float32")
             with torch.no_grad():

@@ -84,10 +84,39 @@ BT_INLINE void attend_values(const bt_attend *task, attend_state *state, size_t 
                   state->score, state->keep, state->sum + j * BT_LANES);
 }
 
+/* Queries' distances to `n` keys from `first` on: of lane i and key first + r, slice[i - r + n - 1]. 0 in lanes without
+ * a query. */
+BT_INLINE void attend_slice(const float *distance, size_t n_query, size_t first, size_t n, float *slice)
+{
+    const size_t known = n_query + n - 1;
+    memcpy(slice, distance - (first + n - 1), known * sizeof *slice);
+    memset(slice + known, 0, (BT_LANES - n_query) * sizeof *slice);
+}
+
+BT_INLINE void attend_gates(const float *gate, size_t stride, size_t n_query, float gates[BT_LANES])
+{
+    for (size_t i = 0; i < BT_LANES; ++i) gates[i] = i < n_query ? gate[i * stride] : 0.0f;
+}
+
+/* score[key, query] += gate distance for `n` keys. */
+BT_INLINE void attend_bias(const float *gates, const float *slice, size_t n, float *score)
+{
+    for (size_t lane = 0; lane < BT_LANES; lane += WIDTH) {
+        const vector gate = load(gates + lane);
+        for (size_t r = 0; r < n; ++r) {
+            float *const s = score + r * BT_LANES + lane;
+            store(s, load(s) + gate * load(slice + lane + n - 1 - r));
+        }
+    }
+}
+
 static void kernel_attend(const bt_attend *task)
 {
     attend_state state;
+    float gates[BT_LANES] __attribute__((aligned(64)));
+    float slice[BT_ATTEND_KEYS + BT_LANES - 1];
     attend_start(task, &state);
+    if (task->gate) attend_gates(task->gate, task->gate_stride, task->n_query, gates);
     size_t n_key = task->n_key;
     if (task->causal) { /* keys that not even the last query sees */
         const ptrdiff_t seen = (ptrdiff_t)task->n_query + task->shift;
@@ -96,6 +125,10 @@ static void kernel_attend(const bt_attend *task)
     for (size_t first = 0; first < n_key; first += BT_ATTEND_KEYS) {
         const size_t n = n_key - first < BT_ATTEND_KEYS ? n_key - first : BT_ATTEND_KEYS;
         attend_scores(task, &state, first, n);
+        if (task->gate) {
+            attend_slice(task->distance, task->n_query, first, n, slice);
+            attend_bias(gates, slice, n, state.score);
+        }
         attend_weights(task, &state, first, n);
         attend_values(task, &state, first, n);
     }
@@ -111,17 +144,20 @@ static void kernel_attend(const bt_attend *task)
  * again; dv and dk add up over the queries in panels of BT_LANES columns. The scale is in the queries. */
 
 typedef struct {
-    size_t n;             /* queries of the block */
-    float *query, *dout;  /* (width, BT_LANES): lanes are queries */
-    float *query_rows;    /* (panels, BT_LANES, BT_LANES): lanes are columns, rows are queries */
-    float *dout_rows;     /* the same, over the sum of the exponentials */
-    float *dquery;        /* (width, BT_LANES) */
-    float *weight;        /* (n_key, BT_LANES): scores, then exponentials: P without its sum */
-    float *dweight;       /* (BT_ATTEND_KEYS, BT_LANES) */
-    float *dkey, *dvalue; /* (panels, n_key, BT_LANES) */
+    size_t n;              /* queries of the block */
+    float *query, *dout;   /* (width, BT_LANES): lanes are queries */
+    float *query_rows;     /* (panels, BT_LANES, BT_LANES): lanes are columns, rows are queries */
+    float *dout_rows;      /* the same, over the sum of the exponentials */
+    float *dquery;         /* (width, BT_LANES) */
+    float *weight;         /* (n_key, BT_LANES): scores, then exponentials: P without its sum */
+    float *dweight;        /* (BT_ATTEND_KEYS, BT_LANES) */
+    float *dkey, *dvalue;  /* (panels, n_key, BT_LANES) */
+    float *slice, *dslice; /* (n_key + BT_LANES - 1), with a bias: distances of the block's queries to all keys */
     float inverse[BT_LANES] __attribute__((aligned(64))); /* 1 / sum of the exponentials */
     float dot[BT_LANES] __attribute__((aligned(64)));     /* dout . out of each query */
     float limit[BT_LANES] __attribute__((aligned(64)));   /* as above */
+    float gates[BT_LANES] __attribute__((aligned(64)));
+    float dgates[BT_LANES] __attribute__((aligned(64)));
 } slope_state;
 
 BT_INLINE void slope_start(const bt_attend_slope *task, slope_state *s)
@@ -136,7 +172,9 @@ BT_INLINE void slope_start(const bt_attend_slope *task, slope_state *s)
     s->dweight = next += panels * BT_LANES * BT_LANES;
     s->weight = next += BT_ATTEND_KEYS * BT_LANES;
     s->dkey = next += task->n_key * BT_LANES;
-    s->dvalue = next + panels * task->n_key * BT_LANES;
+    s->dvalue = next += panels * task->n_key * BT_LANES;
+    s->slice = next += panels * task->n_key * BT_LANES;
+    s->dslice = next + task->n_key + BT_LANES;
     memset(s->dkey, 0, 2 * panels * task->n_key * BT_LANES * sizeof *s->dkey);
 }
 
@@ -245,10 +283,49 @@ BT_INLINE void slope_dquery(const bt_attend_slope *task, slope_state *s, size_t 
                   s->dweight, ones, s->dquery + j * BT_LANES);
 }
 
+/* The bias joins the scores of the block's queries. */
+BT_INLINE void slope_bias(const bt_attend_slope *task, slope_state *s, size_t first_query)
+{
+    if (task->n_key == 0) return;
+    attend_gates(task->gate + first_query * task->gate_stride, task->gate_stride, s->n, s->gates);
+    attend_slice(task->distance + first_query, s->n, 0, task->n_key, s->slice);
+    attend_bias(s->gates, s->slice, task->n_key, s->weight);
+    memset(s->dgates, 0, sizeof s->dgates);
+    memset(s->dslice, 0, (task->n_key + BT_LANES - 1) * sizeof *s->dslice);
+}
+
+/* dgate += dS distance, ddistance += dS gate, for keys `first` .. : keys whose sums overlap are not taken one after the
+ * other, which would wait for memory. */
+BT_INLINE void slope_dbias(const bt_attend_slope *task, slope_state *s, size_t first, size_t n)
+{
+    for (size_t lane = 0; lane < BT_LANES; lane += WIDTH) {
+        const vector gate = load(s->gates + lane);
+        vector dgate = load(s->dgates + lane);
+        for (size_t start = 0; start < WIDTH; ++start)
+            for (size_t r = start; r < n; r += WIDTH) {
+                const vector ds = load(s->dweight + r * BT_LANES + lane);
+                const size_t at = lane + task->n_key - 1 - first - r;
+                dgate += ds * load(s->slice + at);
+                store(s->dslice + at, load(s->dslice + at) + ds * gate);
+            }
+        store(s->dgates + lane, dgate);
+    }
+}
+
+BT_INLINE void slope_give_bias(const bt_attend_slope *task, const slope_state *s, size_t first_query)
+{
+    for (size_t i = 0; i < s->n; ++i)
+        task->dgate[(first_query + i) * task->gate_stride] = task->n_key ? s->dgates[i] : 0.0f;
+    if (!task->ddistance || task->n_key == 0) return;
+    float *const sums = task->ddistance + first_query - (task->n_key - 1);
+    for (size_t j = 0; j < task->n_key + s->n - 1; ++j) sums[j] += s->dslice[j];
+}
+
 BT_INLINE void slope_queries(const bt_attend_slope *task, slope_state *s, size_t first_query, const float *ones)
 {
     slope_block(task, s, first_query);
     slope_scores(task->key, task->key_stride, task->n_key, task->width, s->query, s->weight);
+    if (task->gate) slope_bias(task, s, first_query);
     slope_weights(task, s, task->n_key);
     for (size_t first = 0; first < task->n_key; first += BT_ATTEND_KEYS) {
         const size_t n = task->n_key - first < BT_ATTEND_KEYS ? task->n_key - first : BT_ATTEND_KEYS;
@@ -257,12 +334,14 @@ BT_INLINE void slope_queries(const bt_attend_slope *task, slope_state *s, size_t
         slope_scores(task->value + first * task->value_stride, task->value_stride, n, task->width, s->dout,
                      s->dweight); /* dP = do v' */
         slope_dweights(s, first, n);
+        if (task->gate) slope_dbias(task, s, first, n);
         slope_dquery(task, s, first, n, ones);                                  /* dq += dS k */
         slope_add(task, s, first, n, s->dweight, s->query_rows, ones, s->dkey); /* dk += dS' scale q */
     }
     for (size_t i = 0; i < s->n; ++i)
         for (size_t j = 0; j < task->width; ++j)
             task->dquery[(first_query + i) * task->dquery_stride + j] = s->dquery[j * BT_LANES + i] * task->scale;
+    if (task->gate) slope_give_bias(task, s, first_query);
 }
 
 BT_INLINE void slope_give(const float *sums, size_t n, size_t width, float *out, size_t stride)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     BT_LANES = 32,        /* columns of one packed panel, queries of one attention tile */
@@ -25,7 +26,10 @@ typedef struct {
     bool causal;
     ptrdiff_t shift; /* causal: query i sees keys 0 .. i + shift */
     float scale;
-    float *work; /* bt_attend_work(width) floats, 64-byte aligned */
+    const float *gate; /* (n_query), gate_stride elements apart; NULL: scores without bias */
+    size_t gate_stride;
+    const float *distance; /* the bias of query i and key k is gate[i] distance[i - k] */
+    float *work;           /* bt_attend_work(width) floats, 64-byte aligned */
 } bt_attend;
 
 static inline size_t bt_attend_work(size_t width)
@@ -44,7 +48,11 @@ typedef struct {
     bool causal;
     ptrdiff_t shift;
     float scale;
-    float *work; /* bt_attend_slope_work(width, n_key) floats, 64-byte aligned */
+    const float *gate, *distance; /* as above */
+    float *dgate;                 /* with gate: written, strides as gate's */
+    size_t gate_stride;
+    float *ddistance; /* with gate: added to; NULL: nobody wants it */
+    float *work;      /* bt_attend_slope_work(width, n_key) floats, 64-byte aligned */
 } bt_attend_slope;
 
 static inline size_t bt_attend_panels(size_t width)
@@ -55,7 +63,7 @@ static inline size_t bt_attend_panels(size_t width)
 static inline size_t bt_attend_slope_work(size_t width, size_t n_key)
 {
     const size_t panels = bt_attend_panels(width);
-    return (3 * width + 2 * panels * BT_LANES + BT_ATTEND_KEYS + n_key + 2 * panels * n_key) * BT_LANES;
+    return (3 * width + 2 * panels * BT_LANES + BT_ATTEND_KEYS + n_key + 2 * panels * n_key + 2) * BT_LANES + 2 * n_key;
 }
 
 /* out[i] = (x[i] + residual[i] - mean) / sqrt(variance + epsilon) * scale + shift, per row; residual may be NULL, out
@@ -119,6 +127,9 @@ typedef struct {
     void (*norm_rows)(const bt_norm_rows *task, size_t first, size_t last);
     void (*panel_rows)(const bt_panel_rows *task, size_t n_row);
     void (*gelu)(const float *x, float *out, size_t n);
+    void (*halves)(const float *x, uint16_t *out, size_t n);                        /* bfloat16, ties to even */
+    void (*subtract)(const float *x, const float *y, float *out, size_t n);         /* out = x - y */
+    void (*add)(const float *x, const float *y, bool active, float *out, size_t n); /* out = x + y, or its GELU */
     /* dx = dy GELU'(x); dx may be dy. */
     void (*gelu_backward)(const float *x, const float *dy, float *dx, size_t n);
     /* Mean of a row, and 1 / sqrt(variance + epsilon). */
@@ -155,6 +166,7 @@ extern const bt_kernels bt_kernels_baseline;
 extern const bt_kernels bt_kernels_v3; /* AVX2 and FMA */
 extern const bt_kernels bt_kernels_v4; /* AVX-512 */
 
+bool bt_kernels_have_bf16(void);               /* this CPU multiplies bfloat16 */
 const bt_kernels *bt_kernels_best(void);       /* for this CPU */
 const bt_kernels *bt_kernels_at(size_t index); /* those that this CPU can run, for tests; NULL behind the last */
 

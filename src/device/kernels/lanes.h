@@ -6,6 +6,9 @@
 #include "device/kernels/kernels.h"
 
 #include <stdint.h>
+#if defined __AVX512F__
+#include <immintrin.h>
+#endif
 
 #define BT_INLINE static inline __attribute__((always_inline))
 
@@ -53,7 +56,11 @@ BT_INLINE vector choose(bits mask, vector yes, vector no)
 
 BT_INLINE vector larger(vector a, vector b)
 {
+#if defined __AVX512F__
+    return (vector)_mm512_max_ps((__m512)a, (__m512)b);
+#else
     return choose(a > b, a, b);
+#endif
 }
 
 BT_INLINE vector smaller(vector a, vector b)
@@ -119,11 +126,14 @@ BT_INLINE void tile_half(size_t rows, size_t depth, const float *a, size_t a_row
  * least-maximum fit of (exp(r) - 1 - r) / r^2. */
 BT_INLINE vector exponential(vector x)
 {
-    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-    const bits tiny = x < -87.0f;
     const vector clamped = larger(x, fill(-87.0f));
+#if defined __AVX512F__
+    const vector n = (vector)_mm512_roundscale_ps((__m512)(clamped * 1.44269504f), _MM_FROUND_TO_NEAREST_INT);
+#else
+    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     const vector shifted = clamped * 1.44269504f + magic;
     const vector n = shifted - magic;
+#endif
     const vector r = (clamped - n * 0.693145751953125f) - n * 1.42860677e-6f;
     vector p = fill(1.381314360e-03f);
     p = p * r + 8.369418792e-03f;
@@ -131,8 +141,13 @@ BT_INLINE vector exponential(vector x)
     p = p * r + 1.666651517e-01f;
     p = p * r + 4.999999404e-01f;
     p = p * (r * r) + (r + 1.0f);
+#if defined __AVX512F__
+    const __mmask16 above = _mm512_cmp_ps_mask((__m512)x, (__m512)fill(-87.0f), _CMP_NLT_UQ);
+    return (vector)_mm512_maskz_scalef_ps(above, (__m512)p, (__m512)n);
+#else
     const bits power = ((bits)shifted + (127 - 0x4b400000)) << 23;
-    return choose(tiny, fill(0.0f), p * (vector)power);
+    return choose(x < -87.0f, fill(0.0f), p * (vector)power);
+#endif
 }
 
 /* erf(x / sqrt 2). Over x it is even; it is a polynomial of degree 16 in u = 2 x^2 / 5.6^2 - 1 (weighted least-maximum

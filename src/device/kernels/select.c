@@ -5,6 +5,10 @@
 #include <stddef.h>
 
 #if defined __x86_64__ && defined __GNUC__
+#include <cpuid.h>
+
+enum { BF16 = 1 << 5, AMX_BF16 = 1 << 22 }; /* leaf 7: subleaf 1, eax; subleaf 0, edx */
+
 #define HAS(feature) (__builtin_cpu_supports(feature) != 0)
 
 /* What the levels x86-64-v3 and -v4 hold, feature by feature: clang 14 does not know the levels' names. */
@@ -18,6 +22,17 @@ static bool has_v4(void)
     return has_v3() && HAS("avx512f") && HAS("avx512bw") && HAS("avx512cd") && HAS("avx512dq") && HAS("avx512vl");
 }
 #endif
+
+bool bt_kernels_have_bf16(void)
+{
+#if defined __x86_64__ && defined __GNUC__
+    unsigned a, b, c, d;
+    return has_v4() && ((__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & BF16)) ||
+                        (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & AMX_BF16)));
+#else
+    return false;
+#endif
+}
 
 const bt_kernels *bt_kernels_at(size_t index)
 {

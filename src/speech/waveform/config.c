@@ -89,6 +89,7 @@ bt_status bt_waveform_config_read(const bt_waveform_kin *kin, const char *folder
     BT_TRY(read_variant(kin, folder, json, out));
     BT_TRY(read_front_end(folder, json, out));
     BT_TRY(read_encoder(folder, json, out));
+    if (kin->config) BT_TRY(kin->config(folder, json, out));
 cleanup:
     return status;
 }

@@ -11,7 +11,10 @@ const bt_block_names bt_waveform_blocks = {.attention = "attention.",
                                            .up = "feed_forward.intermediate_dense",
                                            .down = "feed_forward.output_dense",
                                            .final_norm = "final_layer_norm",
-                                           .key_bias = true};
+                                           .key_bias = true,
+                                           .gate = "gru_rel_pos_linear",
+                                           .gate_factors = "gru_rel_pos_const",
+                                           .positions = "rel_attn_embed"};
 
 /* The stack is not trained (DESIGN 7), hence frozen. */
 static bt_status add_frozen(bt_parameters *table, const char *prefix, const char *name, size_t n, size_t *index)

@@ -15,18 +15,20 @@
 #include <stddef.h>
 
 typedef struct {
-    bt_parameter_names (*names)(const char *folder); /* of its tensors in checkpoints */
-    const char *frame_norm;     /* key of config.json: a norm before the projection; NULL: always */
-    const char *const *refused; /* keys of config.json that must be false or missing */
-    size_t n_refused;
-} bt_waveform_kin;
-
-typedef struct {
     bt_front_end_spec front_end;
     bool front_end_bias;
     bt_embedding_spec embedding;
     bt_encoder_spec encoder;
 } bt_waveform_config;
+
+typedef struct {
+    bt_parameter_names (*names)(const char *folder); /* of its tensors in checkpoints */
+    const char *frame_norm;     /* key of config.json: a norm before the projection; NULL: always */
+    const char *const *refused; /* keys of config.json that must be false or missing */
+    size_t n_refused;
+    /* What else config.json says, behind all that the kin shares; NULL: nothing. Errors as bt_waveform_config_read. */
+    bt_status (*config)(const char *folder, const bt_json *json, bt_waveform_config *config);
+} bt_waveform_kin;
 
 /* Errors, BT_ERR_INPUT: a field missing, of another type, out of range, contradicting another, or of a variant that is
  * not supported. */

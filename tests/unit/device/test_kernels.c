@@ -149,7 +149,8 @@ static void attend(void **state)
     float *const first = bt_calloc(QUERIES * WIDTH, sizeof *first), *const other =
                                                                         bt_calloc(QUERIES * WIDTH, sizeof *other);
     float *const work = bt_calloc(bt_attend_work(WIDTH), sizeof *work);
-    for (int causal = 0; causal < 2; ++causal)
+    float *const gate = normals(4, QUERIES * 2), *const distances = normals(5, KEYS + QUERIES - 1);
+    for (int variant = 0; variant < 4; ++variant)
         for (size_t set = 0; bt_kernels_at(set); ++set) {
             const bt_attend task = {.query = q,
                                     .key = k,
@@ -162,9 +163,12 @@ static void attend(void **state)
                                     .n_query = QUERIES,
                                     .n_key = KEYS,
                                     .width = WIDTH,
-                                    .causal = causal,
+                                    .causal = variant % 2,
                                     .shift = 120,
                                     .scale = 0.7f,
+                                    .gate = variant < 2 ? NULL : gate,
+                                    .gate_stride = 2,
+                                    .distance = distances + KEYS - 1,
                                     .work = work};
             bt_kernels_at(set)->attend(&task);
             if (set) expect_near(largest_gap(first, other, QUERIES * WIDTH), 0, 5e-6);
@@ -172,6 +176,8 @@ static void attend(void **state)
     bt_free(q);
     bt_free(k);
     bt_free(v);
+    bt_free(gate);
+    bt_free(distances);
     bt_free(first);
     bt_free(other);
     bt_free(work);
@@ -181,13 +187,23 @@ static void attend(void **state)
 static void attend_slope(void **state)
 {
     (void)state;
-    enum { KEYS = 150, WIDTH = 37, QUERIES = 45, STRIDE = 40, GIVEN = (2 * KEYS + QUERIES) * WIDTH };
+    enum {
+        KEYS = 150,
+        WIDTH = 37,
+        QUERIES = 45,
+        STRIDE = 40,
+        GIVEN = (2 * KEYS + QUERIES) * WIDTH,
+        REACH = KEYS + QUERIES - 1
+    };
     float *in[5], *const first = bt_calloc(GIVEN, sizeof *first), *const other = bt_calloc(GIVEN, sizeof *other);
     float *const work = bt_calloc(bt_attend_slope_work(WIDTH, KEYS), sizeof *work);
+    float *const gate = normals(5, QUERIES * 2), *const distances = normals(6, REACH);
+    float sums[2][QUERIES * 2 + REACH];
     for (size_t i = 0; i < 5; ++i) in[i] = normals(i, KEYS * STRIDE);
-    for (int causal = 0; causal < 2; ++causal)
+    for (int variant = 0; variant < 4; ++variant)
         for (size_t set = 0; bt_kernels_at(set); ++set) {
-            float *const to = set ? other : first;
+            float *const to = set ? other : first, *const bias = sums[set > 0];
+            memset(bias, 0, sizeof sums[0]);
             const bt_attend_slope task = {.query = in[0],
                                           .key = in[1],
                                           .value = in[2],
@@ -207,14 +223,22 @@ static void attend_slope(void **state)
                                           .n_query = QUERIES,
                                           .n_key = KEYS,
                                           .width = WIDTH,
-                                          .causal = causal,
+                                          .causal = variant % 2,
                                           .shift = 100,
                                           .scale = 0.3f,
+                                          .gate = variant < 2 ? NULL : gate,
+                                          .gate_stride = 2,
+                                          .distance = distances + KEYS - 1,
+                                          .dgate = bias,
+                                          .ddistance = bias + QUERIES * 2 + KEYS - 1,
                                           .work = work};
             bt_kernels_at(set)->attend_slope(&task);
             if (set) expect_near(largest_gap(first, other, GIVEN), 0, 2e-5);
+            if (set) expect_near(largest_gap(sums[0], sums[1], QUERIES * 2 + REACH), 0, 5e-5);
         }
     for (size_t i = 0; i < 5; ++i) bt_free(in[i]);
+    bt_free(gate);
+    bt_free(distances);
     bt_free(first);
     bt_free(other);
     bt_free(work);

@@ -87,7 +87,7 @@ static double *convolution_reference(const bt_convolution_spec *s, const float *
 
 static void convolution_case(bt_device *device, bt_convolution_spec spec, bool with_bias)
 {
-    static const size_t rows[] = {3, 61, 300, 5};
+    static const size_t rows[] = {3, 61, 300, 5, 1100};
     float *w, *b;
     bt_convolution *convolution = NULL;
     const bt_matrix weight = made(device, 1, spec.out, spec.in / spec.groups * spec.kernel, &w);
@@ -112,6 +112,10 @@ static void convolution(void **state)
     convolution_case(*state, spec, false);
     spec = (bt_convolution_spec){
         .in = 20, .out = 28, .groups = 1, .kernel = 3, .stride = 2, .activation = BT_ACTIVATION_GELU};
+    convolution_case(*state, spec, true);
+    spec.in = 40, spec.out = 48;
+    convolution_case(*state, spec, true);
+    spec.kernel = 2; /* rows apart */
     convolution_case(*state, spec, true);
     spec = (bt_convolution_spec){.in = 7, .out = 9, .groups = 1, .kernel = 2, .stride = 3};
     convolution_case(*state, spec, true);

@@ -123,120 +123,6 @@ static void layer_norm_adjoint(void **state)
     }
 }
 
-/* --- attention -------------------------------------------------------------------------------------------------------
- */
-
-typedef struct {
-    bt_attention_spec spec;
-    bt_sequences queries, keys;
-    size_t columns;
-} attention_shape;
-
-static size_t seen(const attention_shape *s, size_t sequence, size_t query)
-{
-    const size_t n_query = s->queries.offsets[sequence + 1] - s->queries.offsets[sequence];
-    const size_t n_key = s->keys.offsets[sequence + 1] - s->keys.offsets[sequence];
-    if (s->spec.mask == BT_MASK_PADDING) return s->keys.lengths[sequence];
-    if (s->spec.mask == BT_MASK_NONE) return n_key;
-    return query + n_key + 1 < n_query ? 0 : query + n_key + 1 - n_query;
-}
-
-static double head_product(const double *a, const double *b, size_t n)
-{
-    double sum = 0;
-    for (size_t j = 0; j < n; ++j) sum += a[j] * b[j];
-    return sum;
-}
-
-static void attention_formula(const void *shape, double *const *in, double *out)
-{
-    const attention_shape *const s = shape;
-    const size_t width = s->columns / s->spec.heads;
-    memset(out, 0, s->queries.offsets[s->queries.n] * s->columns * sizeof *out);
-    for (size_t q = 0; q < s->queries.n; ++q)
-        for (size_t h = 0; h < s->spec.heads; ++h)
-            for (size_t i = s->queries.offsets[q]; i < s->queries.offsets[q + 1]; ++i) {
-                const size_t n = seen(s, q, i - s->queries.offsets[q]), key = s->keys.offsets[q];
-                double weights[256], sum = 0;
-                for (size_t k = 0; k < n; ++k)
-                    sum += weights[k] =
-                        exp(s->spec.scale * head_product(in[0] + i * s->columns + h * width,
-                                                         in[1] + (key + k) * s->columns + h * width, width));
-                for (size_t k = 0; k < n; ++k)
-                    for (size_t j = 0; j < width; ++j)
-                        out[i * s->columns + h * width + j] +=
-                            weights[k] / sum * in[2][(key + k) * s->columns + h * width + j];
-            }
-}
-
-static void attention_case(bt_device *device, const attention_shape *s)
-{
-    const size_t n_query = s->queries.offsets[s->queries.n], n_key = s->keys.offsets[s->keys.n];
-    problem p = {.device = device, .f = attention_formula, .shape = s};
-    float *q0, *k0, *v0;
-    add_input(&p, n_query, s->columns);
-    add_input(&p, n_key, s->columns);
-    add_input(&p, n_key, s->columns);
-    set_output(&p, n_query, s->columns);
-    const bt_matrix dq = gradient_of(&p, 0, &q0), dk = gradient_of(&p, 1, &k0), dv = gradient_of(&p, 2, &v0);
-    const bt_matrix y = empty(device, n_query, s->columns);
-    expect_ok(bt_attention(device, &s->spec, p.in[0], s->queries, p.in[1], p.in[2], s->keys, y));
-    expect_ok(
-        bt_attention_backward(device, &s->spec, p.in[0], s->queries, p.in[1], p.in[2], s->keys, y, p.dy, dq, dk, dv));
-    expect_forward(&p, y);
-    expect_gradient(&p, 0, dq, q0, false);
-    expect_gradient(&p, 1, dk, k0, false);
-    expect_gradient(&p, 2, dv, v0, false);
-    problem_clear(&p);
-}
-
-static void attention_adjoint(void **state)
-{
-    static const size_t few[] = {0, 5, 6, 23}, other[] = {0, 9, 12, 25}, real[] = {7, 1, 13}, longer[] = {0, 131};
-    const bt_sequences same = {3, few, NULL}, padded = {3, other, real}, more = {3, other, NULL},
-                       one = {1, longer, NULL};
-    const attention_shape shapes[] = {
-        {{3, BT_MASK_NONE, 0.6}, same, same, 12},     {{1, BT_MASK_NONE, 0.3}, same, more, 5},
-        {{2, BT_MASK_CAUSAL, 0.5}, same, same, 6},    {{2, BT_MASK_CAUSAL, 0.5}, more, same, 4},
-        {{2, BT_MASK_PADDING, 0.5}, same, padded, 8}, {{1, BT_MASK_NONE, 0.5}, one, one, 2},
-        {{1, BT_MASK_NONE, 0.2}, same, more, 34},
-    };
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) attention_case(*state, &shapes[i]);
-}
-
-/* Queries, keys and values in one matrix, as a block has keys and values: strides that differ from the columns. */
-static void attention_strides(void **state)
-{
-    static const size_t offsets[] = {0, 4, 15};
-    const bt_sequences sequences = {2, offsets, NULL};
-    const attention_shape s = {{2, BT_MASK_NONE, 0.7}, sequences, sequences, 6};
-    problem p = {.device = *state, .f = attention_formula, .shape = &s};
-    float *joined;
-    for (size_t i = 0; i < 3; ++i) add_input(&p, 15, 6);
-    set_output(&p, 15, 6);
-    bt_matrix all = made(*state, 5, 15, 18, &joined), dall = empty(*state, 15, 18);
-    bt_matrix out = empty(*state, 15, 6), in[3], din[3];
-    for (size_t i = 0; i < 3; ++i) {
-        in[i] = bt_matrix_part(all, 0, 6 * i, 15, 6);
-        din[i] = bt_matrix_part(dall, 0, 6 * i, 15, 6);
-        for (size_t j = 0; j < 15 * 6; ++j) p.value[i][j] = (double)joined[j / 6 * 18 + 6 * i + j % 6];
-    }
-    expect_ok(bt_attention(*state, &s.spec, in[0], sequences, in[1], in[2], sequences, out));
-    expect_ok(bt_attention_backward(*state, &s.spec, in[0], sequences, in[1], in[2], sequences, out, p.dy, din[0],
-                                    din[1], din[2]));
-    for (size_t i = 0; i < 3; ++i) {
-        float *const host = fetched(din[i]);
-        double *const wanted = differences(&p, i, NULL);
-        expect_near(distance(host, wanted, 15 * 6), 0, 3e-5);
-        bt_free(host);
-        bt_free(wanted);
-    }
-    bt_buffer_destroy(&dall.buffer);
-    bt_buffer_destroy(&out.buffer);
-    drop(all, joined);
-    problem_clear(&p);
-}
-
 /* --- convolution in groups -------------------------------------------------------------------------------------------
  */
 
@@ -392,8 +278,6 @@ int main(void)
                                        cmocka_unit_test(linear_frozen),
                                        cmocka_unit_test(gelu_adjoint),
                                        cmocka_unit_test(layer_norm_adjoint),
-                                       cmocka_unit_test(attention_adjoint),
-                                       cmocka_unit_test(attention_strides),
                                        cmocka_unit_test(convolution_adjoint),
                                        cmocka_unit_test(weight_norm_adjoint),
                                        cmocka_unit_test(mean_adjoint),

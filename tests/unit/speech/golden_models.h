@@ -7,12 +7,13 @@
 #include "io/safetensors.h"
 #include "speech/model.h"
 
-static const char *const golden[] = {"odd",    "even",         "wrapped", "large",
-                                     "hubert", "hubert_large", "whisper", "whisper30"};
+static const char *const golden[] = {"odd",          "even",  "wrapped",     "large",   "hubert",
+                                     "hubert_large", "wavlm", "wavlm_large", "whisper", "whisper30"};
 enum { N_GOLDEN = sizeof golden / sizeof *golden, N_TRAINED = N_GOLDEN - 1 }; /* the last is for states only */
 
-/* One of each arrangement, of three blocks: post-norm, pre-norm, and without a trained part before the blocks. */
-static const char *const arrangements[] = {"odd", "large", "whisper"};
+/* One of each arrangement, of three blocks: post-norm, pre-norm, with a table that all blocks share, and without a
+ * trained part before the blocks. */
+static const char *const arrangements[] = {"odd", "large", "wavlm", "whisper"};
 enum { N_ARRANGEMENT = sizeof arrangements / sizeof *arrangements };
 
 static inline bool is_whisper(const char *name)

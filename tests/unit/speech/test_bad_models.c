@@ -77,7 +77,7 @@ static void config_fields(void **state)
     } cases[] = {
         {"\"hidden_size\": 8,", "", "key \"hidden_size\" is missing"},
         {"\"model_type\": \"wav2vec2\"", "\"model_type\": \"hubbert\"",
-         "unknown family \"hubbert\"; known: wav2vec2, hubert, whisper"},
+         "unknown family \"hubbert\"; known: wav2vec2, hubert, wavlm, whisper"},
         {"\"model_type\": \"wav2vec2\",", "", "key \"model_type\" is missing"},
         {"\"model_type\": \"wav2vec2\"", "\"model_type\": \"whisper\"", "key \"num_mel_bins\" is missing"},
         {"\"model_type\": \"wav2vec2\"", "\"conv_pos_batch_norm\": true, \"model_type\": \"hubert\"",
@@ -160,6 +160,26 @@ static void fields_of_whisper(void **state)
     }
 }
 
+static void fields_of_wavlm(void **state)
+{
+    static const struct {
+        const char *from, *to, *message;
+    } cases[] = {
+        {"\"num_buckets\": 20,", "", "key \"num_buckets\" is missing"},
+        {"\"num_buckets\": 20", "\"num_buckets\": 3", "key \"num_buckets\": expected at least 4, found 3"},
+        {"\"num_buckets\": 20", "\"num_buckets\": 22", "rel_attn_embed.weight expected (22, 3) found (20, 3)"},
+        {"\"max_bucket_distance\": 40", "\"max_bucket_distance\": 5",
+         "key \"max_bucket_distance\": expected more than a quarter of \"num_buckets\" 20, found 5"},
+        {"\"add_adapter\": false", "\"add_adapter\": true", "key \"add_adapter\": expected false"},
+        {"\"model_type\": \"wavlm\"", "\"model_type\": \"wav2vec2\"", "0 missing, 0 misshapen, 10 unused"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        const char *const folder = copied("wavlm");
+        spoil(folder, "config.json", cases[i].from, cases[i].to);
+        expect_refused(*state, folder, cases[i].message);
+    }
+}
+
 /* The config promises more, fewer or other tensors than the weights hold. */
 static void tensors_that_do_not_fit(void **state)
 {
@@ -227,8 +247,8 @@ static void optional_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(config_fields), cmocka_unit_test(fields_of_whisper),
-                                       cmocka_unit_test(tensors_that_do_not_fit), cmocka_unit_test(files),
-                                       cmocka_unit_test(optional_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(config_fields),   cmocka_unit_test(fields_of_whisper),
+                                       cmocka_unit_test(fields_of_wavlm), cmocka_unit_test(tensors_that_do_not_fit),
+                                       cmocka_unit_test(files),           cmocka_unit_test(optional_files)};
     return cmocka_run_group_tests_name("speech.bad_models", tests, setup, teardown);
 }

@@ -11,6 +11,8 @@ static const struct {
                {2, 3, 3, {"query", "out", "down"}},
                {1, 2, 2, {"value", "up"}},
                {2, 2, 5, {"key", "query"}},
+               {2, 3, 3, {"query", "value", "down"}},
+               {1, 2, 2, {"key", "out"}},
                {3, 4, 4, {"up", "key", "value", "down"}}};
 
 static void open_adapted(world *w, bt_device *device, size_t g, size_t trained_blocks)

@@ -286,6 +286,8 @@ static void batch_equals_single(void **state)
 {
     check_batch(*state, "even");
     check_batch(*state, "large");
+    check_batch(*state, "wavlm");
+    check_batch(*state, "wavlm_large");
     check_batch(*state, "whisper");
 }
 
