@@ -2,10 +2,11 @@
  * these do not fit, each a part of them (spread).
  *
  * Spread rows visit: a few rows at a time are broadcast by the rank that has them, and every rank multiplies its own
- * voxels. A block of w voxels a rank on P ranks costs each rank r columns elements that arrive; PDGEMM, which leaves
- * the factor where it is and moves responses and products, would cost P w (columns + r). Visits send less as soon as
- * P w > r columns / (columns + r), which blocks of hundreds of voxels always are; they take float32 as well, and no
- * rank waits for another's panel of C. */
+ * voxels. For a block of w voxels a rank, r columns elements arrive at each rank. PDGEMM would leave the factor where
+ * it is: on a square grid of P ranks sqrt(P) w (columns + r) elements of responses and products arrive, and w (columns
+ * + r) more since they must be dealt to the grid and back. Visits send less where w > r columns / ((columns + r)
+ * (sqrt(P) + 1)), at r = 3,072, 9,000 columns and 4 ranks above 760 voxels; the plan takes 2,048 where memory allows.
+ * And they multiply in float32 too, by the device's products. */
 #ifndef BT_ENCODING_COMPONENTS_H
 #define BT_ENCODING_COMPONENTS_H
 
@@ -15,10 +16,9 @@
 
 /* Who has which rows. */
 typedef struct {
-    size_t rank; /* r, rows of all */
-    const bt_comm
-        *comm;    /* NULL: all ranks have all rows; else as bt_spread_range says of `order`, as far as they are */
-    size_t order; /* r or more */
+    size_t rank;         /* r, rows of all */
+    const bt_comm *comm; /* spread over it by bt_spread_range of `order`, as far as rows are; NULL: all have all */
+    size_t order;        /* r or more */
 } bt_component_map;
 
 bt_range bt_component_range(const bt_component_map *map); /* mine */
