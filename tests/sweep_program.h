@@ -109,6 +109,13 @@ static const bt_setting fake_encode[] = {
     FAKE_TEXT("ceiling.total_power", 11, BT_SCIENCE, "data"),
     FAKE_TEXT("ceiling.keep_above", 12, 0, "0.4"),
     FAKE_TEXT("preset", 13, BT_SCIENCE, "clean"),
+    FAKE_TEXT("rois", 19, BT_PATHS, NULL),
+    FAKE_TEXT("rois.names", 20, BT_PATHS, NULL),
+    FAKE_TEXT("significance.permute", 14, BT_SCIENCE, "none"),
+    FAKE_TEXT("significance.block", 15, BT_SCIENCE, "20"),
+    FAKE_TEXT("significance.draws", 16, BT_SCIENCE, "1000"),
+    FAKE_TEXT("significance.seed", 17, BT_SCIENCE, "0"),
+    FAKE_TEXT("significance.fdr", 18, BT_SCIENCE, "0.05"),
 };
 static const bt_setting fake_ceiling[] = {
     FAKE_TEXT("dataset", 0, BT_PATHS, NULL),          FAKE_TEXT("subject", 1, BT_SCIENCE, NULL),
@@ -116,10 +123,9 @@ static const bt_setting fake_ceiling[] = {
     FAKE_TEXT("preset", 3, BT_SCIENCE, "clean"),
 };
 static const bt_setting fake_collect[] = {
-    FAKE_LIST("artefacts", 0, BT_PATHS, NULL),
-    FAKE_TEXT("artefacts.list", 2, BT_PATHS, NULL),
-    FAKE_TEXT("experiment", 0, 0, NULL),
-    FAKE_TEXT("ceiling.keep_above", 1, 0, "0.4"),
+    FAKE_LIST("artefacts", 0, BT_PATHS, NULL),  FAKE_TEXT("artefacts.list", 2, BT_PATHS, NULL),
+    FAKE_TEXT("experiment", 0, 0, NULL),        FAKE_TEXT("ceiling.keep_above", 1, 0, "0.4"),
+    FAKE_TEXT("roi.groups", 3, BT_PATHS, NULL), FAKE_TEXT("roi.score", 4, 0, "voxels"),
 };
 static const bt_setting fake_figures[] = {
     FAKE_TEXT("results", 0, BT_PATHS, "results"),

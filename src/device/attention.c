@@ -36,7 +36,7 @@ typedef struct {
     size_t key_stride, value_stride;
 } head_rows;
 
-static void copy_rows(const float *from, size_t stride, size_t n, size_t width, float *to)
+void bt_copy_rows(const float *from, size_t stride, size_t n, size_t width, float *to)
 {
     for (size_t i = 0; i < n; ++i) memcpy(to + i * width, from + i * stride, width * sizeof *to);
 }
@@ -51,8 +51,8 @@ static head_rows rows_of_head(const attention *a, size_t s, size_t h, float *pac
                              .key_stride = a->key_shape.stride,
                              .value_stride = a->value_shape.stride};
     if (!a->packed_keys) return there;
-    copy_rows(there.key, there.key_stride, n, width, packed);
-    copy_rows(there.value, there.value_stride, n, width, packed + n * width);
+    bt_copy_rows(there.key, there.key_stride, n, width, packed);
+    bt_copy_rows(there.value, there.value_stride, n, width, packed + n * width);
     return (head_rows){.key = packed, .value = packed + n * width, .key_stride = width, .value_stride = width};
 }
 

@@ -19,7 +19,7 @@ typedef struct {
     float *ddistances;                 /* NULL: not asked for */
     float *sums;                       /* (sequences, heads, columns of the distances): each one's ddistances */
     float *work;
-    size_t work_count;
+    size_t work_count, kernel_count; /* the kernel's part; then keys and values of one head, see attention.c */
 } attention;
 
 static size_t rows_of(bt_sequences sequences, size_t s)
@@ -75,18 +75,22 @@ static void take_bias(const attention *a, size_t s, size_t h, bt_attend_slope *t
 static void head_backward(const attention *a, size_t s, size_t h, float *work)
 {
     const size_t n_key = visible_keys(a, s), n_query = rows_of(a->queries, s);
+    const size_t width = width_of(a);
     const bt_matrix *const shape = a->shape;
+    float *const key = work + a->kernel_count, *const value = key + n_key * width;
+    bt_copy_rows(part_of(a, KEY, s, h), shape[KEY].stride, n_key, width, key);
+    bt_copy_rows(part_of(a, VALUE, s, h), shape[VALUE].stride, n_key, width, value);
     bt_attend_slope task = {.query = part_of(a, QUERY, s, h),
-                            .key = part_of(a, KEY, s, h),
-                            .value = part_of(a, VALUE, s, h),
+                            .key = key,
+                            .value = value,
                             .out = part_of(a, OUT, s, h),
                             .dout = part_of(a, DOUT, s, h),
                             .dquery = part_of(a, DQUERY, s, h),
                             .dkey = part_of(a, DKEY, s, h),
                             .dvalue = part_of(a, DVALUE, s, h),
                             .query_stride = shape[QUERY].stride,
-                            .key_stride = shape[KEY].stride,
-                            .value_stride = shape[VALUE].stride,
+                            .key_stride = width,
+                            .value_stride = width,
                             .out_stride = shape[OUT].stride,
                             .dout_stride = shape[DOUT].stride,
                             .dquery_stride = shape[DQUERY].stride,
@@ -94,7 +98,7 @@ static void head_backward(const attention *a, size_t s, size_t h, float *work)
                             .dvalue_stride = shape[DVALUE].stride,
                             .n_query = n_query,
                             .n_key = n_key,
-                            .width = width_of(a),
+                            .width = width,
                             .causal = a->spec->mask == BT_MASK_CAUSAL,
                             .shift = (ptrdiff_t)n_key - (ptrdiff_t)n_query,
                             .scale = (float)a->spec->scale,
@@ -179,7 +183,8 @@ bt_status bt_attention_backward(bt_device *device, const bt_attention_spec *spec
     for (size_t s = 0; s < keys.n; ++s) longest = rows_of(keys, s) > longest ? rows_of(keys, s) : longest;
     BT_TRY(open_bias(&a));
     if (a.ddistances) n_sum = queries.n * spec->heads * dbias.distances.columns;
-    a.work_count = bt_attend_slope_work(width_of(&a), longest);
+    a.kernel_count = bt_attend_slope_work(width_of(&a), longest);
+    a.work_count = a.kernel_count + (2 * longest * width_of(&a) + BT_LANES - 1) / BT_LANES * BT_LANES;
     BT_TRY(bt_scratch(device, ((size_t)device->n_thread * a.work_count + n_sum) * sizeof *a.work, &work));
     a.work = work;
     a.sums = a.work + (size_t)device->n_thread * a.work_count;

@@ -41,6 +41,9 @@ bt_status bt_scratch_parts(bt_device *device, const size_t *bytes, size_t n, voi
 /* out (rows, columns) dense = x rounded to bfloat16, ties to even. */
 void bt_halves(const bt_device *device, const float *x, size_t stride, size_t rows, size_t columns, uint16_t *out);
 
+/* to (n, width) dense. */
+void bt_copy_rows(const float *from, size_t stride, size_t n, size_t width, float *to);
+
 /* bt_product with alpha = 1 for a layer: operands are rounded as the device's products are. */
 bt_status bt_layer_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, bt_matrix a, bt_matrix b,
                            double beta, bt_matrix c) BT_MUST_CHECK;

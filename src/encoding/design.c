@@ -32,16 +32,6 @@ static bt_status drop_rows(double *x, bt_story_rows *rows, size_t width, size_t 
     return BT_OK;
 }
 
-static bt_status copy_rows(const bt_story_rows *from, bt_story_rows *to)
-{
-    bt_status status = BT_OK;
-    BT_ALLOC(to->start, from->n_story + 1);
-    to->n_story = from->n_story;
-    memcpy(to->start, from->start, (from->n_story + 1) * sizeof *to->start);
-cleanup:
-    return status;
-}
-
 static void delay_stories(const double *x, const bt_story_rows *rows, size_t n_feature,
                           const bt_design_options *options, double *design)
 {
@@ -64,7 +54,7 @@ bt_status bt_design_create(double *x, const bt_story_rows *rows, size_t n_featur
     double *delayed = NULL;
     const size_t width = n_feature * options->delays.n;
     *design = NULL;
-    BT_TRY(copy_rows(rows, &left));
+    BT_TRY(bt_story_rows_copy(rows, 0, &left));
     if (options->drop_first) BT_TRY(drop_rows(x, &left, n_feature, options->drop));
     if (options->zscore)
         for (size_t s = 0; s < left.n_story; ++s)

@@ -4,12 +4,28 @@
 #include "base/memory.h"
 #include "encoding/summary.h"
 #include "encoding/work.h"
+#include "stimulus/story_rows.h"
 
 typedef struct {
     bt_inputs in;
     bt_encode_plan plan;
     bt_folds folds;
+    bt_removal *removal;
+    bt_null *null; /* NULL without significance.permute */
 } everything;
+
+/* Over the test rows that are scored. */
+static bt_status make_null(const bt_encode_plan *plan, const bt_story_rows *test, bt_null **null)
+{
+    bt_status status = BT_OK;
+    bt_story_rows scored = {0};
+    if (plan->permute.kind == BT_PERMUTE_NONE) return BT_OK;
+    BT_TRY(bt_story_rows_copy(test, plan->test_drop, &scored));
+    BT_TRY(bt_null_create(&plan->permute, &scored, null));
+cleanup:
+    bt_story_rows_clear(&scored);
+    return status;
+}
 
 /* By each rank alone: open, check, resolve. */
 static bt_status prepare(const bt_stage_call *call, everything *all)
@@ -20,6 +36,9 @@ static bt_status prepare(const bt_stage_call *call, everything *all)
     BT_TRY(bt_inputs_open(options, &all->in));
     BT_TRY(bt_encode_plan_create(options, call->settings, all->in.has_stories, &all->plan));
     BT_TRY(bt_folds_create(&all->plan.cv, &all->in.train_rows, &all->folds));
+    const bt_removal_problem removal = {.options = options, .plan = &all->plan, .in = &all->in, .folds = &all->folds};
+    if (all->plan.removes) BT_TRY(bt_removal_create(&removal, &all->removal));
+    BT_TRY(make_null(&all->plan, &all->in.test_rows, &all->null));
 cleanup:
     return status;
 }
@@ -88,15 +107,19 @@ static bt_status run(const bt_stage_call *call)
 {
     bt_status status = BT_OK;
     everything all = {0};
-    const bt_work_problem work = {
+    bt_work_problem work = {
         .call = call, .options = call->options, .in = &all.in, .plan = &all.plan, .folds = &all.folds};
     BT_TRY(bt_agree(call->comm, prepare(call, &all)));
+    work.null = all.null;
+    work.removal = all.removal;
     BT_TRY(compare(call, &all));
     if (call->common->dry_run)
         BT_TRY(bt_work_estimate(&work));
     else
         BT_TRY(encode(call, &work, &all));
 cleanup:
+    bt_null_destroy(&all.null);
+    bt_removal_destroy(&all.removal);
     bt_folds_clear(&all.folds);
     bt_encode_plan_clear(&all.plan);
     bt_inputs_close(&all.in);

@@ -37,6 +37,7 @@ bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out)
     BT_ALLOC(out->r, n);
     BT_ALLOC(out->r2, n);
     BT_ALLOC(out->explained, n);
+    BT_ALLOC(out->p, n);
     BT_ALLOC(out->searches, problem->folds->n_split);
     BT_ALLOC(out->choice, problem->block);
     BT_ALLOC(out->penalty, problem->block);
@@ -64,6 +65,7 @@ void bt_fit_clear(bt_fit *fit)
     bt_free(fit->r);
     bt_free(fit->r2);
     bt_free(fit->explained);
+    bt_free(fit->p);
     bt_free(fit->weights);
     bt_free(fit->predictions);
     bt_free(fit->searches);
@@ -198,6 +200,7 @@ bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const
     BT_TRY(bt_refit_predict(fit->refit, block, y, n, fit->choice, fit->penalty, fit->prediction));
     score_test(fit, y_test, low, n);
     if (fit->weights) BT_TRY(bt_refit_weights(fit->refit, fit->penalty, fit->weights + low, fit->n_voxel));
+    if (fit->problem.null && n > 0) BT_TRY(bt_null_p(fit->problem.null, y_test, fit->prediction, n, fit->p + low));
 cleanup:
     return status;
 }
@@ -207,8 +210,9 @@ static void blank_excluded(bt_fit *fit)
 {
     const size_t n = fit->n_voxel;
     for (size_t v = 0; v < n; ++v) {
+        if (!fit->problem.null) fit->p[v] = (double)NAN;
         if (bt_voxels_state(fit->problem.voxels, v) == BT_VOXEL_KEPT) continue;
-        fit->alpha[v] = fit->r[v] = fit->r2[v] = fit->explained[v] = (double)NAN;
+        fit->alpha[v] = fit->r[v] = fit->r2[v] = fit->explained[v] = fit->p[v] = (double)NAN;
         for (size_t a = 0; a < fit->n_alpha; ++a) fit->cv_score[a * n + v] = (double)NAN;
         for (size_t f = 0; fit->weights && f < fit->problem.n_feature; ++f) fit->weights[f * n + v] = NAN;
         for (size_t i = 0; fit->predictions && i < fit->problem.n_test; ++i) fit->predictions[i * n + v] = NAN;
@@ -244,10 +248,11 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
                                   .has_kernel = kernel};
     const double outputs = (s->weights ? 4 * p : 0) + (s->predictions ? 4 * (double)s->n_test : 0);
     return (bt_fit_bytes){
-        .results = v * (8 * ((double)plan->n_alpha + 7 + curves) + outputs),
+        .results = v * (8 * ((double)plan->n_alpha + 8 + curves) + outputs),
         .design = 8 * (rows * p * (1 + 2 / (double)s->n_delay) + (kernel ? n * n : 0)),
         .making = fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
         .job = fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
-        .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + 24 * (double)s->n_test),
+        .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + 24 * (double)s->n_test) +
+                 (s->null ? bt_null_bytes(s->null) : 0),
     };
 }

@@ -8,6 +8,7 @@
 #include "dist/partition.h"
 #include "encoding/refit.h"
 #include "encoding/search.h"
+#include "encoding/significance.h"
 #include "encoding/voxels.h"
 
 typedef struct {
@@ -17,8 +18,9 @@ typedef struct {
     const bt_folds *folds;
     const bt_encode_plan *plan;
     const bt_voxels *voxels;
-    size_t block;  /* voxels at once */
-    size_t n_rank; /* comm's ranks when factors are spread over them, else 1 */
+    const bt_null *null; /* NULL: no p */
+    size_t block;        /* voxels at once */
+    size_t n_rank;       /* comm's ranks when factors are spread over them, else 1 */
     bool weights, predictions;
 } bt_fit_problem;
 
@@ -33,6 +35,7 @@ typedef struct {
     double *alpha;      /* (n_voxel) as given, not the penalty */
     double *r, *r2;     /* (n_voxel) over the test rows */
     double *explained;  /* (n_voxel) 1 - var e / var y over the test rows */
+    double *p;          /* (n_voxel) of r, under problem.null; NaN without */
     float *weights;     /* (n_feature, n_voxel), or NULL */
     float *predictions; /* (n_test, n_voxel), or NULL */
     /* Over all ranks of comm: voxels kept, with NaN, without variance; of the kept ones those whose best validation
@@ -58,8 +61,8 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs) B
 void bt_fit_unload(bt_fit *fit);
 
 /* What the loaded jobs make of my voxels [low, low + n), y (n_row, n) and y_test (n_test, n). The refit must come with
- * or behind all splits. One rank; with spread factors collective over comm, n may be 0, and all ranks get the worst
- * status. */
+ * or behind all splits. One rank; with spread factors collective over comm, and n may be 0; what fails
+ * then on one rank only is for the caller to agree on. */
 bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y,
                        const float *y_test) BT_MUST_CHECK;
 
@@ -83,6 +86,7 @@ typedef struct {
     size_t n_voxel, block;
     size_t n_rank; /* of bt_fit_problem */
     bool weights, predictions;
+    const bt_null *null;
 } bt_fit_sizes;
 
 bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *sizes, const bt_encode_plan *plan);

@@ -49,6 +49,8 @@ static bt_status open_matrices(const bt_encode_options *options, bt_inputs *in)
     BT_TRY(story_rows("test.stories", options->test_stories, in->test, &in->test_rows));
     in->has_stories = options->stories || bt_responses_files(in->train) > 1;
     BT_TRY(bt_spaces_open_matrices(&options->features, &options->test_features, &in->spaces));
+    if (options->remove_features.n)
+        BT_TRY(bt_spaces_open_matrices(&options->remove_features, &options->remove_test_features, &in->removed));
 cleanup:
     return status;
 }
@@ -80,6 +82,17 @@ static bt_status check_responses(const bt_inputs *in, size_t drop)
     return BT_OK;
 }
 
+/* What is given goes before what the data set has. */
+static bt_status take_rois(const bt_encode_options *options, bt_inputs *in)
+{
+    if (!options->rois) return BT_OK;
+    bt_free(in->roi_file);
+    bt_free(in->roi_names);
+    in->roi_file = bt_strdup(options->rois);
+    in->roi_names = bt_strdup(options->roi_names);
+    return in->roi_file && in->roi_names ? BT_OK : BT_ERR_MEMORY;
+}
+
 bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
 {
     bt_status status = BT_OK;
@@ -89,10 +102,13 @@ bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
         BT_TRY(bt_inputs_open_dataset(options, in));
     else
         BT_TRY(open_matrices(options, in));
+    BT_TRY(take_rois(options, in));
     BT_TRY(check_responses(in, (size_t)options->test_drop));
     const bt_spaces_rows train = bt_inputs_rows(in, false), test = bt_inputs_rows(in, true);
     BT_TRY(bt_spaces_check_rows(in->spaces, &train));
     BT_TRY(bt_spaces_check_rows(in->spaces, &test));
+    if (in->removed) BT_TRY(bt_spaces_check_rows(in->removed, &train));
+    if (in->removed) BT_TRY(bt_spaces_check_rows(in->removed, &test));
 cleanup:
     if (status != BT_OK) bt_inputs_close(in);
     return status;
@@ -104,6 +120,7 @@ void bt_inputs_close(bt_inputs *in)
     bt_responses_close(&in->test);
     bt_responses_close(&in->repeats);
     bt_spaces_close(&in->spaces);
+    bt_spaces_close(&in->removed);
     bt_dataset_close(&in->dataset);
     bt_names_clear(&in->train_stories);
     bt_names_clear(&in->test_stories);
@@ -191,6 +208,8 @@ bt_status bt_inputs_record(const bt_inputs *in, const bt_encode_options *options
         {"rois.names", in->roi_names}};
     BT_TRY(record_files(recipe, "features", &options->features, store));
     BT_TRY(record_files(recipe, "test.features", &options->test_features, store));
+    BT_TRY(record_files(recipe, "remove.features", &options->remove_features, store));
+    BT_TRY(record_files(recipe, "remove.test.features", &options->remove_test_features, store));
     BT_TRY(record_files(recipe, "responses", &in->train_responses, store));
     BT_TRY(record_files(recipe, "test.responses", &in->test_responses, store));
     BT_TRY(record_files(recipe, "repeats", &in->repeat_files, store));

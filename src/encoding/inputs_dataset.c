@@ -63,6 +63,23 @@ cleanup:
     return status;
 }
 
+/* All spaces that are removed, side by side. */
+static bt_status open_removed(const bt_encode_options *options, bt_spaces **removed)
+{
+    bt_status status = BT_OK;
+    const bt_names none = {0};
+    bt_names joined = {0};
+    bt_text name = {0};
+    for (size_t i = 0; i < options->remove.n; ++i)
+        BT_TRY(bt_text_add(&name, "%s%s", i ? "+" : "", options->remove.items[i]));
+    BT_TRY(bt_names_add(&joined, name.data));
+    BT_TRY(bt_spaces_open_files(&options->features, &none, &joined, removed));
+cleanup:
+    bt_names_clear(&joined);
+    bt_text_clear(&name);
+    return status;
+}
+
 bt_status bt_inputs_open_dataset(const bt_encode_options *options, bt_inputs *in)
 {
     bt_status status = BT_OK;
@@ -90,6 +107,7 @@ bt_status bt_inputs_open_dataset(const bt_encode_options *options, bt_inputs *in
              "%s: its names are missing; expected derivative/rois/names.json, for example {\"primary_auditory\": 1}",
              in->roi_file);
     BT_TRY(bt_spaces_open_files(&options->features, &options->layers, &options->spaces, &in->spaces));
+    if (options->remove.n) BT_TRY(open_removed(options, &in->removed));
 cleanup:
     return status;
 }

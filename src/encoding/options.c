@@ -32,6 +32,20 @@ const bt_setting bt_encode_settings[] = {
      "0,6,12 or all: layers of the feature file, each encoded by itself"},
     {"spaces", BT_SET_TEXTS, AT(spaces), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "feature spaces by name; a+b joins two; without layers and spaces: all of the file"},
+    {"remove", BT_SET_TEXTS, AT(remove), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "spaces of the feature files whose linear contribution is taken out of the features, by ridge on training rows"},
+    {"remove.features", BT_SET_TEXTS, AT(remove_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "the same as plain matrices (n_row, n_feature), beside features"},
+    {"remove.test.features", BT_SET_TEXTS, AT(remove_test_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "as remove.features, of the test rows"},
+    {"remove.delays", BT_SET_INTS, AT(remove_delays), BT_SCIENCE, "0", NULL, 0, 1e6, "TR",
+     "FIR delays of what is removed: 0 removes what is there at the same time only"},
+    {"remove.zscore", BT_SET_CHOICE, AT(remove_zscore), BT_SCIENCE, "story", "story|concatenation", 0, 0, NULL,
+     "where zscore is true, what is removed is z-scored per story, or over all rows as one (released code)"},
+    {"remove.alphas.logspace", BT_SET_REALS, AT(remove_logspace), BT_SCIENCE, "-6,9,16", NULL, 0, 0, NULL,
+     "low,high,n: of these alphas each feature takes that of the best mean r2 over the splits"},
+    {"remove.penalty", BT_SET_CHOICE, AT(remove_penalty), BT_SCIENCE, "alpha", "alpha_squared|alpha", 0, 0, NULL,
+     "as penalty, of the removal"},
     {"stories.encode", BT_SET_TEXTS, AT(encode_roles), BT_SCIENCE, "encode", NULL, 0, 0, NULL,
      "training stories, or a role of the data set's stories.yaml"},
     {"stories.test", BT_SET_TEXTS, AT(test_roles), BT_SCIENCE, "test", NULL, 0, 0, NULL,
@@ -81,6 +95,16 @@ const bt_setting bt_encode_settings[] = {
      "write the weights (n_feature x n_delay, n_voxel) too"},
     {"predictions", BT_SET_BOOL, AT(predictions), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "write the predicted test responses (n_row, n_voxel) too"},
+    {"significance.permute", BT_SET_CHOICE, AT(permute), BT_SCIENCE, "none", "none|blocks|circular_shift", 0, 0, NULL,
+     "p of r and q over voxels: test rows in other orders, blocks of them or each story turned; none: no p"},
+    {"significance.block", BT_SET_INT, AT(permute_block), BT_SCIENCE, "20", NULL, 1, 1e9, "TR",
+     "length of the blocks, at which the responses' autocorrelation is over"},
+    {"significance.draws", BT_SET_INT, AT(permute_draws), BT_SCIENCE, "1000", NULL, 1, 1e7, NULL,
+     "orders that are tried: p is 1 / (draws + 1) at least; fewer where there are no more"},
+    {"significance.seed", BT_SET_INT, AT(permute_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL,
+     "of the orders that are drawn"},
+    {"significance.fdr", BT_SET_REAL, AT(fdr), BT_SCIENCE, "0.05", NULL, 0, 1, NULL,
+     "false discovery rate below which voxels are counted as significant"},
     {"ceiling.from", BT_SET_CHOICE, AT(ceiling_from), BT_SCIENCE, "auto", "auto|repeats|file|none", 0, 0, NULL,
      "noise ceilings: from the test repeats, from the data set's ceilings/SUBJECT.npy, or auto: the first that is "
      "there"},
@@ -88,6 +112,11 @@ const bt_setting bt_encode_settings[] = {
      "total power from the repeats, or 1 (released code)"},
     {"ceiling.keep_above", BT_SET_REAL, AT(ceiling_threshold), 0, "0.4", NULL, -1e9, 1, NULL,
      "ROI means that are printed take voxels whose ceiling is above it"},
+    {"rois", BT_SET_TEXT, AT(rois), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "ROI labels of the subject, .npy: a label per voxel, or masks (n_roi, n_voxel); a data set has "
+     "derivative/rois/SUBJECT.npy"},
+    {"rois.names", BT_SET_TEXT, AT(roi_names), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "their names, .json: {\"L_A1\": label, ...}; a data set has derivative/rois/names.json"},
     {"preset", BT_SET_TEXT, AT(preset), BT_SCIENCE, "clean", NULL, 0, 0, NULL,
      "preset that gives the settings which are not given (braintune preset); kept with the result"},
 };
@@ -101,11 +130,16 @@ static bt_status check_matrices(const bt_encode_options *options)
     BT_CHECK(options->test_features.n && options->test_responses.n, BT_ERR_USAGE,
              "%s: missing; scores are of test rows, give test.features= and test.responses=",
              options->test_features.n ? "test.responses" : "test.features");
-    BT_CHECK(!options->subject && !options->layers.n && !options->spaces.n, BT_ERR_USAGE,
-             "%s: needs dataset=; plain matrices have no subject, layers or spaces",
+    BT_CHECK(!options->subject && !options->layers.n && !options->spaces.n && !options->remove.n, BT_ERR_USAGE,
+             "%s: needs dataset=; plain matrices have no subject, layers or spaces%s",
              options->subject    ? "subject"
              : options->layers.n ? "layers"
-                                 : "spaces");
+             : options->spaces.n ? "spaces"
+                                 : "remove",
+             options->remove.n ? "; give remove.features=" : "");
+    BT_CHECK(!options->remove_features.n == !options->remove_test_features.n, BT_ERR_USAGE,
+             "remove.features, remove.test.features: expected both or none; what is removed is removed from test rows "
+             "too");
 cleanup:
     return status;
 }
@@ -126,12 +160,24 @@ static bt_status check_dataset(const bt_encode_options *options)
     BT_CHECK(options->subject, BT_ERR_USAGE, "subject: missing; dataset=%s needs subject=NAME", options->dataset);
     BT_CHECK(
         !options->responses.n && !options->test_responses.n && !options->test_features.n && !options->mask &&
-            !options->stories && !options->test_stories,
+            !options->stories && !options->test_stories && !options->remove_features.n &&
+            !options->remove_test_features.n,
         BT_ERR_USAGE,
-        "responses, test.features, test.responses, mask, stories, test.stories: not with dataset=, which has them; "
-        "leave them out");
+        "responses, test.features, test.responses, mask, stories, test.stories, remove.features, remove.test.features: "
+        "not with dataset=, which has them (remove= names spaces); leave them out");
 cleanup:
     return status;
+}
+
+static bt_status check_rois(const bt_encode_options *options)
+{
+    if (!options->rois == !options->roi_names) return BT_OK;
+    return bt_fail(BT_ERR_USAGE, "rois, rois.names: expected both or none; labels are numbers, and names say which");
+}
+
+bool bt_encode_removes(const bt_encode_options *options)
+{
+    return options->remove.n > 0 || options->remove_features.n > 0;
 }
 
 bt_status bt_encode_options_check(const bt_encode_options *options)
@@ -139,6 +185,8 @@ bt_status bt_encode_options_check(const bt_encode_options *options)
     if (options->intercept)
         return bt_fail(BT_ERR_USAGE, "intercept=true: expected false; centre features and responses beforehand to fit "
                                      "an intercept");
+    const bt_status rois = check_rois(options);
+    if (rois != BT_OK) return rois;
     return options->dataset ? check_dataset(options) : check_matrices(options);
 }
 
@@ -155,10 +203,11 @@ static bt_status list_alphas(const bt_encode_options *options, double *alpha)
     return BT_OK;
 }
 
-static void space_alphas(const bt_encode_options *options, size_t n, double *alpha)
+void bt_logspace_fill(const bt_reals *space, double *values)
 {
-    const double low = options->logspace.v[0], high = options->logspace.v[1];
-    for (size_t i = 0; i < n; ++i) alpha[i] = pow(10, n == 1 ? low : low + (high - low) * (double)i / (double)(n - 1));
+    const double low = space->v[0], high = space->v[1];
+    const size_t n = (size_t)space->v[2];
+    for (size_t i = 0; i < n; ++i) values[i] = pow(10, n == 1 ? low : low + (high - low) * (double)i / (double)(n - 1));
 }
 
 static double penalty_of(const bt_encode_options *options, double alpha)
@@ -188,14 +237,13 @@ cleanup:
     return status;
 }
 
-static bt_status check_logspace(const bt_reals *space)
+bt_status bt_logspace_check(const char *key, const bt_reals *space)
 {
     if (space->n == 3 && space->v[2] >= 1 && space->v[2] <= 1e5 && space->v[2] == floor(space->v[2]) &&
         fabs(space->v[0]) <= 100 && fabs(space->v[1]) <= 100)
         return BT_OK;
     return bt_fail(BT_ERR_USAGE,
-                   "alphas.logspace: expected low,high,n with exponents within +-100 and n of 1 or more, found "
-                   "%zu numbers",
+                   "%s: expected low,high,n with exponents within +-100 and n of 1 or more, found %zu numbers", key,
                    space->n);
 }
 
@@ -208,7 +256,7 @@ static bt_status plan_alphas(const bt_encode_options *options, const bt_settings
     plan->penalty_is_alpha = options->penalty == BT_PENALTY_ALPHA;
     BT_CHECK(continuous || !both || !listed || bt_settings_later(settings, "alphas", "alphas.logspace"), BT_ERR_USAGE,
              "alphas, alphas.logspace: both are given; leave one out");
-    if (continuous || !listed) BT_TRY(check_logspace(&options->logspace));
+    if (continuous || !listed) BT_TRY(bt_logspace_check("alphas.logspace", &options->logspace));
     if (continuous) {
         BT_TRY(spread_alphas(options, plan));
         goto cleanup;
@@ -219,7 +267,7 @@ static bt_status plan_alphas(const bt_encode_options *options, const bt_settings
     if (listed)
         BT_TRY(list_alphas(options, plan->alpha));
     else
-        space_alphas(options, plan->n_alpha, plan->alpha);
+        bt_logspace_fill(&options->logspace, plan->alpha);
     for (size_t i = 0; i < plan->n_alpha; ++i) plan->penalty[i] = penalty_of(options, plan->alpha[i]);
 cleanup:
     return status;
@@ -250,11 +298,17 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
                             .ties = (bt_ties)options->ties,
                             .search = (bt_search_kind)options->search,
                             .precision = options->precision == 1 ? BT_F64 : BT_F32,
-                            .cv = plan_cv(options, settings, has_stories)};
+                            .cv = plan_cv(options, settings, has_stories),
+                            .removes = bt_encode_removes(options),
+                            .permute = {.kind = (bt_permute)options->permute,
+                                        .block = (size_t)options->permute_block,
+                                        .draws = (size_t)options->permute_draws,
+                                        .seed = (uint64_t)options->permute_seed}};
     out->design.zscore = plain && !bt_settings_given(settings, "zscore") ? false : options->zscore;
     out->design.delays = plain && !bt_settings_given(settings, "delays") ? (bt_ints){1, none} : options->delays;
     out->design.stacked = options->delay_scope == BT_DELAYS_STACKED;
     if (plain) BT_TRY(check_plain(settings));
+    if (out->removes) BT_TRY(bt_logspace_check("remove.alphas.logspace", &options->remove_logspace));
     BT_CHECK(!options->cv_folds || out->cv.scheme == BT_CV_GIVEN, BT_ERR_USAGE,
              "cv.folds: only with cv.scheme=given; add it, or leave cv.folds out");
     BT_TRY(plan_alphas(options, settings, out));
@@ -279,6 +333,23 @@ cleanup:
     return status;
 }
 
+/* Settings that decide nothing in this run. */
+static bt_status record_idle(const bt_encode_plan *plan, bt_recipe *recipe)
+{
+    static const struct {
+        const char *key;
+        bool removal;
+    } idle[] = {{"significance.block", false},    {"significance.draws", false}, {"significance.seed", false},
+                {"significance.fdr", false},      {"remove.delays", true},       {"remove.zscore", true},
+                {"remove.alphas.logspace", true}, {"remove.penalty", true}};
+    bt_status status = BT_OK;
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; ++i)
+        if (idle[i].removal ? !plan->removes : plan->permute.kind == BT_PERMUTE_NONE)
+            BT_TRY(bt_recipe_setting(recipe, idle[i].key, ""));
+cleanup:
+    return status;
+}
+
 bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *settings, bt_recipe *recipe)
 {
     static const char *const schemes[] = {"stories", "chunks", "kfold", "given"};
@@ -294,6 +365,7 @@ bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *s
     BT_TRY(bt_reals_text(&alphas, &text));
     BT_TRY(bt_recipe_setting(recipe, "alphas", text.data));
     BT_TRY(bt_recipe_setting(recipe, "alphas.logspace", plan->point ? "continuous" : ""));
+    BT_TRY(record_idle(plan, recipe));
 cleanup:
     bt_text_clear(&text);
     return status;

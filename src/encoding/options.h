@@ -5,6 +5,7 @@
 
 #include "base/settings.h"
 #include "device/device.h"
+#include "encoding/arrangements.h"
 #include "encoding/design.h"
 #include "encoding/folds.h"
 #include "encoding/scores.h"
@@ -27,6 +28,10 @@ typedef struct {
     char *mask, *stories, *test_stories;                         /* files, or NULL */
     char *dataset, *subject;
     bt_names layers, spaces;
+    bt_names remove, remove_features, remove_test_features;
+    bt_ints remove_delays;
+    int remove_zscore, remove_penalty;
+    bt_reals remove_logspace;
     bt_names encode_roles, test_roles; /* stories.encode, stories.test */
     int test_target, test_cut;
     int64_t test_drop;
@@ -42,12 +47,16 @@ typedef struct {
     char *cv_folds;
     int select, select_variance, ties, precision, search;
     bool weights, predictions;
+    int permute;
+    int64_t permute_block, permute_draws, permute_seed;
+    double fdr;
     int ceiling_from, total_power;
     double ceiling_threshold;
+    char *rois, *roi_names; /* files, or NULL */
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 41 };
+enum { BT_ENCODE_SETTINGS = 55 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
@@ -65,6 +74,8 @@ typedef struct {
     bt_ties ties;
     bt_search_kind search;
     bt_dtype precision;
+    bt_permute_options permute;
+    bool removes; /* features are taken out of the features first */
 } bt_encode_plan;
 
 /* `has_stories`: the training rows have story ids. Errors: BT_ERR_USAGE naming the key. */
@@ -79,6 +90,13 @@ bt_status bt_encode_options_check(const bt_encode_options *options) BT_MUST_CHEC
 /* Science settings into the recipe, with those the plan resolved, so that equal work has one name. */
 bt_status bt_encode_plan_record(const bt_encode_plan *plan, const bt_settings *settings,
                                 bt_recipe *recipe) BT_MUST_CHECK;
+
+/* Whether features are to be taken out of the features first (removal.h). */
+bool bt_encode_removes(const bt_encode_options *options);
+
+/* Exponents low, high and a whole number: BT_ERR_USAGE naming the key for anything else. values (space->v[2]). */
+bt_status bt_logspace_check(const char *key, const bt_reals *space) BT_MUST_CHECK;
+void bt_logspace_fill(const bt_reals *space, double *values);
 
 /* "1,2,3,4", added to `out`. */
 bt_status bt_join_ints(const bt_ints *values, bt_text *out) BT_MUST_CHECK;

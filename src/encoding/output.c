@@ -152,6 +152,37 @@ cleanup:
     return status;
 }
 
+/* p, q and how many are significant, kept and said. */
+static bt_status write_significance(const bt_output *output, const bt_output_space *space, const char *group)
+{
+    static const char *const kinds[] = {"none", "blocks", "circular_shift"};
+    bt_status status = BT_OK;
+    double *q = NULL;
+    size_t n_scored = 0, n_low = 0;
+    const size_t n = output->n_voxel;
+    const double *const p = space->maps + BT_MAP_P * n, fdr = output->options->fdr;
+    if (!output->null) return BT_OK;
+    BT_ALLOC(q, n);
+    BT_TRY(bt_false_discovery(p, n, q));
+    for (size_t v = 0; v < n; ++v) {
+        n_scored += (size_t)!isnan(q[v]);
+        n_low += (size_t)(q[v] < fdr);
+    }
+    const double share = n_scored ? (double)n_low / (double)n_scored : 0;
+    BT_TRY(bt_map_write(output->file, space->name, "p", p, n));
+    BT_TRY(bt_map_write(output->file, space->name, "q", q, n));
+    BT_TRY(bt_h5_set_text(output->file, group, "significance_permute", kinds[output->plan->permute.kind]));
+    if (output->plan->permute.kind == BT_PERMUTE_BLOCKS)
+        BT_TRY(bt_h5_set_int(output->file, group, "significance_block", (int64_t)output->plan->permute.block));
+    BT_TRY(bt_h5_set_int(output->file, group, "significance_draws", (int64_t)bt_null_draws(output->null)));
+    BT_TRY(bt_h5_set_int(output->file, group, "significance_seed", (int64_t)output->plan->permute.seed));
+    BT_TRY(bt_h5_set_real(output->file, group, "significance_fdr", fdr));
+    BT_TRY(bt_h5_set_real(output->file, group, "significant_share", share));
+cleanup:
+    bt_free(q);
+    return status;
+}
+
 bt_status bt_output_add(const bt_output_space *space, bt_output *output)
 {
     bt_status status = BT_OK;
@@ -165,6 +196,7 @@ bt_status bt_output_add(const bt_output_space *space, bt_output *output)
     BT_TRY(bt_h5_write(output->file, path.data, BT_F64, 1, &n, space->maps + BT_MAP_ALPHA * n));
     BT_TRY(write_cv_score(output, space));
     BT_TRY(write_normalised(output, space));
+    BT_TRY(write_significance(output, space, group.data));
     BT_TRY(bt_h5_set_int(output->file, group.data, "n_feature", (int64_t)space->n_feature));
     BT_TRY(bt_h5_set_int(output->file, group.data, "n_split", (int64_t)space->n_split));
     BT_TRY(report_solver(output, space, group.data));

@@ -4,18 +4,27 @@
 
 #include "encoding/inputs.h"
 #include "encoding/search.h"
+#include "encoding/significance.h"
 #include "io/hdf5.h"
 #include "stimulus/powers.h"
 #include "store/artefact.h"
 
 #include <stdint.h>
 
-enum { BT_MAP_R, BT_MAP_R2, BT_MAP_ALPHA, BT_MAP_EXPLAINED, BT_MAP_CV_SCORE }; /* then n_alpha rows of cv_score */
+enum {
+    BT_MAP_R,
+    BT_MAP_R2,
+    BT_MAP_ALPHA,
+    BT_MAP_EXPLAINED,
+    BT_MAP_P,
+    BT_MAP_CV_SCORE
+}; /* then n_alpha rows of cv_score */
 
 typedef struct {
     const bt_inputs *in;
     const bt_encode_options *options;
     const bt_encode_plan *plan;
+    const bt_null *null;           /* or NULL */
     size_t n_voxel, n_row, n_test; /* rows of the fit and of the scores */
     bt_h5 *file;
     double *ceiling; /* (n_voxel) cc_max, NULL when none is known */

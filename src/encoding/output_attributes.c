@@ -100,6 +100,21 @@ cleanup:
     return status;
 }
 
+static bt_status describe_removal(const bt_output *output)
+{
+    bt_status status = BT_OK;
+    bt_text text = {0};
+    const bt_encode_options *const options = output->options;
+    const char *const name = bt_spaces_name(output->in->removed, 0);
+    BT_TRY(set_text(output, "removed", *name ? name : "matrix"));
+    BT_TRY(bt_text_add(&text, "features - F W, W by ridge on training rows, alpha by feature (mean r2), F at delays "));
+    BT_TRY(bt_join_ints(&options->remove_delays, &text));
+    BT_TRY(set_text(output, "removal", text.data));
+cleanup:
+    bt_text_clear(&text);
+    return status;
+}
+
 bt_status bt_output_attributes(const bt_output *output)
 {
     bt_status status = BT_OK;
@@ -109,6 +124,12 @@ bt_status bt_output_attributes(const bt_output *output)
     BT_TRY(set_text(output, "score",
                     "r: Pearson correlation over the test rows between prediction and test response; r2 = 1 - mean e^2 "
                     "/ var y; cc_norm = r / cc_max; spe = (1 - var e / var y) / cc_max^2 (Schoppe et al. 2016)"));
+    if (output->plan->removes) BT_TRY(describe_removal(output));
+    if (output->null)
+        BT_TRY(
+            set_text(output, "significance",
+                     "p = (b + 1) / (n + 1), b of n orders of the test rows (moved within stories, never all in place) "
+                     "whose r is no smaller; q by Benjamini and Hochberg over the voxels that are scored"));
     BT_TRY(set_text(output, "test_target", mean ? "mean of the repeats" : "stored response"));
     BT_TRY(set_text(output, "voxel_order", voxel_order(output)));
     BT_TRY(describe_stories(output));

@@ -21,7 +21,12 @@ static bt_status build_design(const bt_pass *pass, size_t space, bool test, doub
     }
     const bt_spaces_rows rows = bt_inputs_rows(p->in, test);
     BT_TRY(bt_fault_point("encode.design"));
-    BT_TRY(bt_spaces_read(p->in->spaces, space, &rows, &x));
+    if (p->removal) {
+        bt_removal_take(p->removal, test, &x);
+        options.zscore = false; /* done before the removal */
+    } else {
+        BT_TRY(bt_spaces_read(p->in->spaces, space, &rows, &x));
+    }
     BT_TRY(bt_design_create(x, rows.rows, bt_spaces_width(p->in->spaces, space), &options, design, &n_row));
 cleanup:
     bt_free(x);
@@ -68,6 +73,7 @@ static bt_status make_design(const bt_pass *pass, size_t space, bt_fit_design *d
     const size_t n = bt_voxels_train_rows(pass->voxels), n_test = bt_voxels_test_rows(pass->voxels);
     const size_t width = bt_spaces_width(pass->problem->in->spaces, space) * pass->problem->plan->design.delays.n;
     *design = (bt_fit_design){.n_row = n, .n_test = n_test, .n_feature = width};
+    if (pass->problem->removal) BT_TRY(bt_removal_run(pass->problem->removal, pass->group, pass->device, space));
     BT_TRY(share_design(pass, space, false, n * width, &design->x));
     BT_TRY(share_design(pass, space, true, n_test * width, &design->x_test));
     if (pass->cut->n_rank > 1 || !needs_kernel(pass, design)) goto cleanup;
@@ -94,7 +100,8 @@ static bt_status sweep(const bt_pass *pass, size_t n_fit, size_t n_job, bt_fit *
         if (n > 0) status = bt_voxels_block(pass->voxels, low, n, &y, &y_test);
         BT_TRY(spread ? bt_agree(pass->group, status) : status);
         for (size_t f = 0; f < n_fit; ++f) {
-            BT_TRY(bt_fit_block(&fits[f], &block, low, n, y, y_test));
+            status = bt_fit_block(&fits[f], &block, low, n, y, y_test);
+            BT_TRY(spread ? bt_agree(pass->group, status) : status);
             bt_progress_add(pass->progress, (int64_t)(n * n_job));
         }
     }
@@ -115,6 +122,7 @@ static bt_status create_fits(const bt_pass *pass, bt_range spaces, bt_fit *fits)
                                         .folds = p->folds,
                                         .plan = p->plan,
                                         .voxels = pass->voxels,
+                                        .null = p->null,
                                         .block = pass->cut->block,
                                         .n_rank = pass->cut->n_rank,
                                         .weights = p->options->weights,

@@ -15,6 +15,7 @@ typedef struct {
     char *roi_names; /* "a,b", or NULL */
     size_t n_roi;
     int32_t *member; /* (n_roi, n_voxel) */
+    char *tested;    /* a group whose voxels have p, "/layer_00"; NULL without */
 } summary;
 
 static bt_status read_map(const summary *s, const char *space, const char *name, double **values, size_t *n)
@@ -46,6 +47,27 @@ cleanup:
     return status;
 }
 
+/* All spaces have p, or none. */
+static bt_status find_tested(summary *s)
+{
+    bt_status status = BT_OK;
+    bt_names groups = {0};
+    bt_text path = {0};
+    BT_TRY(bt_h5_list(s->file, "/", &groups));
+    BT_TRY(bt_names_add(&groups, ""));
+    for (size_t i = 0; i < groups.n && !s->tested; ++i) {
+        bt_text_clear(&path);
+        BT_TRY(bt_map_path(groups.items[i], NULL, &path));
+        if (!bt_h5_has_attribute(s->file, path.data, "significant_share")) continue;
+        s->tested = bt_strdup(path.data);
+        if (!s->tested) status = BT_ERR_MEMORY;
+    }
+cleanup:
+    bt_names_clear(&groups);
+    bt_text_clear(&path);
+    return status;
+}
+
 /* The next of the names at *at: its length, and how wide its column is. */
 static int next_roi(const char **at, int *width)
 {
@@ -61,7 +83,12 @@ static bt_status print_head(const summary *s, bt_text *out)
     bt_status status = BT_OK;
     const char *at = s->roi_names;
     int width = 0;
+    double fdr = 0;
     BT_TRY(bt_text_add(out, "%-20s %8s %8s", "mean r", "voxels", "all"));
+    if (s->tested) {
+        BT_TRY(bt_h5_get_real(s->file, s->tested, "significance_fdr", &fdr));
+        BT_TRY(bt_text_add(out, "  q<%-6g", fdr));
+    }
     for (size_t k = 0; k < s->n_roi; ++k) {
         const char *const name = at;
         const int length = next_roi(&at, &width);
@@ -69,6 +96,21 @@ static bt_status print_head(const summary *s, bt_text *out)
     }
     BT_TRY(bt_text_add(out, "\n"));
 cleanup:
+    return status;
+}
+
+/* How many voxels of a space are significant. */
+static bt_status print_share(const summary *s, const char *space, bt_text *out)
+{
+    bt_status status = BT_OK;
+    bt_text group = {0};
+    double share = 0;
+    if (!s->tested) return BT_OK;
+    BT_TRY(bt_map_path(space, NULL, &group));
+    BT_TRY(bt_h5_get_real(s->file, group.data, "significant_share", &share));
+    BT_TRY(bt_text_add(out, "  %6.1f %%", 100 * share));
+cleanup:
+    bt_text_clear(&group);
     return status;
 }
 
@@ -86,6 +128,7 @@ static bt_status print_space(const summary *s, const char *space, bt_text *out)
             ++n;
         }
     BT_TRY(bt_text_add(out, "%-20s %8zu %8.4f", *space ? space : "all features", n, n ? sum / (double)n : 0.0));
+    BT_TRY(print_share(s, space, out));
     for (size_t k = 0; k < s->n_roi; ++k) {
         const bt_rois_score score = bt_rois_mean(s->member + k * n_voxel, r, s->ceiling, s->threshold, n_voxel);
         (void)next_roi(&at, &width);
@@ -144,20 +187,41 @@ cleanup:
     return status;
 }
 
+static bt_status print_significance(const summary *s, bt_text *out)
+{
+    bt_status status = BT_OK;
+    double draws = 0, block = 0;
+    if (!s->tested) return BT_OK;
+    BT_TRY(bt_h5_get_real(s->file, s->tested, "significance_draws", &draws));
+    BT_TRY(bt_text_add(out, "q column: share of the fitted voxels that are significant (%.0f draws of ", draws));
+    if (bt_h5_has_attribute(s->file, s->tested, "significance_block")) {
+        BT_TRY(bt_h5_get_real(s->file, s->tested, "significance_block", &block));
+        BT_TRY(bt_text_add(out, "blocks of %.0f test rows in another order", block));
+    } else {
+        BT_TRY(bt_text_add(out, "test stories turned in time"));
+    }
+    BT_TRY(bt_text_add(out, ", Benjamini-Hochberg)\n"));
+cleanup:
+    return status;
+}
+
 bt_status bt_summary_print(const char *path, double threshold, bt_text *out)
 {
     bt_status status = BT_OK;
     summary s = {.threshold = threshold};
     BT_TRY(bt_h5_open(path, NULL, &s.file));
     BT_TRY(read_rois(&s));
+    BT_TRY(find_tested(&s));
     if (bt_h5_has(s.file, "/cc_max")) BT_TRY(read_map(&s, "", "cc_max", &s.ceiling, &s.n_voxel));
     BT_TRY(bt_text_add(out, "%s\n", path));
     BT_TRY(print_spaces(&s, out));
     BT_TRY(print_counts(&s, out));
+    BT_TRY(print_significance(&s, out));
 cleanup:
     bt_h5_abandon(&s.file);
     bt_free(s.ceiling);
     bt_free(s.member);
     bt_free(s.roi_names);
+    bt_free(s.tested);
     return status;
 }

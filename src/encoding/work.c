@@ -129,7 +129,7 @@ static size_t map_rows(const worker *w)
     return BT_MAP_CV_SCORE + w->problem->plan->n_alpha;
 }
 
-/* r, r2, alpha, explained, cv_score as rows of one matrix (map_rows, my voxels). */
+/* r, r2, alpha, explained, p, cv_score as rows of one matrix (map_rows, my voxels). */
 static bt_status pack(const worker *w, const bt_fit *fit, double **packed)
 {
     bt_status status = BT_OK;
@@ -140,6 +140,7 @@ static bt_status pack(const worker *w, const bt_fit *fit, double **packed)
     memcpy(*packed + BT_MAP_R2 * n, fit->r2, n * sizeof **packed);
     memcpy(*packed + BT_MAP_ALPHA * n, fit->alpha, n * sizeof **packed);
     memcpy(*packed + BT_MAP_EXPLAINED * n, fit->explained, n * sizeof **packed);
+    memcpy(*packed + BT_MAP_P * n, fit->p, n * sizeof **packed);
     memcpy(*packed + BT_MAP_CV_SCORE * n, fit->cv_score, fit->n_alpha * n * sizeof **packed);
 cleanup:
     return status;
@@ -303,6 +304,9 @@ static void say_cut(const worker *w)
         bt_log_info("factors do not fit into one rank: spread over the %zu ranks of a group, their rows visit the "
                     "others' voxels",
                     cut->n_rank);
+    if (w->problem->null)
+        bt_log_info("significance: %zu of %.3g other orders of the test rows", bt_null_draws(w->problem->null),
+                    bt_null_orders(w->problem->null));
     if (!cut->held)
         bt_log_info("passes over the responses: %zu, the first to look at them; spaces at once: %zu, each with %zu of "
                     "its %zu fits (splits and refit)",
@@ -330,6 +334,7 @@ static bt_status begin_output(worker *w, const bt_artefact *artefact)
     w->output = (bt_output){.in = w->problem->in,
                             .options = w->problem->options,
                             .plan = w->problem->plan,
+                            .null = w->problem->null,
                             .n_voxel = w->n_voxel,
                             .n_row = w->n_row,
                             .n_test = w->n_test};

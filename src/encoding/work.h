@@ -7,6 +7,7 @@
 #include "dist/grid.h"
 #include "encoding/fit.h"
 #include "encoding/inputs.h"
+#include "encoding/removal.h"
 #include "store/stage.h"
 
 typedef struct {
@@ -15,6 +16,8 @@ typedef struct {
     const bt_inputs *in;
     const bt_encode_plan *plan;
     const bt_folds *folds;
+    bt_removal *removal; /* what is taken out of the features first, or NULL */
+    const bt_null *null; /* of the test correlations; NULL: p is not asked for */
 } bt_work_problem;
 
 /* How the work is cut. The block of voxels is a fixed number, halved only where memory asks for it, so that two runs on

@@ -3,6 +3,8 @@
 #include "encoding/voxels.h"
 #include "encoding/work.h"
 
+#include <math.h>
+
 /* Voxels at once: at best, enough for products at speed, and at least. */
 enum { BLOCK = 2048, GOOD_BLOCK = 256, LEAST_BLOCK = 16 };
 
@@ -49,9 +51,13 @@ static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *
                           .block = cut->block,
                           .n_rank = cut->n_rank,
                           .weights = problem->options->weights,
-                          .predictions = problem->options->predictions};
+                          .predictions = problem->options->predictions,
+                          .null = problem->null};
     range_held(problem, &sizes.most_held, &sizes.least_held);
-    return bt_fit_bytes_of(&sizes, problem->plan);
+    bt_fit_bytes bytes = bt_fit_bytes_of(&sizes, problem->plan);
+    if (problem->removal) /* before a design is there */
+        bytes.making = fmax(bytes.making, bt_removal_bytes(problem->removal, cut->most_feature / sizes.n_delay));
+    return bytes;
 }
 
 /* With the spaces and jobs that are loaded together. */
@@ -173,7 +179,7 @@ static double flops_of(const bt_work_problem *problem, size_t n_feature)
         flops += n * p * r + 9 * r * r * r + 2 * r * n * p + 2 * held * p * r;
         flops += v * products_of(problem, n, held, r, refit ? 1 : problem->plan->n_alpha);
     }
-    return flops;
+    return flops + (problem->null ? v * bt_null_flops(problem->null) : 0);
 }
 
 bt_status bt_work_estimate(const bt_work_problem *problem)
@@ -191,7 +197,7 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
                             .work_unit = "voxel fits",
                             .memory_bytes = cut.bytes};
     estimate.read_bytes = (double)(n_voxel * cut.n_pass) * rows * 8;
-    estimate.written_bytes = (double)n_space * (double)n_voxel * 4 * (double)(6 + problem->plan->n_alpha);
+    estimate.written_bytes = (double)n_space * (double)n_voxel * 4 * (double)(8 + problem->plan->n_alpha);
     const size_t share = bt_grid_extent(grid, BT_AXIS_VOXEL);
     estimate.sent_bytes = bt_work_dealt_bytes(problem, &cut, share) * (double)cut.n_group / n_rank;
     for (size_t i = 0; i < n_space; ++i) {

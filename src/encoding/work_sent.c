@@ -1,4 +1,5 @@
 #include "dist/dense.h"
+#include "encoding/output.h"
 #include "encoding/ridge.h"
 #include "encoding/work.h"
 
@@ -60,7 +61,7 @@ double bt_work_sent_bytes(const bt_work_problem *problem, const bt_work_cut *cut
         bytes += cut->n_rank > 1 ? spread_bytes(problem, &j, n_rank, n_block) : whole_bytes(&j, n_rank);
     }
     if (kernel && cut->n_rank == 1) bytes += bt_dense_gram_sent(n_rank, n_feature, n);
-    return bytes + v * others / (double)n_rank * (8 * (double)(4 + problem->plan->n_alpha) + 4 * outputs);
+    return bytes + v * others / (double)n_rank * (8 * (double)(BT_MAP_CV_SCORE + problem->plan->n_alpha) + 4 * outputs);
 }
 
 double bt_work_dealt_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank)

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "extraction/internal.h"
 #include "extraction/options.h"
+#include "extraction/position.h"
 #include "io/audio.h"
 #include "stimulus/envelope.h"
 #include "stimulus/timing.h"
@@ -12,12 +13,12 @@
 
 #include <string.h>
 
-enum { VERSION = 1, RATE = 16000, N_KIND = 3 };
+enum { VERSION = 1, RATE = 16000, N_KIND = 5 };
 
 typedef struct {
     char *dataset;
     bt_names stories, features;
-    double bin;
+    double bin, position_width;
     int64_t bands;
     bt_timing timing;
 } options;
@@ -29,16 +30,29 @@ static const bt_setting table[] = {
     {"stories", BT_SET_TEXTS, offsetof(options, stories), BT_CHOOSES | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "stories of the data set, or roles of its stories.yaml; empty: all"},
     {"features", BT_SET_TEXTS, offsetof(options, features), BT_SCIENCE, "envelope,word_rate", NULL, 0, 0, NULL,
-     "of envelope (broadband), spectrum (bands), word_rate"},
+     "of envelope (broadband), spectrum (bands), word_rate; and of position, autocorrelation, which know the time only"},
     {"bin", BT_SET_REAL, offsetof(options, bin), BT_SCIENCE, "0.1", NULL, 0.01, 10, "s",
      "bins in which features are averaged before they are resampled to TR times"},
     {"bands", BT_SET_INT, offsetof(options, bands), BT_SCIENCE, "8", NULL, 1, 64, NULL,
      "mel bands of spectrum, 80 to 7600 Hz"},
+    {"position.width", BT_SET_REAL, offsetof(options, position_width), BT_SCIENCE, "4", NULL, 0.1, 1000, "TR",
+     "standard deviation and spacing of the bumps of position and autocorrelation"},
     BT_TIMING_SETTINGS(options),
 };
 // clang-format on
 
-/* One story's series in bins; the width of each kind that was asked for. */
+/* What is made, of which stories. */
+typedef struct {
+    const options *o;
+    const bt_sounds *stories;
+} task;
+
+static bt_bumps bumps_of(const task *t)
+{
+    return (bt_bumps){.width = t->o->position_width, .stories = t->stories};
+}
+
+/* One story's series in bins. */
 typedef struct {
     const bt_sound *story;
     const options *o;
@@ -74,16 +88,24 @@ cleanup:
     return status;
 }
 
+/* Series in bins, or rows that know the time only. */
 static const struct {
     const char *name;
     bool needs_words;
     bt_series series;
-} KINDS[N_KIND] = {
-    {"envelope", false, envelope_series}, {"spectrum", false, spectrum_series}, {"word_rate", true, word_series}};
+    void (*rows)(const bt_bumps *bumps, size_t story, float *values);
+} KINDS[N_KIND] = {{"envelope", false, envelope_series, NULL},
+                   {"spectrum", false, spectrum_series, NULL},
+                   {"word_rate", true, word_series, NULL},
+                   {"position", false, NULL, bt_bumps_position},
+                   {"autocorrelation", false, NULL, bt_bumps_autocorrelation}};
 
-static size_t width_of(const options *o, size_t kind)
+static size_t width_of(const task *t, size_t kind)
 {
-    return KINDS[kind].series == spectrum_series ? (size_t)o->bands : 1;
+    const bt_bumps bumps = bumps_of(t);
+    if (KINDS[kind].rows == bt_bumps_position) return bt_bumps_shared(&bumps);
+    if (KINDS[kind].rows == bt_bumps_autocorrelation) return bt_bumps_own(&bumps);
+    return KINDS[kind].series == spectrum_series ? (size_t)t->o->bands : 1;
 }
 
 static bool is_asked(const options *o, size_t kind)
@@ -92,32 +114,37 @@ static bool is_asked(const options *o, size_t kind)
 }
 
 /* Columns of all features that were asked for. */
-static size_t total_width(const options *o)
+static size_t total_width(const task *t)
 {
     size_t width = 0;
-    for (size_t kind = 0; kind < N_KIND; ++kind) width += is_asked(o, kind) ? width_of(o, kind) : 0;
+    for (size_t kind = 0; kind < N_KIND; ++kind) width += is_asked(t->o, kind) ? width_of(t, kind) : 0;
     return width;
 }
 
 static bt_status check_options(const options *o)
 {
-    const char *const names[N_KIND] = {KINDS[0].name, KINDS[1].name, KINDS[2].name};
+    const char *names[N_KIND];
+    for (size_t kind = 0; kind < N_KIND; ++kind) names[kind] = KINDS[kind].name;
     for (size_t i = 0; i < o->features.n; ++i) {
         bool known = false;
         for (size_t kind = 0; kind < N_KIND; ++kind) known = known || !strcmp(names[kind], o->features.items[i]);
         if (known) continue;
         const char *const nearest = bt_nearest(o->features.items[i], names, N_KIND);
-        return bt_fail(BT_ERR_USAGE, "features: expected some of envelope, spectrum, word_rate; found '%s'%s%s%s",
-                       o->features.items[i], nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                       nearest ? "'?" : "");
+        return bt_fail(
+            BT_ERR_USAGE,
+            "features: expected some of envelope, spectrum, word_rate, position, autocorrelation; found '%s'%s%s%s",
+            o->features.items[i], nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
     return o->features.n > 0 ? BT_OK : bt_fail(BT_ERR_USAGE, "features: expected at least one, found an empty list");
 }
 
 /* rows: one block (n_tr, width) per feature asked for, behind one another. */
-static bt_status describe(const options *o, const bt_sound *story, float *rows)
+static bt_status describe(const task *t, size_t index, float *rows)
 {
     bt_status status = BT_OK;
+    const options *const o = t->o;
+    const bt_sound *const story = &t->stories->items[index];
+    const bt_bumps bumps = bumps_of(t);
     bins b = {.story = story, .o = o};
     double *values = NULL, *times = NULL, *resampled = NULL;
     int rate = 0;
@@ -126,13 +153,18 @@ static bt_status describe(const options *o, const bt_sound *story, float *rows)
     b.n_bin = bt_bin_count(b.n_sample, RATE, o->bin);
     BT_CHECK(b.n_bin > 0, BT_ERR_INPUT, "%s: %g s of sound are shorter than one bin of %g s; make bin= shorter",
              story->audio, story->seconds, o->bin);
-    BT_ALLOC(values, b.n_bin * total_width(o));
-    BT_ALLOC(resampled, story->n_tr * total_width(o));
+    BT_ALLOC(values, b.n_bin * (size_t)o->bands);
+    BT_ALLOC(resampled, story->n_tr * (size_t)o->bands);
     BT_ALLOC(times, b.n_bin);
     bt_bin_times(b.n_bin, o->bin, times);
     for (size_t kind = 0; kind < N_KIND; ++kind) {
         if (!is_asked(o, kind)) continue;
-        const size_t width = width_of(o, kind);
+        const size_t width = width_of(t, kind);
+        if (KINDS[kind].rows) {
+            KINDS[kind].rows(&bumps, index, rows);
+            rows += story->n_tr * width;
+            continue;
+        }
         BT_TRY(KINDS[kind].series(&b, values));
         BT_TRY(
             bt_lanczos_resample(times, b.n_bin, values, width, story->times, story->n_tr, BT_LANCZOS_LOBES, resampled));
@@ -146,12 +178,12 @@ cleanup:
     return status;
 }
 
-static bt_status write_story(bt_h5 *file, const options *o, const bt_sound *story, const float *rows)
+static bt_status write_story(bt_h5 *file, const task *t, const bt_sound *story, const float *rows)
 {
     bt_status status = bt_fault_point("lowlevel.write");
     for (size_t kind = 0; kind < N_KIND && status == BT_OK; ++kind) {
-        if (!is_asked(o, kind)) continue;
-        const size_t shape[2] = {story->n_tr, width_of(o, kind)};
+        if (!is_asked(t->o, kind)) continue;
+        const size_t shape[2] = {story->n_tr, width_of(t, kind)};
         char *const path = bt_output_path(story->name, KINDS[kind].name);
         status = path ? bt_h5_write(file, path, BT_F32, 2, shape, rows) : BT_ERR_MEMORY;
         rows += shape[0] * shape[1];
@@ -161,10 +193,11 @@ static bt_status write_story(bt_h5 *file, const options *o, const bt_sound *stor
 }
 
 /* Collective. Stories [first, first + size), one a rank; the root writes them in order. */
-static bt_status one_round(const bt_comm *comm, const options *o, const bt_sounds *stories, size_t first, bt_h5 *file)
+static bt_status one_round(const bt_comm *comm, const task *t, size_t first, bt_h5 *file)
 {
     bt_status status = BT_OK;
-    const size_t rank = (size_t)bt_comm_rank(comm), size = (size_t)bt_comm_size(comm), width = total_width(o);
+    const bt_sounds *const stories = t->stories;
+    const size_t rank = (size_t)bt_comm_rank(comm), size = (size_t)bt_comm_size(comm), width = total_width(t);
     float *mine = NULL, *all = NULL;
     size_t *counts = NULL, n_all = 0;
     counts = bt_calloc(size, sizeof *counts);
@@ -175,12 +208,12 @@ static bt_status one_round(const bt_comm *comm, const options *o, const bt_sound
     mine = counts ? bt_calloc(counts[rank], 1) : NULL;
     all = rank == 0 ? bt_calloc(n_all, sizeof *all) : NULL;
     status = counts && mine && (rank != 0 || all) ? BT_OK : BT_ERR_MEMORY;
-    if (status == BT_OK && first + rank < stories->n) status = describe(o, &stories->items[first + rank], mine);
+    if (status == BT_OK && first + rank < stories->n) status = describe(t, first + rank, mine);
     BT_TRY(bt_agree(comm, status));
     BT_TRY(bt_comm_gather(comm, 0, mine, counts, all));
     const float *rows = all;
     for (size_t r = 0; rank == 0 && status == BT_OK && r < size && first + r < stories->n; ++r) {
-        status = write_story(file, o, &stories->items[first + r], rows);
+        status = write_story(file, t, &stories->items[first + r], rows);
         rows += counts[r] / sizeof *rows;
     }
     BT_TRY(bt_agree(comm, status));
@@ -212,13 +245,14 @@ static bt_status compute(const bt_stage_call *call, const bt_sounds *stories, bt
 {
     bt_status status = BT_OK;
     bt_h5 *file = NULL;
+    const task t = {.o = call->options, .stories = stories};
     const bool root = bt_comm_rank(call->comm) == 0;
     bt_progress progress = bt_progress_start("lowlevel", "stories", (int64_t)stories->n);
     if (root) status = create_file(call, stories, artefact, &file);
     BT_TRY(bt_agree(call->comm, status));
     const size_t size = (size_t)bt_comm_size(call->comm);
     for (size_t first = 0; first < stories->n; first += size) {
-        BT_TRY(one_round(call->comm, call->options, stories, first, file));
+        BT_TRY(one_round(call->comm, &t, first, file));
         bt_progress_add(&progress, (int64_t)(stories->n - first < size ? stories->n - first : size));
     }
     if (root) status = bt_h5_close(&file);
@@ -254,6 +288,7 @@ static bt_status make(const bt_stage_call *call, const bt_sounds *stories)
     bt_status status = BT_OK;
     bt_recipe *recipe = NULL;
     bt_artefact *artefact = NULL;
+    const task t = {.o = call->options, .stories = stories};
     status = bt_recipe_create(bt_lowlevel_stage.name, bt_lowlevel_stage.version, &recipe);
     if (status == BT_OK && bt_comm_rank(call->comm) == 0) status = fill_recipe(call, call->options, stories, recipe);
     BT_TRY(bt_agree(call->comm, status));
@@ -262,7 +297,7 @@ static bt_status make(const bt_stage_call *call, const bt_sounds *stories)
     BT_TRY(bt_artefact_begin(&place, recipe, call->comm, &artefact));
     if (!bt_artefact_is_done(artefact)) BT_TRY(compute(call, stories, artefact));
     BT_TRY(bt_text_add(call->result, "%s\n  %zu stories, %zu rows at TR times, %zu columns\n",
-                       bt_artefact_path(artefact), stories->n, bt_sounds_rows(stories), total_width(call->options)));
+                       bt_artefact_path(artefact), stories->n, bt_sounds_rows(stories), total_width(&t)));
 cleanup:
     bt_artefact_end(&artefact);
     bt_recipe_destroy(&recipe);
@@ -272,13 +307,14 @@ cleanup:
 static bt_estimate estimate_work(const options *o, const bt_sounds *stories)
 {
     enum { FLOPS_PER_SAMPLE = 200 }; /* 100 frames a second of 512 points, padded over by three */
+    const task t = {.o = o, .stories = stories};
     bt_estimate estimate = {.work = (double)stories->n, .work_unit = "stories"};
     for (size_t i = 0; i < stories->n; ++i) {
         const bt_sound *const story = &stories->items[i];
         const double samples = story->seconds * RATE, bytes = 3 * samples * sizeof(float) + story->bytes;
         estimate.flops += FLOPS_PER_SAMPLE * samples;
         estimate.read_bytes += story->bytes;
-        estimate.written_bytes += (double)story->n_tr * (double)(total_width(o) * sizeof(float) + sizeof(double));
+        estimate.written_bytes += (double)story->n_tr * (double)(total_width(&t) * sizeof(float) + sizeof(double));
         if (bytes > estimate.memory_bytes) estimate.memory_bytes = bytes;
     }
     return estimate;
@@ -313,7 +349,7 @@ cleanup:
 const bt_stage bt_lowlevel_stage = {
     .name = "lowlevel",
     .version = VERSION,
-    .summary = "envelope, spectrum and word rate of stories at their TR times",
+    .summary = "envelope, spectrum and word rate of stories, or their time alone, at TR times",
     .example = "braintune lowlevel dataset=DIR features=envelope,word_rate out=low.h5",
     .table = table,
     .n_setting = sizeof table / sizeof *table,

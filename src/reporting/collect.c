@@ -16,7 +16,8 @@
 
 typedef struct {
     bt_names artefacts;
-    char *list, *experiment;
+    char *list, *experiment, *groups;
+    int rule;
     double above;
 } collect_options;
 
@@ -30,6 +31,10 @@ static const bt_setting settings[] = {
      "name for the table's first column"},
     {"ceiling.keep_above", BT_SET_REAL, offsetof(collect_options, above), 0, "0.4", NULL, 0, 1, "correlation",
      "voxels whose cc_max is not above this are dropped, and counted"},
+    {"roi.groups", BT_SET_TEXT, offsetof(collect_options, groups), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "groups.yaml, GROUP: [LABEL, ...]: ROIs of the table in place of single labels; A is L_A and R_A"},
+    {"roi.score", BT_SET_CHOICE, offsetof(collect_options, rule), 0, "voxels", "voxels|labels|labels_zero_filled", 0, 0,
+     NULL, "a ROI's mean: over its voxels, over its labels' means, or these with 0 for dropped voxels (released code)"},
 };
 
 /* The rows of one artefact, as text, and what sorts them. */
@@ -48,10 +53,12 @@ typedef struct {
     const char *folder; /* results */
     char *table_path, *voxels;
     bt_listing listing;
-    bt_table old;       /* rows that may be taken over; empty when made under other settings */
-    old_row *old_index; /* (old.n_row), sorted */
-    part *parts;        /* (listing.n) */
-    bt_names remarks;   /* of the table's head: scores, stories, that differ between artefacts */
+    bt_name_lists groups; /* of roi.groups */
+    bt_text identity;     /* the first line of the table */
+    bt_table old;         /* rows that may be taken over; empty when made under other settings */
+    old_row *old_index;   /* (old.n_row), sorted */
+    part *parts;          /* (listing.n) */
+    bt_names remarks;     /* of the table's head: scores, stories, that differ between artefacts */
     size_t n_taken_over;
 } collection;
 
@@ -68,6 +75,8 @@ static void clear(collection *all)
     bt_table_clear(&all->old);
     bt_listing_clear(&all->listing);
     bt_names_clear(&all->remarks);
+    bt_name_lists_clear(&all->groups);
+    bt_text_clear(&all->identity);
 }
 
 static int compare_old(const void *a, const void *b)
@@ -88,18 +97,15 @@ static bool has_our_columns(const bt_table *table)
 static bt_status read_old(collection *all)
 {
     bt_status status = BT_OK;
-    bt_text identity = {0};
     if (!bt_path_exists(all->table_path)) return BT_OK;
-    BT_TRY(bt_table_identity(all->options->experiment, all->options->above, &identity));
     if (bt_table_read(all->table_path, &all->old) != BT_OK || !has_our_columns(&all->old) || !all->old.comments.n ||
-        strcmp(all->old.comments.items[0], identity.data) != 0)
+        strcmp(all->old.comments.items[0], all->identity.data) != 0)
         bt_table_clear(&all->old);
     BT_ALLOC(all->old_index, all->old.n_row);
     for (size_t row = 0; row < all->old.n_row; ++row)
         all->old_index[row] = (old_row){bt_table_at(&all->old, row, BT_COLUMN_ARTEFACT), row};
     if (all->old.n_row) qsort(all->old_index, all->old.n_row, sizeof *all->old_index, compare_old);
 cleanup:
-    bt_text_clear(&identity);
     return status;
 }
 
@@ -150,7 +156,10 @@ static bt_status score_part(collection *all, bt_score_file *scores, const bt_pro
         ++all->n_taken_over;
         goto cleanup;
     }
-    BT_TRY(bt_score_file_load(scores));
+    const bt_roi_options rois = {.rule = (bt_roi_rule)all->options->rule,
+                                 .path = all->options->groups,
+                                 .groups = all->options->groups ? &all->groups : NULL};
+    BT_TRY(bt_score_file_load(scores, &rois));
     BT_TRY(bt_score_rows(scores, from, all->options->above, rows));
     BT_TRY(bt_path_make(all->voxels)); /* not before there is something to put there */
     BT_TRY(bt_voxel_file_write(scores, all->voxels));
@@ -287,9 +296,8 @@ static bt_status write_table(collection *all)
     bt_names_sort(&all->remarks);
     for (size_t i = 0; i < all->listing.n; ++i)
         BT_TRY(bt_text_add_bytes(&rows, all->parts[i].rows.data, all->parts[i].rows.length));
-    BT_TRY(bt_table_identity(all->options->experiment, all->options->above, &text));
-    BT_TRY(bt_text_add(&text, "\n"));
-    BT_TRY(bt_table_head(&all->remarks, all->options->above, rows.data, &text));
+    BT_TRY(bt_text_add(&text, "%s\n", all->identity.data));
+    BT_TRY(bt_table_head(&all->remarks, (bt_roi_rule)all->options->rule, all->options->above, rows.data, &text));
     BT_TRY(bt_table_add_row(&text, bt_table_columns, BT_COLUMN_COUNT));
     BT_TRY(bt_text_add_bytes(&text, rows.data, rows.length));
     bt_leftovers_remove(all->table_path, NULL);
@@ -312,6 +320,16 @@ cleanup:
     return status;
 }
 
+static bt_status identify(collection *all)
+{
+    const collect_options *const o = all->options;
+    const bt_table_settings made = {.experiment = o->experiment,
+                                    .above = o->above,
+                                    .rule = (bt_roi_rule)o->rule,
+                                    .groups = o->groups ? &all->groups : NULL};
+    return bt_table_identity(&made, &all->identity);
+}
+
 static bt_status run(const bt_stage_call *call)
 {
     bt_status status = BT_OK;
@@ -324,6 +342,8 @@ static bt_status run(const bt_stage_call *call)
         status = report_estimate(call, &all.listing);
         goto cleanup;
     }
+    if (all.options->groups) BT_TRY(bt_name_lists_read(all.options->groups, &all.groups));
+    BT_TRY(identify(&all));
     BT_TRY(read_old(&all));
     BT_TRY(add_parts(&all));
     BT_TRY(bt_path_make(all.folder));

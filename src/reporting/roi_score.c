@@ -8,27 +8,60 @@ void bt_voxels_keep(const float *value, const float *ceiling, double above, size
         kept[v] = isfinite(value[v]) && (!ceiling || (isfinite(ceiling[v]) && (double)ceiling[v] > above));
 }
 
-/* The mean of a kept member's value - slope * other, and the standard error of that mean. */
-static bt_roi_score linear_mean(const uint8_t *member, const uint8_t *kept, const float *value, double slope,
-                                const float *other, size_t n_voxel)
+/* value - slope * other of a voxel; other may be NULL. */
+typedef struct {
+    const uint8_t *kept;
+    const float *value, *other;
+    double slope;
+} line;
+
+static double line_at(const line *of, size_t v)
+{
+    if (!of->kept[v]) return 0;
+    return (double)of->value[v] - (of->other ? of->slope * (double)of->other[v] : 0.0);
+}
+
+/* Of one part: its mean, the variance of that mean (NAN below two voxels), and how many voxels it is of. */
+typedef struct {
+    double mean, variance;
+    size_t n;
+} part_score;
+
+static part_score score_part(const bt_roi *roi, size_t part, const line *of, bt_roi_score *score)
+{
+    const uint8_t *const member = roi->member + part * roi->n_voxel;
+    part_score out = {.variance = (double)NAN};
+    double sum = 0, squares = 0;
+    for (size_t v = 0; v < roi->n_voxel; ++v) {
+        if (!member[v]) continue;
+        score->n += of->kept[v];
+        score->n_dropped += !of->kept[v];
+        out.n += of->kept[v] || roi->zero_filled;
+        sum += line_at(of, v);
+    }
+    out.mean = out.n ? sum / (double)out.n : 0;
+    for (size_t v = 0; v < roi->n_voxel; ++v)
+        if (member[v] && (of->kept[v] || roi->zero_filled))
+            squares += (line_at(of, v) - out.mean) * (line_at(of, v) - out.mean);
+    if (out.n > 1) out.variance = squares / (double)(out.n - 1) / (double)out.n;
+    return out;
+}
+
+static bt_roi_score linear_mean(const bt_roi *roi, const line *of)
 {
     bt_roi_score score = {.value = NAN, .se = NAN, .ci_low = NAN, .ci_high = NAN};
-    double sum = 0, squares = 0;
-    for (size_t v = 0; v < n_voxel; ++v) {
-        if (!member[v]) continue;
-        score.n += kept[v];
-        score.n_dropped += !kept[v];
-        if (kept[v]) sum += (double)value[v] - (other ? slope * (double)other[v] : 0.0);
+    double sum = 0, variance = 0;
+    size_t n = 0;
+    for (size_t part = 0; part < roi->n_part; ++part) {
+        const part_score one = score_part(roi, part, of, &score);
+        if (!one.n) continue;
+        sum += one.mean;
+        variance += one.variance;
+        ++n;
     }
     if (!score.n) return score;
-    score.value = sum / (double)score.n;
-    if (score.n < 2) return score;
-    for (size_t v = 0; v < n_voxel; ++v) {
-        if (!member[v] || !kept[v]) continue;
-        const double deviation = (double)value[v] - (other ? slope * (double)other[v] : 0.0) - score.value;
-        squares += deviation * deviation;
-    }
-    score.se = sqrt(squares / (double)(score.n - 1) / (double)score.n);
+    score.value = sum / (double)n;
+    score.se = sqrt(variance) / (double)n;
     return score;
 }
 
@@ -39,18 +72,19 @@ static bt_roi_score with_interval(bt_roi_score score)
     return score;
 }
 
-bt_roi_score bt_roi_mean(const uint8_t *member, const uint8_t *kept, const float *value, size_t n_voxel)
+bt_roi_score bt_roi_mean(const bt_roi *roi, const uint8_t *kept, const float *value)
 {
-    return with_interval(linear_mean(member, kept, value, 0, NULL, n_voxel));
+    const line of = {.kept = kept, .value = value};
+    return with_interval(linear_mean(roi, &of));
 }
 
-bt_roi_score bt_roi_ratio(const uint8_t *member, const uint8_t *kept, const float *value, const float *ceiling,
-                          size_t n_voxel)
+bt_roi_score bt_roi_ratio(const bt_roi *roi, const uint8_t *kept, const float *value, const float *ceiling)
 {
-    const double top = linear_mean(member, kept, value, 0, NULL, n_voxel).value;
-    const double bottom = linear_mean(member, kept, ceiling, 0, NULL, n_voxel).value;
-    bt_roi_score score = linear_mean(member, kept, value, top / bottom, ceiling, n_voxel);
-    score.value = top / bottom;
-    score.se /= fabs(bottom);
+    const line top = {.kept = kept, .value = value}, bottom = {.kept = kept, .value = ceiling};
+    const double mean = linear_mean(roi, &bottom).value, ratio = linear_mean(roi, &top).value / mean;
+    const line left = {.kept = kept, .value = value, .other = ceiling, .slope = ratio};
+    bt_roi_score score = linear_mean(roi, &left);
+    score.value = ratio;
+    score.se /= fabs(mean);
     return with_interval(score);
 }

@@ -21,6 +21,7 @@ static bt_status read_facts(bt_score_file *scores)
     BT_TRY(bt_attribute_text(scores->file, "penalty", &scores->penalty));
     BT_TRY(bt_attribute_text(scores->file, "stories", &scores->stories));
     BT_TRY(bt_attribute_text(scores->file, "test_stories", &scores->test_stories));
+    BT_TRY(bt_attribute_text(scores->file, "removed", &scores->removed));
 cleanup:
     return status;
 }
@@ -115,19 +116,18 @@ cleanup:
     return status;
 }
 
-static bt_status read_members(bt_score_file *scores)
+static bt_status read_labels(bt_score_file *scores)
 {
     bt_status status = BT_OK;
     int32_t *row = NULL;
     const size_t n = scores->n_voxel;
-    BT_ALLOC(scores->member, scores->rois.n * n);
+    BT_ALLOC(scores->label, scores->labels.n * n);
     BT_ALLOC(row, n);
-    for (size_t roi = 0; roi + 1 < scores->rois.n; ++roi) {
-        const size_t start[2] = {roi, 0}, count[2] = {1, n};
+    for (size_t i = 0; i < scores->labels.n; ++i) {
+        const size_t start[2] = {i, 0}, count[2] = {1, n};
         BT_TRY(bt_h5_read(scores->file, "/roi_label", BT_I32, start, count, row));
-        for (size_t v = 0; v < n; ++v) scores->member[roi * n + v] = row[v] != 0;
+        for (size_t v = 0; v < n; ++v) scores->label[i * n + v] = row[v] != 0;
     }
-    memset(scores->member + (scores->rois.n - 1) * n, 1, n);
 cleanup:
     bt_free(row);
     return status;
@@ -147,29 +147,103 @@ cleanup:
     return status;
 }
 
-static bt_status find_rois(bt_score_file *scores)
+static bt_status find_labels(bt_score_file *scores)
 {
     bt_status status = BT_OK;
     char *names = NULL;
     bt_h5_shape shape = {0};
     BT_TRY(bt_h5_get_text(scores->file, "/roi_label", "names", &names));
-    BT_TRY(split_names(names, &scores->rois));
+    BT_TRY(split_names(names, &scores->labels));
     BT_TRY(bt_h5_shape_of(scores->file, "/roi_label", &shape));
-    BT_CHECK(shape.rank == 2 && shape.shape[0] == scores->rois.n && shape.shape[1] == scores->n_voxel, BT_ERR_INPUT,
+    BT_CHECK(shape.rank == 2 && shape.shape[0] == scores->labels.n && shape.shape[1] == scores->n_voxel, BT_ERR_INPUT,
              "%s:/roi_label: expected (%zu ROIs of its attribute names, %zu voxels), found (%zu, %zu)",
-             bt_h5_path(scores->file), scores->rois.n, scores->n_voxel, shape.shape[0], shape.shape[1]);
+             bt_h5_path(scores->file), scores->labels.n, scores->n_voxel, shape.shape[0], shape.shape[1]);
 cleanup:
     bt_free(names);
     return status;
 }
 
-bt_status bt_score_file_load(bt_score_file *scores)
+/* ---- ROIs ---- */
+
+/* Adds the voxels of label `name` to a part (n_voxel): of both hemispheres, unless it names one. */
+static bool add_label(const bt_score_file *scores, const char *name, uint8_t *part)
+{
+    bool found = false;
+    const size_t n = scores->n_voxel;
+    for (size_t i = 0; i < scores->labels.n; ++i) {
+        const char *const label = scores->labels.items[i];
+        const bool sided = bt_starts_with(label, "L_") || bt_starts_with(label, "R_");
+        if (strcmp(label, name) != 0 && !(sided && !strcmp(label + strlen("L_"), name))) continue;
+        for (size_t v = 0; v < n; ++v) part[v] |= scores->label[i * n + v];
+        found = true;
+    }
+    return found;
+}
+
+static bt_status no_such_label(const bt_score_file *scores, const bt_roi_options *options, const char *group,
+                               const char *label)
+{
+    const char *const nearest = bt_nearest(label, (const char *const *)scores->labels.items, scores->labels.n);
+    return bt_fail(BT_ERR_INPUT, "%s: group %s: %s has no ROI label %s among its %zu%s%s%s", options->path, group,
+                   bt_h5_path(scores->file), label, scores->labels.n, nearest ? "; did you mean " : "",
+                   nearest ? nearest : "", nearest ? "?" : "");
+}
+
+/* Parts of a group: a label each, or all of them pooled. */
+static bt_status add_group(bt_score_file *scores, const bt_roi_options *options, const char *group,
+                           const bt_names *labels)
+{
+    bt_status status = BT_OK;
+    const size_t roi = scores->rois.n, at = scores->first[roi];
+    const bool pooled = options->rule == BT_ROI_VOXELS;
+    for (size_t i = 0; i < labels->n; ++i)
+        if (!add_label(scores, labels->items[i], scores->member + (at + (pooled ? 0 : i)) * scores->n_voxel))
+            return no_such_label(scores, options, group, labels->items[i]);
+    scores->first[roi + 1] = at + (pooled ? 1 : labels->n);
+    BT_TRY(bt_names_add(&scores->rois, group));
+cleanup:
+    return status;
+}
+
+/* Groups without labels are left out; behind the others comes what has all voxels. */
+static bt_status make_rois(bt_score_file *scores, const bt_roi_options *options)
+{
+    bt_status status = BT_OK;
+    const bt_name_lists *const groups = options->groups;
+    size_t n_roi = 1 + (groups ? groups->keys.n : scores->labels.n), n_part = 1 + scores->labels.n;
+    for (size_t g = 0; groups && g < groups->keys.n; ++g) n_part += groups->lists[g].n;
+    BT_ALLOC(scores->first, n_roi + 1);
+    BT_ALLOC(scores->member, n_part * scores->n_voxel);
+    for (size_t g = 0; groups && g < groups->keys.n; ++g)
+        if (groups->lists[g].n) BT_TRY(add_group(scores, options, groups->keys.items[g], &groups->lists[g]));
+    for (size_t i = 0; !groups && i < scores->labels.n; ++i) {
+        const bt_names itself = {.n = 1, .items = &scores->labels.items[i]};
+        BT_TRY(add_group(scores, options, scores->labels.items[i], &itself));
+    }
+    const size_t last = scores->rois.n, at = scores->first[last];
+    memset(scores->member + at * scores->n_voxel, 1, scores->n_voxel);
+    scores->first[last + 1] = at + 1;
+    BT_TRY(bt_names_add(&scores->rois, "all"));
+    scores->zero_filled = options->rule == BT_ROI_LABELS_ZERO_FILLED;
+cleanup:
+    return status;
+}
+
+bt_roi bt_score_file_roi(const bt_score_file *scores, size_t roi)
+{
+    return (bt_roi){.n_part = scores->first[roi + 1] - scores->first[roi],
+                    .n_voxel = scores->n_voxel,
+                    .member = scores->member + scores->first[roi] * scores->n_voxel,
+                    .zero_filled = scores->zero_filled};
+}
+
+bt_status bt_score_file_load(bt_score_file *scores, const bt_roi_options *options)
 {
     bt_status status = BT_OK;
     BT_TRY(count_voxels(scores));
-    if (bt_h5_has(scores->file, "/roi_label")) BT_TRY(find_rois(scores));
-    BT_TRY(bt_names_add(&scores->rois, "all"));
-    BT_TRY(read_members(scores));
+    if (bt_h5_has(scores->file, "/roi_label")) BT_TRY(find_labels(scores));
+    BT_TRY(read_labels(scores));
+    BT_TRY(make_rois(scores, options));
     BT_TRY(read_vector(scores, "/cc_max", &scores->cc_max));
 cleanup:
     return status;
@@ -182,8 +256,12 @@ void bt_score_file_close(bt_score_file *scores)
     bt_free(scores->penalty);
     bt_free(scores->stories);
     bt_free(scores->test_stories);
+    bt_free(scores->removed);
     bt_names_clear(&scores->spaces);
+    bt_names_clear(&scores->labels);
+    bt_free(scores->label);
     bt_names_clear(&scores->rois);
+    bt_free(scores->first);
     bt_free(scores->member);
     bt_free(scores->cc_max);
     bt_h5_abandon(&scores->file);

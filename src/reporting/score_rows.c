@@ -40,7 +40,7 @@ static bt_status add_row(const maker *make, const subject_matter *about, const c
     cells[BT_COLUMN_SPACE] = "volume";
     cells[BT_COLUMN_ROI] = roi;
     cells[BT_COLUMN_HEMISPHERE] = "both";
-    cells[BT_COLUMN_REMOVED] = "none";
+    cells[BT_COLUMN_REMOVED] = *make->scores->removed ? make->scores->removed : "none";
     cells[BT_COLUMN_SPLIT] = "test";
     cells[BT_COLUMN_METRIC] = metric;
     cells[BT_COLUMN_VALUE] = value;
@@ -70,9 +70,9 @@ static bt_status add_normalised(const maker *make, const subject_matter *about, 
 {
     bt_status status = BT_OK;
     const bt_score_file *const s = make->scores;
-    const uint8_t *const member = s->member + roi * s->n_voxel;
-    const bt_roi_score mean = bt_roi_mean(member, make->kept, norm, s->n_voxel);
-    const bt_roi_score ratio = bt_roi_ratio(member, make->kept, maps->map[MAP_R], s->cc_max, s->n_voxel);
+    const bt_roi of = bt_score_file_roi(s, roi);
+    const bt_roi_score mean = bt_roi_mean(&of, make->kept, norm);
+    const bt_roi_score ratio = bt_roi_ratio(&of, make->kept, maps->map[MAP_R], s->cc_max);
     BT_TRY(add_row(make, about, s->rois.items[roi], "r_norm", &mean));
     BT_TRY(add_row(make, about, s->rois.items[roi], "r_norm_ratio", &ratio));
 cleanup:
@@ -90,9 +90,10 @@ static bt_status add_maps(const maker *make, const subject_matter *about, const 
     bt_voxels_keep(maps->map[MAP_R], s->cc_max, make->above, n, make->kept);
     for (size_t v = 0; v < n; ++v) norm[v] = s->cc_max ? maps->map[MAP_R][v] / s->cc_max[v] : NAN;
     for (size_t roi = 0; roi < s->rois.n; ++roi) {
+        const bt_roi of = bt_score_file_roi(s, roi);
         for (size_t i = 0; i < N_MAP; ++i) {
             if (!maps->map[i]) continue;
-            const bt_roi_score score = bt_roi_mean(s->member + roi * n, make->kept, maps->map[i], n);
+            const bt_roi_score score = bt_roi_mean(&of, make->kept, maps->map[i]);
             BT_TRY(add_row(make, about, s->rois.items[roi], map_names[i], &score));
         }
         if (s->cc_max) BT_TRY(add_normalised(make, about, maps, norm, roi));
@@ -123,7 +124,7 @@ static void accumulate(upper_layers *upper, const score_maps *maps, int layer, s
 /* True for a joined space of features that `lowlevel` makes. */
 static bool is_low_level(const char *space)
 {
-    static const char *const names[] = {"envelope", "spectrum", "word_rate"};
+    static const char *const names[] = {"envelope", "spectrum", "word_rate", "position", "autocorrelation"};
     for (const char *at = space; at; at = strchr(at, '+')) {
         at += *at == '+';
         const size_t length = strcspn(at, "+");
@@ -181,7 +182,8 @@ static bt_status add_ceilings(const maker *make)
     if (!s->cc_max) return BT_OK;
     bt_voxels_keep(s->cc_max, s->cc_max, make->above, s->n_voxel, make->kept);
     for (size_t i = 0; i < s->rois.n; ++i) {
-        const bt_roi_score ceiling = bt_roi_mean(s->member + i * s->n_voxel, make->kept, s->cc_max, s->n_voxel);
+        const bt_roi of = bt_score_file_roi(s, i);
+        const bt_roi_score ceiling = bt_roi_mean(&of, make->kept, s->cc_max);
         BT_TRY(add_row(make, &about, s->rois.items[i], "cc_max", &ceiling));
     }
 cleanup:

@@ -33,10 +33,27 @@ static const struct {
     {"missing", "an artefact that the experiment's plan expects and that is not there; no value"},
 };
 
-bt_status bt_table_identity(const char *experiment, double above, bt_text *out)
+static const struct {
+    const char *name, *words;
+} rules[] = {
+    {"voxels", "the mean over all voxels of the group's labels pooled, both hemispheres, that"},
+    {"labels", "the mean over the group's labels, unweighted, of each label's mean over its voxels of both hemispheres "
+               "that"},
+    {"labels_zero_filled", "the mean over the group's labels, unweighted, of each label's mean over its voxels of both "
+                           "hemispheres, with 0 for all but those that"},
+};
+
+bt_status bt_table_identity(const bt_table_settings *made, bt_text *out)
 {
-    return bt_text_add(out, "# braintune table %d; experiment: %s; ceiling.keep_above: %.15g", FORMAT,
-                       experiment ? experiment : "", above);
+    bt_status status = BT_OK;
+    BT_TRY(bt_text_add(out, "# braintune table %d; experiment: %s; ceiling.keep_above: %.15g; roi.score: %s", FORMAT,
+                       made->experiment ? made->experiment : "", made->above, rules[made->rule].name));
+    for (size_t g = 0; made->groups && g < made->groups->keys.n; ++g) {
+        BT_TRY(bt_text_add(out, "%s%s: ", g ? "; " : "; groups ", made->groups->keys.items[g]));
+        BT_TRY(bt_names_join(&made->groups->lists[g], out));
+    }
+cleanup:
+    return status;
 }
 
 static bool occurs(const char *rows, const char *metric)
@@ -88,7 +105,7 @@ cleanup:
     return status;
 }
 
-bt_status bt_table_head(const bt_names *remarks, double above, const char *rows, bt_text *out)
+bt_status bt_table_head(const bt_names *remarks, bt_roi_rule rule, double above, const char *rows, bt_text *out)
 {
     bt_status status = BT_OK;
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; ++i)
@@ -96,9 +113,9 @@ bt_status bt_table_head(const bt_names *remarks, double above, const char *rows,
             BT_TRY(bt_text_add(out, "# %s: %s\n", metrics[i].metric, metrics[i].words));
     for (size_t i = 0; i < remarks->n; ++i) BT_TRY(bt_text_add(out, "# %s\n", remarks->items[i]));
     BT_TRY(bt_text_add(out,
-                       "# roi: rule \"voxels\": all voxels of the group's labels pooled, both hemispheres, that have a "
-                       "finite score and, where there are noise ceilings, cc_max > %g; all: every voxel\n",
-                       above));
+                       "# roi: rule \"%s\": %s have a finite score and, where there are noise ceilings, cc_max > %g; "
+                       "numbers of other rules are not comparable; all: every voxel\n",
+                       rules[rule].name, rules[rule].words, above));
     BT_TRY(bt_text_add(out, "# n, n_dropped: voxels of the ROI that count, and that do not\n"));
     BT_TRY(bt_text_add(out, "# se, ci_low, ci_high: standard error and 95 %% interval (+- 1.96 se) over the voxels of "
                             "one subject's ROI, taken as independent; they say nothing of other subjects\n"));

@@ -131,6 +131,17 @@ cleanup:
     return status;
 }
 
+/* Scores that a selection takes: of an encoding from whose features nothing was removed. */
+static bool has_scores(const bt_table *table)
+{
+    for (size_t row = 0; row < table->n_row; ++row)
+        if (!strcmp(bt_table_cell(table, row, "metric"), "r") &&
+            !strcmp(bt_table_cell(table, row, "stage"), "encode") &&
+            !strcmp(bt_table_cell(table, row, "removed"), "none"))
+            return true;
+    return false;
+}
+
 bt_status bt_tests_write(const char *folder)
 {
     bt_status status = BT_OK;
@@ -142,7 +153,7 @@ bt_status bt_tests_write(const char *folder)
     char *const from = bt_path_join(folder, "table.csv"), *const to = bt_path_join(folder, "tests.csv");
     if (!from || !to) BT_TRY(BT_ERR_MEMORY);
     BT_TRY(bt_table_read(from, &table));
-    if (bt_table_has(&table, "metric", "r") && bt_table_has(&table, "stage", "encode")) {
+    if (has_scores(&table)) {
         BT_TRY(bt_selection_create(&table, from, &query, &selection));
         BT_TRY(bt_tests_create(&selection, &tests));
     }

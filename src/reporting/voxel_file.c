@@ -63,7 +63,7 @@ cleanup:
 
 static bt_status copy_space(const bt_score_file *scores, const char *space, bt_h5 *to)
 {
-    static const char *const maps[] = {"r", "r2", "alpha", "cc_norm", "spe"};
+    static const char *const maps[] = {"r", "r2", "alpha", "cc_norm", "spe", "p", "q"};
     bt_status status = BT_OK;
     float *map = NULL;
     bt_text path = {0};
@@ -127,9 +127,10 @@ cleanup:
 static bt_status copy_attributes(const bt_score_file *scores, bt_h5 *to)
 {
     static const char *const texts[] = {
-        "recipe",  "stage",        "preset",      "model",       "family",  "objective", "target",   "tuned_subject",
-        "base",    "subject",      "seed",        "epoch",       "dataset", "score",     "penalty",  "delays",
-        "stories", "test_stories", "voxel_order", "test_target", "zscore",  "cv_scheme", "cv_score", "ceiling"};
+        "recipe",        "stage",    "preset",  "model",        "family",      "objective",   "target",
+        "tuned_subject", "base",     "subject", "seed",         "epoch",       "dataset",     "score",
+        "penalty",       "delays",   "stories", "test_stories", "voxel_order", "test_target", "zscore",
+        "cv_scheme",     "cv_score", "ceiling", "removed",      "removal",     "significance"};
     static const char *const numbers[] = {"n_row_train",  "n_row_test",  "n_repeat",         "test_drop",
                                           "n_voxel_kept", "n_voxel_nan", "n_voxel_constant", "ceiling_dropped"};
     bt_status status = BT_OK;

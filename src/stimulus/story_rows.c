@@ -46,6 +46,17 @@ cleanup:
     return status;
 }
 
+bt_status bt_story_rows_copy(const bt_story_rows *from, size_t drop, bt_story_rows *out)
+{
+    bt_status status = BT_OK;
+    *out = (bt_story_rows){0};
+    BT_ALLOC(out->start, from->n_story + 1);
+    out->n_story = from->n_story;
+    for (size_t s = 0; s <= from->n_story; ++s) out->start[s] = from->start[s] - s * drop;
+cleanup:
+    return status;
+}
+
 void bt_story_rows_clear(bt_story_rows *rows)
 {
     bt_free(rows->start);

@@ -17,6 +17,8 @@ bt_status bt_story_rows_create(size_t n_story, const size_t *length, bt_story_ro
 /* From a story id per row; a story's rows lie together. Errors: BT_ERR_INPUT naming `name` and the row at which an id
  * comes back. */
 bt_status bt_story_rows_from_ids(const char *name, const double *id, size_t n_row, bt_story_rows *out) BT_MUST_CHECK;
+/* Without the first `drop` rows of each story, which must have more. */
+bt_status bt_story_rows_copy(const bt_story_rows *from, size_t drop, bt_story_rows *out) BT_MUST_CHECK;
 void bt_story_rows_clear(bt_story_rows *rows);
 size_t bt_story_rows_count(const bt_story_rows *rows); /* of all stories */
 

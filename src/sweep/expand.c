@@ -78,13 +78,74 @@ cleanup:
     return status;
 }
 
+/* A value of dataset.rois as a setting of the draft, with {subject} and paths resolved. */
+static bt_status put_roi_setting(const bt_entry *entry, const char *key, const bt_node *value, bt_draft *draft)
+{
+    bt_status status = BT_OK;
+    bt_entry rois = *entry;
+    const char *const section = draft->section;
+    const bt_member member = {.key = key, .place = value->place, .value = value};
+    const bt_node map = {.kind = BT_NODE_MAP, .place = value->place, .n = 1, .members = &member};
+    if (!bt_draft_knows(draft, key)) return BT_OK;
+    rois.section = draft->section = "dataset.rois";
+    status = bt_entry_put(&rois, &map, BT_ENTRY_DEFAULTS, draft);
+    draft->section = section;
+    return status;
+}
+
+/* Names of labels: what is said, or the labels' file with .json at its end. */
+static bt_status put_label_names(bt_expansion *x, const bt_entry *entry, const bt_node *labels, bt_draft *draft)
+{
+    bt_status status = BT_OK;
+    const char *path = NULL;
+    const bt_node *named = bt_node_get(bt_node_get(x->data.section, "rois"), "names");
+    if (!named) {
+        const size_t length = strlen(labels->text);
+        if (!bt_ends_with(labels->text, ".npy"))
+            return bt_place_fail(labels->place, "dataset.rois.labels: expected FILE.npy, whose names are FILE.json; or "
+                                                "give names: too");
+        BT_TAKE(path, bt_region_print(x->region, "%.*s.json", (int)(length - strlen(".npy")), labels->text));
+        BT_TRY(bt_tree_text(x->region, path, labels->place, &named));
+    }
+    BT_TRY(put_roi_setting(entry, "rois.names", named, draft));
+cleanup:
+    return status;
+}
+
+/* rois: {labels: FILE.npy with {subject}, names: FILE.json, groups: FILE.yaml, score: voxels} */
+static bt_status put_rois(bt_expansion *x, const bt_entry *entry, bt_draft *draft)
+{
+    static const char *const keys[] = {"labels", "names", "groups", "score"};
+    bt_status status = BT_OK;
+    const bt_node *const rois = bt_node_get(x->data.section, "rois");
+    const bt_node *file = NULL;
+    const char *path = NULL;
+    if (!rois) return BT_OK;
+    BT_TRY(bt_node_need_map(rois, "dataset.rois"));
+    BT_TRY(bt_node_check_keys(rois, "dataset.rois", keys, sizeof keys / sizeof *keys));
+    const bt_node *const labels = bt_node_get(rois, "labels"), *const groups = bt_node_get(rois, "groups");
+    const bt_node *const score = bt_node_get(rois, "score");
+    if ((labels && labels->kind != BT_NODE_TEXT) || (groups && groups->kind != BT_NODE_TEXT))
+        return bt_place_fail(rois->place, "dataset.rois: expected a file each for labels and groups");
+    if (labels && entry->subject && bt_draft_knows(draft, "rois")) {
+        BT_TRY(put_roi_setting(entry, "rois", labels, draft));
+        BT_TRY(put_label_names(x, entry, labels, draft));
+    }
+    if (groups && bt_draft_knows(draft, "roi.groups")) {
+        BT_TRY(bt_entry_file(x->region, groups, "experiments", &path));
+        BT_TRY(bt_tree_text(x->region, path, groups->place, &file));
+        BT_TRY(put_roi_setting(entry, "roi.groups", file, draft));
+    }
+    if (score) BT_TRY(put_roi_setting(entry, "roi.score", score, draft));
+cleanup:
+    return status;
+}
+
 bt_status bt_expand_dataset_settings(bt_expansion *x, bt_draft *draft)
 {
     bt_status status = BT_OK;
-    const bt_member *const rois = bt_node_member(x->data.section, "rois");
     BT_TRY(put_timing(x, bt_node_get(x->data.section, "timing"), draft));
     BT_TRY(put_ceiling(x, bt_node_get(x->data.section, "ceiling"), draft));
-    if (rois) BT_TRY(bt_expansion_gap(x, "", "dataset", "rois", bt_not_built("dataset", "rois", NULL), rois->place));
 cleanup:
     return status;
 }
@@ -116,6 +177,7 @@ bt_status bt_expand_settings(bt_expansion *x, const bt_entry *entry, const bt_no
     const bt_place place = settings ? settings->place : x->experiment->root->place;
     BT_TRY(bt_entry_put(entry, settings, BT_ENTRY_PRESET, draft));
     BT_TRY(bt_expand_dataset_settings(x, draft));
+    BT_TRY(put_rois(x, entry, draft));
     BT_TRY(bt_entry_put(entry, settings, BT_ENTRY_OWN, draft));
     if (bt_draft_knows(draft, "preset")) BT_TRY(bt_draft_put(draft, "preset", preset, place));
     BT_TRY(put_default_roles(entry, draft));

@@ -88,7 +88,7 @@ static bt_status removal(bt_expansion *x, const bt_member *member)
     bt_status status = BT_OK;
     bt_choice *choices = NULL;
     size_t n = 0;
-    absent a = {.x = x, .stage = "encode", .why = bt_not_built("encode", "remove", NULL), .place = member->place};
+    absent a = {.x = x, .stage = "encode", .why = bt_not_built("lowlevel", "remove", NULL), .place = member->place};
     BT_TAKE(a.section, bt_region_print(x->region, "lowlevel.%s", member->key));
     BT_TRY(bt_node_need_map(member->value, a.section));
     BT_TRY(bt_entry_choices(x->region, member->value, listed, &choices, &n));

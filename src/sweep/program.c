@@ -22,11 +22,8 @@ static const struct {
 } missing[] = {
     {"tune", "objective", "teacher", "objective teacher"},
     {"tune", "objective", "stimulus", "objective stimulus"},
-    {"encode", "significance", NULL, "significance of scores (permutations, FDR)"},
-    {"encode", "remove", NULL, "removal of low-level features"},
+    {"lowlevel", "remove", NULL, "removal of low-level features by a sweep; encode takes remove="},
     {"models", "input", "short", "input: short for all stages; an entry of features may say whisper.input: short"},
-    {"dataset", "rois", NULL,
-     "ROI labels of any path, groups and score rules; stages read ROOT/derivative/rois/SUBJECT.npy and names.json"},
     {"dataset", "ceiling.from", "path",
      "ceilings of any path; stages read ROOT/derivative/ceilings/SUBJECT.npy, or take the test repeats"},
     {"resources", "stage_in", NULL,

@@ -122,18 +122,18 @@ BT_INLINE void tile_half(size_t rows, size_t depth, const float *a, size_t a_row
         tile_of(1, VECTORS / 2, depth, a + r * a_row, a_row, a_step, b, keep, c + r * BT_LANES);
 }
 
-/* exp(x) for x <= 88, relative error below 2e-7; 0 below -87. x = n ln 2 + r, |r| <= ln 2 / 2; the polynomial is a
- * least-maximum fit of (exp(r) - 1 - r) / r^2. */
+/* exp(x) for x <= 88, relative error below 2e-7 from -87 on; below, 0 or what is left of it. x = n ln 2 + r,
+ * |r| <= ln 2 / 2; the polynomial is a least-maximum fit of (exp(r) - 1 - r) / r^2. */
 BT_INLINE vector exponential(vector x)
 {
-    const vector clamped = larger(x, fill(-87.0f));
-#if defined __AVX512F__
-    const vector n = (vector)_mm512_roundscale_ps((__m512)(clamped * 1.44269504f), _MM_FROUND_TO_NEAREST_INT);
-#else
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
+#if defined __AVX512F__
+    const vector clamped = larger(x, fill(-110.0f));
+#else
+    const vector clamped = larger(x, fill(-87.0f));
+#endif
     const vector shifted = clamped * 1.44269504f + magic;
     const vector n = shifted - magic;
-#endif
     const vector r = (clamped - n * 0.693145751953125f) - n * 1.42860677e-6f;
     vector p = fill(1.381314360e-03f);
     p = p * r + 8.369418792e-03f;
@@ -142,8 +142,7 @@ BT_INLINE vector exponential(vector x)
     p = p * r + 4.999999404e-01f;
     p = p * (r * r) + (r + 1.0f);
 #if defined __AVX512F__
-    const __mmask16 above = _mm512_cmp_ps_mask((__m512)x, (__m512)fill(-87.0f), _CMP_NLT_UQ);
-    return (vector)_mm512_maskz_scalef_ps(above, (__m512)p, (__m512)n);
+    return (vector)_mm512_scalef_ps((__m512)p, (__m512)n);
 #else
     const bits power = ((bits)shifted + (127 - 0x4b400000)) << 23;
     return choose(x < -87.0f, fill(0.0f), p * (vector)power);

@@ -71,6 +71,15 @@ static void test_numpys_numbers_on_any_number_of_ranks(void **state)
     if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
 }
 
+static void test_removal_on_any_number_of_ranks(void **state)
+{
+    (void)state;
+    const char *const words = removal_words(shared_path("removal.h5"), shared_path("store"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) expect_golden(shared_path("removal.h5"), "/predictions", "removal_story", 2e-5);
+    barrier();
+}
+
 static void test_twice_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -135,11 +144,13 @@ static void expect_equal(const char *a, const char *b, const char *path)
 /* The least memory that is enough: responses are read block by block. */
 static void run_in_little_memory(const char *name)
 {
-    char more[128];
+    char more[256];
     bt_status status = BT_ERR_USAGE;
-    for (int size = 200; size < 400 && status == BT_ERR_USAGE; size += 4) {
-        (void)snprintf(more, sizeof more, "precision=double grid.layer=1 grid.voxel=%d memory=%dkB", bt_comm_size(comm),
-                       size);
+    for (int size = 200; size < 600 && status == BT_ERR_USAGE; size += 4) {
+        (void)snprintf(more, sizeof more,
+                       "precision=double significance.permute=blocks significance.block=6 grid.layer=1 grid.voxel=%d "
+                       "memory=%dkB",
+                       bt_comm_size(comm), size);
         status = stage_call(&bt_encode_stage, comm, words_of(name, more), NULL);
     }
     expect_ok(status);
@@ -151,14 +162,15 @@ static void test_layers_in_groups_or_one_after_another(void **state)
     (void)state;
     static const char *const paths[] = {"/layer_00/r",  "/layer_01/cv_score", "/layer_02/alpha",
                                         "/envelope/r2", "/layer_01/cc_norm",  "/cc_max",
-                                        "/roi_label"};
-    char one[64];
-    (void)snprintf(one, sizeof one, "precision=double grid.layer=1 grid.voxel=%d", bt_comm_size(comm));
-    expect_ok(stage_call(&bt_encode_stage, comm, words_of("groups.h5", "precision=double"), NULL));
+                                        "/roi_label",   "/layer_01/p",        "/layer_02/q"};
+    static const char groups[] = "precision=double significance.permute=blocks significance.block=6";
+    char one[128];
+    (void)snprintf(one, sizeof one, "%s grid.layer=1 grid.voxel=%d", groups, bt_comm_size(comm));
+    expect_ok(stage_call(&bt_encode_stage, comm, words_of("groups.h5", groups), NULL));
     expect_ok(stage_call(&bt_encode_stage, comm, words_of("one_by_one.h5", one), NULL));
     run_in_little_memory("small.h5");
-    expect_ok(stage_call(&bt_encode_stage, comm, words_of("again.h5", "precision=double"), NULL));
-    for (size_t i = 0; i < 7; ++i) {
+    expect_ok(stage_call(&bt_encode_stage, comm, words_of("again.h5", groups), NULL));
+    for (size_t i = 0; i < 9; ++i) {
         expect_equal("groups.h5", "one_by_one.h5", paths[i]);
         expect_equal("groups.h5", "small.h5", paths[i]);
     }
@@ -338,6 +350,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_one_ranks_failure_is_everyones),
         TEST(test_numpys_numbers_on_any_number_of_ranks),
+        TEST(test_removal_on_any_number_of_ranks),
         TEST(test_twice_gives_the_same_bytes),
         TEST(test_fewer_voxels_than_ranks),
         TEST(test_layers_in_groups_or_one_after_another),

@@ -287,6 +287,30 @@ static void test_released_settings_run(void **state)
     bt_h5_abandon(&file);
 }
 
+/* Label files of any place go before the data set's. */
+static void test_labels_from_elsewhere(void **state)
+{
+    (void)state;
+    char words[1024];
+    const char *const out = encode_scratch("labels.h5"), *const names = encode_scratch("hcp.json");
+    const size_t n_voxel = WORLD_VOXELS;
+    const double labels[WORLD_VOXELS] = {2, 2, 7, 7, 7, 7, 0, 0, 0, 0, 2};
+    bt_text result = {0};
+    expect_ok(bt_npy_write(encode_scratch("hcp.npy"), BT_F64, 1, &n_voxel, labels));
+    world_text(names, "{\"R_A1\": 7, \"L_A1\": 2}");
+    (void)snprintf(words, sizeof words, "layers=1 rois=%s rois.names=%s", encode_scratch("hcp.npy"), names);
+    expect_ok(encode(world_words(world, out, words), &result));
+    golden_array roi = score_read(out, "/roi_label");
+    assert_int_equal(roi.rows, 2);
+    for (size_t v = 0; v < WORLD_VOXELS; ++v)
+        assert_true((roi.v[v] == 1) == (labels[v] == 2) && (roi.v[WORLD_VOXELS + v] == 1) == (labels[v] == 7));
+    assert_non_null(strstr(result.data, "L_A1"));
+    expect_failure(encode(world_words(world, encode_scratch("no.h5"), "layers=1 rois=x.npy"), NULL), BT_ERR_USAGE,
+                   "rois, rois.names: expected both or none");
+    bt_text_clear(&result);
+    bt_free(roi.v);
+}
+
 static size_t live;
 
 static int begin(void **state)
@@ -322,6 +346,7 @@ int main(void)
         TEST(test_repeats_that_do_not_fit_are_refused),
         TEST(test_features_of_another_length_are_refused),
         TEST(test_released_settings_run),
+        TEST(test_labels_from_elsewhere),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, make_world, NULL);

@@ -65,6 +65,36 @@ static void test_word_rate(void **state)
     bt_features_close(&features);
 }
 
+/* Bumps 3 TRs apart: the same columns in every story, or columns of each story's own. */
+static void test_time_alone(void **state)
+{
+    (void)state;
+    const char *const root = made_up_dataset("time"), *const stories[] = {"apple", "bread"};
+    bt_features *features = NULL;
+    size_t n[2], d = 0, n_own = 0, before = 0;
+    expect_ok(run(root, "features=position,autocorrelation position.width=3"));
+    expect_ok(bt_features_open(made_up_path(root, "low.h5"), &features));
+    for (size_t s = 0; s < 2; ++s) {
+        float *rows = NULL, *own = NULL;
+        expect_ok(bt_features_read(features, stories[s], "position", &rows, &n[s], &d));
+        expect_ok(bt_features_read(features, stories[s], "autocorrelation", &own, &n[s], &n_own));
+        const size_t bumps = 1 + (n[s] - 1 + 2) / 3;
+        for (size_t i = 0; i < n[s]; ++i)
+            for (size_t k = 0; k < n_own; ++k) {
+                const bool mine = k >= before && k < before + bumps;
+                const double away = (double)i / 3 - (double)(k - before);
+                expect_near(own[i * n_own + k], mine ? exp(-away * away / 2) : 0, 1e-6);
+                if (mine) expect_near(rows[i * d + k - before], own[i * n_own + k], 0);
+            }
+        before += bumps;
+        bt_free(rows);
+        bt_free(own);
+    }
+    assert_int_equal(n_own, before);
+    assert_int_equal(d, 1 + ((n[0] > n[1] ? n[0] : n[1]) - 1 + 2) / 3);
+    bt_features_close(&features);
+}
+
 /* A second call finds the work done; a changed transcript is other work. */
 static void test_again(void **state)
 {
@@ -143,8 +173,9 @@ static void test_bad_calls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),  cmocka_unit_test(test_word_rate), cmocka_unit_test(test_again),
-        cmocka_unit_test(test_reports), cmocka_unit_test(test_dry_run),   cmocka_unit_test(test_bad_calls),
+        cmocka_unit_test(test_layout),    cmocka_unit_test(test_time_alone), cmocka_unit_test(test_word_rate),
+        cmocka_unit_test(test_again),     cmocka_unit_test(test_reports),    cmocka_unit_test(test_dry_run),
+        cmocka_unit_test(test_bad_calls),
     };
     return cmocka_run_group_tests(tests, NULL, test_no_leak);
 }

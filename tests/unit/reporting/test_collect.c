@@ -187,10 +187,11 @@ static void one_voxel_has_no_interval(void **state)
     const uint8_t member[3] = {1, 1, 1}, none[3] = {0};
     uint8_t kept[3];
     bt_voxels_keep(r, ceiling, 0.1, 3, kept);
-    const bt_roi_score score = bt_roi_mean(member, kept, r, 3), ratio = bt_roi_ratio(member, kept, r, ceiling, 3);
+    const bt_roi roi = {1, 3, member, false}, empty_roi = {1, 3, none, false};
+    const bt_roi_score score = bt_roi_mean(&roi, kept, r), ratio = bt_roi_ratio(&roi, kept, r, ceiling);
     assert_true(score.value == 0.5 && isnan(score.se) && score.n == 1 && score.n_dropped == 2);
     expect_near(ratio.value, 0.625, 1e-7);
-    const bt_roi_score empty = bt_roi_mean(none, kept, r, 3);
+    const bt_roi_score empty = bt_roi_mean(&empty_roi, kept, r);
     assert_true(isnan(empty.value) && empty.n == 0);
 }
 

@@ -62,6 +62,12 @@ static const char *make_tree(void)
     expect_ok(bt_text_add(&respdict, "}"));
     (void)made_up_text(root, "data/ds003020/derivative/respdict.json", respdict.data);
     bt_text_clear(&respdict);
+    for (int subject = 1; subject <= 8; ++subject) {
+        (void)snprintf(relative, sizeof relative, "data/rois/UTS0%d_hcpmmp1.npy", subject);
+        (void)made_up_text(root, relative, "");
+        (void)snprintf(relative, sizeof relative, "data/rois/UTS0%d_hcpmmp1.json", subject);
+        (void)made_up_text(root, relative, "{}");
+    }
     (void)made_up_text(root, "data/targets/gpt2-medium.h5", "");
     (void)made_up_text(root, "data/targets/llama2-7b.h5", "");
     add_model(root, "wav2vec2-base", "wav2vec2");
@@ -127,6 +133,16 @@ static const bt_task *find(const bt_plan *plan, const char *stage, const char *l
     return NULL;
 }
 
+static void expect_word_ends(const bt_task *task, const char *front, const char *end)
+{
+    bool found = false;
+    assert_non_null(task);
+    for (size_t i = 0; i < task->n_word; ++i)
+        found = found || (bt_starts_with(task->words[i], front) && bt_ends_with(task->words[i], end));
+    if (!found) print_error("no word %s...%s\n", front, end);
+    assert_true(found);
+}
+
 static size_t items_of(const bt_task *task, const char *front)
 {
     size_t n = 0;
@@ -155,6 +171,10 @@ static void test_stories(void **state)
     assert_int_equal(items_of(four, "stories.validate"), 1);
     const bt_task *const scores = find(&plan, "encode", "brain.hubert UTS04 on UTS04");
     assert_int_equal(items_of(scores, "stories.encode"), 24);
+    expect_word_ends(scores, "rois?=", "/data/rois/UTS04_hcpmmp1.npy");
+    expect_word_ends(scores, "rois.names?=", "/data/rois/UTS04_hcpmmp1.json");
+    expect_word_ends(find(&plan, "collect", "table"), "roi.groups?=", "/presets/rois/iclr2025-code.yaml");
+    expect_word_ends(find(&plan, "collect", "table"), "roi.score?=", "=voxels");
     assert_int_equal(items_of(scores, "stories.test"), 1);
     assert_int_equal(items_of(find(&plan, "features", "brain.hubert UTS04"), "stories"), 25);
     assert_int_equal(scores->ranks, 8);

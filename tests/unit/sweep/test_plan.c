@@ -305,7 +305,8 @@ static void test_gaps(void **state)
     char *const words[] = {stimulus, significance};
     expect_ok(plan_small("", 2, words, &plan));
     assert_int_equal(fake_gaps(&plan, "tune", "objective stimulus"), 2);
-    assert_int_equal(fake_gaps(&plan, "", "significance"), 1); /* one setting, however many tasks */
+    assert_int_equal(fake_gaps(&plan, "", "significance"), 0);
+    assert_true(has_word(find(&plan, "encode", "brain.base SIM02 on SIM02"), "significance.draws=10"));
     assert_int_equal(fake_count(&plan, "encode", "encode.alignment"), 4);
     bt_plan_clear(&plan);
 }
