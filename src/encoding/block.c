@@ -23,7 +23,8 @@ void bt_block_clear(bt_block *block)
 
 void bt_take_rows(const float *y, size_t n_voxel, bt_row_list rows, float *to)
 {
-    for (size_t i = 0; i < rows.n; ++i) memcpy(to + i * n_voxel, y + rows.index[i] * n_voxel, n_voxel * sizeof *to);
+    for (size_t i = 0; n_voxel > 0 && i < rows.n; ++i)
+        memcpy(to + i * n_voxel, y + rows.index[i] * n_voxel, n_voxel * sizeof *to);
 }
 
 /* How many rows from `first` of the list on lie one behind the other. */

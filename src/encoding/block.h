@@ -15,6 +15,7 @@ typedef enum {
     BT_PART_SUMS,      /* per penalty */
     BT_PART_MORE_SUMS,
     BT_PART_PREDICTED,
+    BT_PART_VISITOR, /* rows of another rank */
     BT_PARTS
 } bt_block_part;
 

@@ -181,7 +181,8 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
                                        .away = bt_nested_away(fit->problem.nested, fit->fold),
                                        .bands = fit->problem.bands.n_band > 1 ? &fit->problem.bands : NULL,
                                        .plan = fit->problem.plan,
-                                       .block = fit->problem.block};
+                                       .block = fit->problem.block,
+                                       .n_rank = fit->problem.n_rank};
     for (size_t k = jobs.low; k < jobs.high && k < n_split; ++k) {
         BT_TRY(bt_search_create(&problem, k, &fit->searches[k]));
         if (k == 0 && fit->fold == 0 && fit->at_work == 0) fit->method = bt_search_method_of(fit->searches[k]);
@@ -269,19 +270,21 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
     const double w = (double)s->block, v = (double)s->n_voxel, p = (double)s->n_feature, n = (double)s->n_row;
     const double rows = n + (double)(s->nested ? 0 : s->n_test),
                  curves = plan->point ? (double)(s->most_split * plan->n_alpha) : 0;
-    const bool dual = bt_ridge_takes_dual(s->least_train, s->n_feature);
+    const bool kernel = s->n_rank == 1 && bt_ridge_takes_dual(s->least_train, s->n_feature);
     const bt_search_sizes search = {.n_train = s->most_train,
                                     .n_held = s->most_held,
                                     .n_feature = s->n_feature,
                                     .block = s->block,
-                                    .shares_kernel = dual};
+                                    .n_rank = s->n_rank,
+                                    .shares_kernel = kernel};
     const bt_refit_sizes refit = {.n_row = s->n_row,
                                   .n_test = s->n_test * s->n_band,
                                   .n_feature = s->n_feature,
                                   .n_voxel = s->n_voxel,
                                   .block = s->block,
                                   .weights = s->weights,
-                                  .has_kernel = dual,
+                                  .n_rank = s->n_rank,
+                                  .has_kernel = kernel,
                                   .part = s->nested,
                                   .split = s->n_band > 1};
     const double predicted = (double)(s->nested ? s->n_row : s->n_test);
@@ -292,7 +295,7 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
     const double picked = bands > 0 ? 4 * (n + (s->weights ? p : 0)) : 0;
     return (bt_fit_bytes){
         .results = v * (8 * ((double)plan->n_alpha + 7 + folds + 3 * bands + curves) + outputs),
-        .design = 8 * (rows * p * (1 + (bands > 0) + 2 / (double)s->n_delay) + (dual ? n * n : 0)),
+        .design = 8 * (rows * p * (1 + (bands > 0) + 2 / (double)s->n_delay) + (kernel ? n * n : 0)),
         .making = fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
         .job = fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
         .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + tests + picked + 32) +

@@ -26,6 +26,7 @@ typedef struct {
     const bt_null *null;     /* NULL: no p */
     bt_bands bands;          /* becomes the fit's */
     size_t block;            /* voxels at once */
+    size_t n_rank;           /* comm's ranks when factors are spread over them, else 1 */
     bool weights, predictions;
 } bt_fit_problem;
 
@@ -98,7 +99,8 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs) B
 void bt_fit_unload(bt_fit *fit);
 
 /* What the loaded jobs make of my voxels [low, low + n), y (n_row, n) and y_test (n_test, n) unless nested. The refit
- * must come with or behind all splits; where it waits, behind them and bt_fit_decide. One rank. */
+ * must come with or behind all splits; where it waits, behind them and bt_fit_decide. One rank; with spread factors
+ * collective over comm, and n may be 0; what fails then on one rank only is for the caller to agree on. */
 bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y,
                        const float *y_test) BT_MUST_CHECK;
 
@@ -135,6 +137,7 @@ typedef struct {
     size_t most_train, least_train, most_held; /* rows of a split that train, and validate */
     bool nested;
     size_t n_voxel, block;
+    size_t n_rank; /* of bt_fit_problem */
     bool weights, predictions;
     const bt_null *null;
 } bt_fit_sizes;

@@ -153,18 +153,18 @@ bt_status bt_fit_test(bt_fit *fit, bt_block *block, size_t low, size_t n, const 
     bt_status status = BT_OK;
     const size_t m = pick_voxels(fit, low, n);
     const float *some = y, *target = y_test;
-    if (m == 0) goto cleanup;
+    if (m == 0 && fit->problem.n_rank == 1) goto cleanup;
     if (m < n) {
         take(fit, y, n, m, (bt_row_list){fit->n_row, NULL}, fit->room.y);
         some = fit->room.y;
     }
-    if (m < n || fit->room.held) {
+    if (m < n || (m > 0 && fit->room.held)) {
         take(fit, fit->room.held ? y : y_test, n, m, (bt_row_list){fit->n_test, fit->room.held}, fit->room.y_test);
         target = fit->room.y_test;
     }
     BT_TRY(bt_refit_predict(fit->refit, block, some, m, fit->room.choice, fit->room.penalty, fit->room.prediction));
-    BT_TRY(score_block(fit, target, low, m));
     if (fit->weights) BT_TRY(write_weights(fit, low, m));
+    if (m > 0) BT_TRY(score_block(fit, target, low, m));
 cleanup:
     return status;
 }

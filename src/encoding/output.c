@@ -216,6 +216,7 @@ static bt_status report_solver(const bt_output *output, const bt_output_space *s
     else
         BT_TRY(bt_text_add(&text, "a product per alpha in %s", type));
     BT_TRY(bt_text_add(&text, ", refit by %s", space->has_hats ? "a hat matrix per alpha" : "rotated responses"));
+    if (m->n_rank > 1) BT_TRY(bt_text_add(&text, ", factors spread over %zu ranks", m->n_rank));
     BT_TRY(bt_h5_set_text(output->file, group, "solver", text.data));
     bt_log_info("%s%ssplit 0: %s", space->name, *space->name ? ": " : "", text.data);
 cleanup:

@@ -74,7 +74,7 @@ static bt_status add_kernel(const bt_pass *pass, bt_fit_design *design)
 {
     bt_status status = BT_OK;
     const size_t n = design->n_row;
-    if (!needs_kernel(pass, design)) goto cleanup;
+    if (pass->cut->n_rank > 1 || !needs_kernel(pass, design)) goto cleanup;
     design->kernel = bt_calloc(n * n, sizeof *design->kernel);
     BT_TRY(bt_agree(pass->group, design->kernel ? BT_OK : BT_ERR_MEMORY));
     BT_TRY(bt_dense_gram(pass->group, pass->device, design->x, n, design->n_feature, 1, design->kernel));
@@ -123,18 +123,22 @@ cleanup:
 
 /* ---- passes ---- */
 
-/* All blocks of my voxels past what is loaded. */
+/* All blocks of my voxels past what is loaded. Collective over the group where factors are spread: ranks with fewer
+ * blocks than others look at empty ones. */
 static bt_status sweep(const bt_pass *pass, size_t n_fit, size_t n_job, bt_fit *fits)
 {
     bt_status status = BT_OK;
     bt_block block = {.device = pass->device};
     const size_t n_mine = bt_voxels_count(pass->voxels), width = pass->cut->block;
+    const bool spread = pass->cut->n_rank > 1;
     const float *y = NULL, *y_test = NULL;
-    for (size_t low = 0; low < n_mine; low += width) {
-        const size_t n = n_mine - low < width ? n_mine - low : width;
-        BT_TRY(bt_voxels_block(pass->voxels, low, n, &y, &y_test));
+    for (size_t first = 0; first < (spread ? pass->cut->n_mine : n_mine); first += width) {
+        const size_t low = first < n_mine ? first : n_mine, n = n_mine - low < width ? n_mine - low : width;
+        if (n > 0) status = bt_voxels_block(pass->voxels, low, n, &y, &y_test);
+        BT_TRY(spread ? bt_agree(pass->group, status) : status);
         for (size_t f = 0; f < n_fit; ++f) {
-            BT_TRY(bt_fit_block(&fits[f], &block, low, n, y, y_test));
+            status = bt_fit_block(&fits[f], &block, low, n, y, y_test);
+            BT_TRY(spread ? bt_agree(pass->group, status) : status);
             bt_progress_add(pass->progress, (int64_t)(n * n_job));
         }
     }
@@ -159,6 +163,7 @@ static bt_status create_fits(const bt_pass *pass, bt_range spaces, bt_fit *fits)
                                   .scopes = pass->scopes,
                                   .null = p->null,
                                   .block = pass->cut->block,
+                                  .n_rank = pass->cut->n_rank,
                                   .weights = p->options->weights,
                                   .predictions = p->options->predictions};
         BT_TRY(bt_bands_create(p->plan, p->in->spaces, s, &problem.bands));

@@ -37,23 +37,25 @@ bool bt_refit_has_hats(const bt_refit *refit)
     return refit->hats != NULL;
 }
 
-/* For a grid of penalties, with at most four times the memory of U' and fewer operations. */
-static bool takes_hats(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t rank, size_t n_voxel)
+/* Not of a spread factor, whose rows no rank has all; for a grid of penalties, with at most four times the memory of U'
+ * and fewer operations. */
+static bool takes_hats(const bt_encode_plan *plan, size_t n_rank, size_t n_row, size_t n_test, size_t rank,
+                       size_t n_voxel)
 {
     const double n = (double)n_row, t = (double)n_test, r = (double)rank, v = (double)n_voxel;
     const double rows = (double)plan->n_alpha * t;
-    return !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
+    return n_rank <= 1 && !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
 }
 
 /* rows (n_alpha n_test, r) = P diag(s / (s^2 + A)), one alpha below the other. */
 static void stack(const bt_factor *factor, const bt_encode_plan *plan, size_t n_test, double *rows)
 {
-    const size_t r = factor->rank;
+    const size_t r = factor->map.rank;
     for (size_t a = 0; a < plan->n_alpha; ++a)
         for (size_t i = 0; i < n_test; ++i)
             for (size_t k = 0; k < r; ++k) {
                 const double s = factor->singular[k];
-                *rows++ = factor->apply[i * r + k] * s / (s * s + plan->penalty[a]);
+                *rows++ = factor->apply[k * n_test + i] * s / (s * s + plan->penalty[a]);
             }
 }
 
@@ -83,7 +85,7 @@ static bt_status make_hats(const bt_factor *factor, bt_refit *refit)
     double *rows = NULL;
     bt_buffer *left = NULL, *stacked = NULL;
     const bt_dtype type = refit->plan->precision;
-    const size_t r = factor->rank, n = refit->n_row, n_hat = refit->plan->n_alpha * refit->n_test;
+    const size_t r = factor->map.rank, n = refit->n_row, n_hat = refit->plan->n_alpha * refit->n_test;
     BT_ALLOC(rows, n_hat * r);
     stack(factor, refit->plan, refit->n_test, rows);
     BT_TRY(upload(refit->device, type, rows, n_hat, r, &stacked));
@@ -127,6 +129,7 @@ static bt_status begin(const bt_search_problem *problem, bt_refit *refit, bt_par
     BT_TRY(bt_fault_point("encode.refit"));
     if (!problem->away) goto cleanup;
     BT_TRY(sort_rows(problem, refit));
+    if (problem->n_rank > 1 && !problem->bands) goto cleanup; /* a spread factor takes its rows from the design */
     BT_TRY(bt_parts_take(design, (bt_row_list){refit->n_row, refit->train}, (bt_row_list){refit->n_test, refit->held},
                          !problem->bands && bt_ridge_takes_dual(refit->n_row, design->n_feature), parts));
 cleanup:
@@ -158,19 +161,25 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
     *out = NULL;
     BT_TRY(bt_agree(problem->comm, refit ? begin(problem, refit, &parts) : BT_ERR_MEMORY));
     if (problem->bands) BT_TRY(bt_agree(problem->comm, split_bands(problem, refit, &parts)));
-    const bt_ridge_problem all = {.train = problem->away ? parts.x_train : design->x,
-                                  .apply = problem->away || problem->bands ? parts.x_apply : design->x_test,
-                                  .kernel = problem->away ? parts.kernel : design->kernel,
+    const bool taken = parts.x_train || parts.kernel;
+    const double *const apply = problem->away ? design->x : design->x_test;
+    const bt_ridge_problem all = {.train = taken ? parts.x_train : design->x,
+                                  .apply = taken || problem->bands ? parts.x_apply : apply,
+                                  .train_rows = taken ? NULL : refit->train,
+                                  .apply_rows = taken || problem->bands ? NULL : refit->held,
+                                  .kernel = taken ? parts.kernel : design->kernel,
                                   .cross = parts.cross,
                                   .n_train = refit->n_row,
                                   .n_apply = refit->n_test,
                                   .n_feature = design->n_feature,
+                                  .n_rank = problem->n_rank,
                                   .precision = problem->plan->precision,
                                   .weights = weights,
                                   .most_voxel = problem->block};
     BT_TRY(bt_factor_create(problem->comm, problem->device, &all, &factor));
     bt_parts_clear(&parts);
-    if (!weights && factor.rank > 0 && takes_hats(problem->plan, refit->n_row, refit->n_test, factor.rank, n_voxel)) {
+    const size_t r = factor.map.rank;
+    if (!weights && r > 0 && takes_hats(problem->plan, problem->n_rank, refit->n_row, refit->n_test, r, n_voxel)) {
         status = make_hats(&factor, refit);
     } else {
         status = bt_ridge_create_from(problem->device, &all, &factor, &refit->ridge);
@@ -268,6 +277,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_size
     return (bt_ridge_problem){.n_train = s->n_row,
                               .n_apply = s->n_test,
                               .n_feature = s->n_feature,
+                              .n_rank = s->n_rank,
                               .precision = plan->precision,
                               .weights = s->weights,
                               .most_voxel = s->block};
@@ -275,7 +285,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_size
 
 static bool will_take_hats(const bt_encode_plan *plan, const bt_refit_sizes *s, size_t rank)
 {
-    return !s->weights && takes_hats(plan, s->n_row, s->n_test, rank, s->n_voxel);
+    return !s->weights && takes_hats(plan, s->n_rank, s->n_row, s->n_test, rank, s->n_voxel);
 }
 
 double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
@@ -292,13 +302,14 @@ double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s
 {
     const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
     const bt_ridge_problem ridge = ridge_of(plan, s);
-    const double factor = 8 * (double)rank * (double)(s->n_row + s->n_test);
+    const size_t n_rank = s->n_rank ? s->n_rank : 1, columns = s->n_row + s->n_test + (s->weights ? s->n_feature : 0);
+    const double factor = bt_components_bytes(rank, n_rank, columns, BT_F64);
     const double stacked = 8 * (double)(plan->n_alpha * s->n_test) * (double)rank;
     const double later =
         bt_refit_bytes(plan, s) + factor + (will_take_hats(plan, s, rank) ? 2 * stacked + 1.5 * factor : 0);
     const double rows = (double)(s->n_row + s->n_test);
-    const bool kernels = s->has_kernel && !s->split;
-    const double parts = (s->part ? 8 * rows * (double)(kernels ? s->n_row : s->n_feature) : 0) +
+    const bool kernels = s->has_kernel && !s->split, taken = s->part && (n_rank == 1 || s->split);
+    const double parts = (taken ? 8 * rows * (double)(kernels ? s->n_row : s->n_feature) : 0) +
                          (s->split ? 8 * (double)s->n_test * (double)s->n_feature : 0);
     return fmax(parts + bt_factor_bytes(&ridge), later);
 }

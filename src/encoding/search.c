@@ -65,13 +65,15 @@ static bt_status begin(const bt_search_problem *problem, size_t split, bt_search
     search->plan = problem->plan;
     search->n_held = bt_folds_count(problem->folds, split, BT_ROW_VALIDATES);
     search->n_train = bt_folds_count(problem->folds, split, BT_ROW_TRAINS);
+    search->method.n_rank = problem->n_rank;
     search->method.dual = bt_ridge_takes_dual(search->n_train, problem->design->n_feature);
     BT_ALLOC(search->train, search->n_train);
     BT_ALLOC(search->held, search->n_held);
     BT_ALLOC(search->moments, problem->block);
     bt_folds_rows(problem->folds, split, search->train, search->held);
-    BT_TRY(bt_parts_take(problem->design, (bt_row_list){search->n_train, search->train},
-                         (bt_row_list){search->n_held, search->held}, search->method.dual, parts));
+    if (problem->n_rank <= 1) /* a spread factor takes its rows from the design */
+        BT_TRY(bt_parts_take(problem->design, (bt_row_list){search->n_train, search->train},
+                             (bt_row_list){search->n_held, search->held}, search->method.dual, parts));
     BT_TRY(bt_fault_point("encode.split"));
 cleanup:
     return status;
@@ -95,8 +97,8 @@ static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *
 {
     bt_status status = BT_OK;
     const bt_encode_plan *const plan = problem->plan;
-    search->method.rank = factor->rank;
-    search->method.fast = takes_fast(plan, search->n_train, search->n_held, factor->rank);
+    search->method.rank = factor->map.rank;
+    search->method.fast = takes_fast(plan, search->n_train, search->n_held, factor->map.rank);
     search->method.precision = plan->precision;
     if (!search->method.fast) {
         status = bt_ridge_create_from(problem->device, part, factor, &search->ridge);
@@ -128,8 +130,12 @@ bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_se
     bt_search *search = bt_calloc(1, sizeof *search);
     *out = NULL;
     BT_TRY(bt_agree(problem->comm, search ? begin(problem, split, search, &parts) : BT_ERR_MEMORY));
-    bt_ridge_problem part = {.train = parts.x_train,
-                             .apply = parts.x_apply,
+    const bool spread = problem->n_rank > 1;
+    bt_ridge_problem part = {.train = spread ? problem->design->x : parts.x_train,
+                             .apply = spread ? problem->design->x : parts.x_apply,
+                             .train_rows = spread ? search->train : NULL,
+                             .apply_rows = spread ? search->held : NULL,
+                             .n_rank = problem->n_rank,
                              .kernel = parts.kernel,
                              .cross = parts.cross,
                              .n_train = search->n_train,
@@ -197,10 +203,11 @@ static size_t most_rank(size_t n_train, size_t n_feature)
     return n_train < n_feature ? n_train : n_feature;
 }
 
-static bt_fast_problem pairs_of(const bt_encode_plan *plan, size_t n_train, size_t n_apply)
+static bt_fast_problem pairs_of(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
-    return (bt_fast_problem){.n_train = n_train,
-                             .n_apply = n_apply,
+    return (bt_fast_problem){.n_train = s->n_train,
+                             .n_apply = s->n_held,
+                             .n_rank = s->n_rank,
                              .n_penalty = plan->n_alpha,
                              .rule = plan->rule,
                              .precision = plan->precision};
@@ -213,6 +220,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_siz
                               .n_apply = s->n_held,
                               .n_feature = s->n_feature,
                               .cross = s->shares_kernel ? &given : NULL,
+                              .n_rank = s->n_rank,
                               .precision = plan->precision,
                               .most_voxel = s->block};
 }
@@ -220,7 +228,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_siz
 double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
     const size_t rank = most_rank(s->n_train, s->n_feature);
-    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_fast_problem pairs = pairs_of(plan, s);
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const double scores = 8.0 * (double)(plan->n_alpha * s->block);
     if (takes_fast(plan, s->n_train, s->n_held, rank)) return bt_fast_search_bytes(&pairs, rank) + scores;
@@ -230,19 +238,21 @@ double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 double bt_search_making_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
     const size_t rank = most_rank(s->n_train, s->n_feature);
-    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_fast_problem pairs = pairs_of(plan, s);
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const bool dual = bt_ridge_takes_dual(s->n_train, s->n_feature);
     const double rows = (double)(s->n_train + s->n_held);
-    const double parts = 8 * rows * (double)(dual && s->shares_kernel ? s->n_train : s->n_feature);
-    const double later = takes_fast(plan, s->n_train, s->n_held, rank)
-                             ? bt_fast_search_making_bytes(&pairs, rank)
-                             : bt_search_bytes(plan, s) + 8 * (double)rank * rows;
+    const size_t n_rank = s->n_rank ? s->n_rank : 1, width = dual && s->shares_kernel ? s->n_train : s->n_feature;
+    const double parts = n_rank > 1 ? 0 : 8 * rows * (double)width;
+    const double later =
+        takes_fast(plan, s->n_train, s->n_held, rank)
+            ? bt_fast_search_making_bytes(&pairs, rank)
+            : bt_search_bytes(plan, s) + bt_components_bytes(rank, n_rank, s->n_train + s->n_held, BT_F64);
     return fmax(parts + bt_factor_bytes(&ridge), later);
 }
 
 double bt_search_block_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
-    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_fast_problem pairs = pairs_of(plan, s);
     return bt_fast_search_block_bytes(&pairs, most_rank(s->n_train, s->n_feature), s->block);
 }

@@ -351,6 +351,10 @@ static void say_cut(const worker *w)
                 "once: %zu",
                 w->n_row, cut->most_feature, w->problem->plan->n_alpha, nested->inner[0].n_split, cut->n_group,
                 bt_grid_extent(w->grid, BT_AXIS_VOXEL), cut->block);
+    if (cut->n_rank > 1)
+        bt_log_info("factors do not fit into one rank: spread over the %zu ranks of a group, their rows visit the "
+                    "others' voxels",
+                    cut->n_rank);
     if (w->problem->null)
         bt_log_info("significance: %zu of %.3g other orders of the test rows", bt_null_draws(w->problem->null),
                     bt_null_orders(w->problem->null));

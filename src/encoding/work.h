@@ -29,6 +29,7 @@ typedef struct {
     size_t block;          /* voxels at once */
     size_t spaces_at_once; /* spaces whose fits are loaded together ... */
     size_t jobs_at_once;   /* ... and how many jobs (splits, refit) of each, of one outer fold */
+    size_t n_rank;         /* a group's ranks where factors do not fit into one and are spread over them, else 1 */
     size_t n_pass;         /* over the responses, of a group */
     bool held;             /* the responses stay in memory */
     double bytes, memory;  /* per rank: what is taken with the responses, and allowed */
@@ -47,6 +48,17 @@ bt_status bt_work_grid(const bt_work_problem *problem, bt_grid **out) BT_MUST_CH
 
 /* Collective. Computes all spaces and writes the artefact's temporary. */
 bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefact) BT_MUST_CHECK;
+
+/* Bytes that the n_rank ranks of a group send together for one space of n_feature columns and n_band bands, counted as
+ * dist/count.h does, without the few bytes of agreements: the model of SCALING.md. With bands about: of the draws one
+ * is refitted. */
+double bt_work_sent_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank, size_t n_feature,
+                          size_t n_band);
+/* And of reading the responses where they are held. */
+double bt_work_dealt_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank);
+
+/* Whether a search takes all of n_penalty alphas by one product, of the sizes of a split. */
+bool bt_work_is_fast(const bt_encode_plan *plan, size_t n, size_t held, size_t rank, size_t n_penalty);
 
 /* Collective. What the run would take, added to call->result. */
 bt_status bt_work_estimate(const bt_work_problem *problem) BT_MUST_CHECK;

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-enum { BLOCK = 2048, LEAST_BLOCK = 16 }; /* voxels at once */
+/* Voxels at once: at best, enough for products at speed, and at least. */
+enum { BLOCK = 2048, GOOD_BLOCK = 256, LEAST_BLOCK = 16 };
 
 bt_status bt_work_grid(const bt_work_problem *problem, bt_grid **out)
 {
@@ -72,6 +73,7 @@ static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *
                           .n_delay = problem->plan->design.delays.n,
                           .n_voxel = cut->n_mine,
                           .block = cut->block,
+                          .n_rank = cut->n_rank,
                           .weights = problem->options->weights,
                           .predictions = problem->options->predictions,
                           .null = problem->null};
@@ -143,6 +145,37 @@ static void choose_passes(const bt_work_problem *problem, const bt_fit_bytes *by
     cut->n_pass = cut->held ? 1 : 1 + ceiling_of(n_space, cut->spaces_at_once) * passes_of(problem, cut->jobs_at_once);
 }
 
+/* The widest of the blocks most, most / 2 .. least that fits, or else the last that was tried. */
+static bool choose_block(const bt_work_problem *problem, double response_bytes, size_t n_space, size_t most,
+                         size_t least, bt_work_cut *cut)
+{
+    for (size_t block = most;; block /= 2) {
+        cut->block = block < cut->n_mine ? block : cut->n_mine;
+        const bt_fit_bytes bytes = bytes_at(problem, cut);
+        choose_passes(problem, &bytes, response_bytes, n_space, cut);
+        if (cut->bytes <= cut->memory) return true;
+        if (block <= least) return false;
+    }
+}
+
+/* Factors are whole on each rank while blocks are wide enough with them, then spread; narrow blocks are the last way.
+ */
+static bool choose_spread(const bt_work_problem *problem, double response_bytes, size_t n_space, size_t share,
+                          bt_work_cut *cut)
+{
+    cut->n_rank = 1;
+    if (choose_block(problem, response_bytes, n_space, BLOCK, GOOD_BLOCK, cut)) return true;
+    bt_work_cut spread = *cut;
+    spread.n_rank = share;
+    if (share > 1 && choose_block(problem, response_bytes, n_space, BLOCK, LEAST_BLOCK, &spread)) {
+        *cut = spread;
+        return true;
+    }
+    if (choose_block(problem, response_bytes, n_space, GOOD_BLOCK / 2, LEAST_BLOCK, cut)) return true;
+    if (share > 1 && spread.bytes < cut->bytes) *cut = spread;
+    return false;
+}
+
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut)
 {
     enum { MIB = 1 << 20 };
@@ -154,20 +187,15 @@ bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_w
     *cut = (bt_work_cut){.most_feature = widest_design(problem),
                          .n_group = bt_grid_extent(grid, BT_AXIS_LAYER),
                          .n_mine = first.high - first.low,
-                         .block = BLOCK,
                          .memory = bt_memory_per_rank(problem->call)};
     const size_t n_space = ceiling_of(bt_spaces_count(in->spaces), cut->n_group);
-    if (cut->block > cut->n_mine) cut->block = cut->n_mine;
-    for (;; cut->block /= 2) {
-        const bt_fit_bytes bytes = bytes_at(problem, cut);
-        choose_passes(problem, &bytes, bt_voxels_bytes(&responses, cut->n_mine), n_space, cut);
-        if (cut->bytes <= cut->memory || cut->block <= LEAST_BLOCK) break;
-    }
-    if (cut->bytes > cut->memory && !problem->call->common->dry_run)
+    const bool fits = choose_spread(problem, bt_voxels_bytes(&responses, cut->n_mine), n_space, share, cut);
+    if (!fits && !problem->call->common->dry_run)
         status = bt_fail(BT_ERR_USAGE,
                          "memory: %zu rows of %zu features need %.2f MiB per rank at least, and %.2f MiB are allowed; "
-                         "set memory= higher, or take fewer features or delays",
-                         bt_responses_rows_all(in->train), cut->most_feature, cut->bytes / MIB, cut->memory / MIB);
+                         "set memory= higher, or take fewer features or delays%s",
+                         bt_responses_rows_all(in->train), cut->most_feature, cut->bytes / MIB, cut->memory / MIB,
+                         cut->n_group > 1 ? ", or grid.layer=1, so that more ranks share a layer's matrices" : "");
     return bt_agree(problem->call->comm, status);
 }
 
@@ -182,12 +210,16 @@ size_t bt_work_jobs(const bt_work_problem *problem, bt_range spaces)
     return n;
 }
 
+bool bt_work_is_fast(const bt_encode_plan *plan, size_t n, size_t held, size_t rank, size_t n_penalty)
+{
+    if (plan->search == BT_SEARCH_DIRECT || n_penalty < 2) return false;
+    return plan->search == BT_SEARCH_FAST || bt_search_is_faster(n, held, rank, n_penalty);
+}
+
 /* Products of one voxel. */
 static double products_of(const bt_work_problem *problem, double n, double held, double rank, size_t n_penalty)
 {
-    const bool fast = problem->plan->search != BT_SEARCH_DIRECT && n_penalty > 1 &&
-                      (problem->plan->search == BT_SEARCH_FAST ||
-                       bt_search_is_faster((size_t)n, (size_t)held, (size_t)rank, n_penalty));
+    const bool fast = bt_work_is_fast(problem->plan, (size_t)n, (size_t)held, (size_t)rank, n_penalty);
     return 2 * rank * (n + (fast ? held + rank : held * (double)n_penalty));
 }
 
@@ -225,6 +257,7 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
     const bt_inputs *const in = problem->in;
     const size_t n_space = bt_spaces_count(in->spaces), n_voxel = bt_responses_voxels(in->train);
     const double rows = (double)(bt_responses_rows_all(in->train) + (in->test ? bt_responses_rows_all(in->test) : 0));
+    const double n_rank = bt_comm_size(problem->call->comm);
     BT_TRY(bt_work_grid(problem, &grid));
     BT_TRY(bt_work_plan(problem, grid, &cut));
     bt_estimate estimate = {.work = (double)n_voxel * (double)bt_work_jobs(problem, (bt_range){0, n_space}),
@@ -232,9 +265,13 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
                             .memory_bytes = cut.bytes};
     estimate.read_bytes = (double)(n_voxel * cut.n_pass) * rows * 8;
     estimate.written_bytes = (double)n_space * (double)n_voxel * 4 * (double)(8 + problem->plan->n_alpha);
+    const size_t share = bt_grid_extent(grid, BT_AXIS_VOXEL);
+    estimate.sent_bytes = bt_work_dealt_bytes(problem, &cut, share) * (double)cut.n_group / n_rank;
     for (size_t i = 0; i < n_space; ++i) {
         const size_t width = bt_spaces_width(in->spaces, i) * problem->plan->design.delays.n;
-        estimate.flops += flops_of(problem, width, bt_bands_count(problem->plan, in->spaces, i));
+        const size_t n_band = bt_bands_count(problem->plan, in->spaces, i);
+        estimate.sent_bytes += bt_work_sent_bytes(problem, &cut, share, width, n_band) / n_rank;
+        estimate.flops += flops_of(problem, width, n_band);
         estimate.read_bytes += rows * (double)width * 4;
         if (problem->options->weights) estimate.written_bytes += 4 * (double)width * (double)n_voxel;
     }

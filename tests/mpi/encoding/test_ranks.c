@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "dist/count.h"
 #include "dist/partition.h"
 #include "encoding/ceiling.h"
 #include "encoding/gather.h"
@@ -220,6 +221,106 @@ static void test_partitions_on_any_number_of_ranks(void **state)
     barrier();
 }
 
+static void write_normals(const char *name, size_t rows, size_t columns, uint64_t seed)
+{
+    const size_t shape[2] = {rows, columns};
+    bt_random random = bt_random_start(seed, 0);
+    double *const x = bt_calloc(rows * columns, sizeof *x);
+    for (size_t i = 0; i < rows * columns; ++i) x[i] = bt_random_normal(&random);
+    expect_ok(bt_npy_write(shared_path(name), BT_F64, 2, shape, x));
+    bt_free(x);
+}
+
+/* The same answer on all ranks. */
+static bool is_spread(const char *name)
+{
+    bt_h5 *file = NULL;
+    char *solver = NULL;
+    expect_ok(bt_h5_open(shared_path(name), NULL, &file));
+    expect_ok(bt_h5_get_text(file, "/", "solver", &solver));
+    const bool spread = strstr(solver, "factors spread over") != NULL;
+    bt_free(solver);
+    bt_h5_abandon(&file);
+    barrier();
+    return spread;
+}
+
+/* Bytes of all ranks. */
+static double sent_so_far(void)
+{
+    double bytes = 0;
+    for (bt_sent_kind kind = 0; kind < BT_SENT_KINDS; ++kind) bytes += bt_sent_so_far(kind).bytes;
+    (void)MPI_Allreduce(MPI_IN_PLACE, &bytes, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    return bytes;
+}
+
+/* What a dry run says of the bytes that all ranks send; it is printed to one decimal. */
+static double sent_by_model(const char *words)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+    char text[4200], unit[8] = "";
+    double bytes = 0;
+    bt_text result = {0};
+    (void)snprintf(text, sizeof text, "%s dry_run=true", words);
+    expect_ok(stage_call(&bt_encode_stage, comm, text, &result));
+    const char *const at = is_root() ? strstr(result.data, "sent per rank") : NULL;
+    if (at) (void)sscanf(at, "sent per rank %lf %7s", &bytes, unit);
+    for (size_t u = 0; u < 4 && strcmp(unit, units[u]) != 0; ++u) bytes *= 1024;
+    bt_text_clear(&result);
+    expect_ok(bt_comm_broadcast(comm, 0, &bytes, sizeof bytes));
+    return bytes * bt_comm_size(comm);
+}
+
+static bt_status run_wide(const char *name, const char *more)
+{
+    char words[4096];
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s test.features=%s test.responses=%s cv.scheme=kfold cv.n_fold=3 "
+                   "alphas.logspace=0,3,6 precision=double grid.voxel=%d store=%s out=%s overwrite=true %s",
+                   shared_path("wide_x.npy"), shared_path("wide_y.npy"), shared_path("wide_x2.npy"),
+                   shared_path("wide_y2.npy"), bt_comm_size(comm), shared_path("store"), shared_path(name), more);
+    const double before = sent_so_far();
+    const bt_status status = stage_call(&bt_encode_stage, comm, words, NULL);
+    const double sent = sent_so_far() - before;
+    barrier();
+    if (status != BT_OK) return status;
+    const double model = sent_by_model(words);
+    if (getenv("SHOW") && is_root()) print_message("%s: %.0f bytes sent, model %.0f\n", more, sent, model);
+    assert_true(fabs(sent - model) <= 0.04 * model);
+    return status;
+}
+
+/* In the least memory that is enough, factors do not fit into one rank: the same numbers from spread ones. */
+static void expect_spread_is_whole(const char *more)
+{
+    static const char *const paths[] = {"/r", "/r2", "/alpha", "/cv_score", "/weights"};
+    bt_status status = BT_ERR_USAGE;
+    char little[256];
+    expect_ok(run_wide("whole.h5", more));
+    for (double size = 1e6; size < 4e7 && status == BT_ERR_USAGE; size *= 1.02) {
+        (void)snprintf(little, sizeof little, "memory=%.0fB %s", size, more);
+        status = run_wide("spread.h5", little);
+    }
+    expect_ok(status);
+    assert_false(is_spread("whole.h5"));
+    assert_int_equal(is_spread("spread.h5"), bt_comm_size(comm) > 1);
+    for (size_t i = 0; i < (strstr(more, "weights=true") ? 5 : 4); ++i) expect_equal("spread.h5", "whole.h5", paths[i]);
+}
+
+static void test_spread_factors_give_the_same_scores(void **state)
+{
+    (void)state;
+    if (is_root()) {
+        write_normals("wide_x.npy", 450, 200, 1);
+        write_normals("wide_y.npy", 450, 21, 2);
+        write_normals("wide_x2.npy", 40, 200, 3);
+        write_normals("wide_y2.npy", 40, 21, 4);
+    }
+    barrier();
+    expect_spread_is_whole("search=fast");
+    expect_spread_is_whole("search=direct weights=true");
+}
+
 static void test_ceilings_on_any_number_of_ranks(void **state)
 {
     (void)state;
@@ -293,8 +394,8 @@ int main(int argc, char **argv)
         TEST(test_one_ranks_failure_is_everyones),    TEST(test_numpys_numbers_on_any_number_of_ranks),
         TEST(test_removal_on_any_number_of_ranks),    TEST(test_twice_gives_the_same_bytes),
         TEST(test_fewer_voxels_than_ranks),           TEST(test_layers_in_groups_or_one_after_another),
-        TEST(test_partitions_on_any_number_of_ranks), TEST(test_ceilings_on_any_number_of_ranks),
-        TEST(test_gathered_columns_are_in_place),
+        TEST(test_partitions_on_any_number_of_ranks), TEST(test_spread_factors_give_the_same_scores),
+        TEST(test_ceilings_on_any_number_of_ranks),   TEST(test_gathered_columns_are_in_place),
     };
     int provided = 0, failed = 0, rank = 0, size = 1;
     char fault[64];
