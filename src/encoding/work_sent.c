@@ -55,20 +55,19 @@ static double spread_bytes(const bt_work_problem *problem, const job *j, size_t 
 static double jobs_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank, size_t n_feature,
                          size_t n_band)
 {
+    const bt_nested *const nested = problem->nested;
     const size_t n_block = (cut->n_mine + cut->block - 1) / cut->block;
-    const double n_draw = (double)bt_bands_draws(problem->plan, n_band);
     double bytes = 0;
     bool kernel = false;
-    for (size_t f = 0; f < problem->nested->n_fold; ++f)
-        for (size_t k = 0; k <= problem->nested->inner[f].n_split; ++k) {
+    for (size_t f = 0; f < nested->n_fold; ++f)
+        for (size_t k = 0; k <= nested->inner[f].n_split; ++k) {
             const job j = job_of(problem, f, k, n_feature, n_band);
             kernel = kernel || j.dual;
-            bytes += (j.refit ? 1 : n_draw) *
-                     (cut->n_rank > 1 ? spread_bytes(problem, &j, n_rank, n_block) : whole_bytes(&j, n_rank));
+            bytes += cut->n_rank > 1 ? spread_bytes(problem, &j, n_rank, n_block) : whole_bytes(&j, n_rank);
         }
-    if (kernel && cut->n_rank == 1)
-        bytes += n_draw * bt_dense_gram_sent(n_rank, n_feature, problem->nested->inner[0].n_row);
-    return bytes;
+    const double kernels = n_band > 1 ? 2 * (double)nested->n_fold : 1; /* scaled: for a fold's splits, for its refit */
+    if (kernel && cut->n_rank == 1) bytes += kernels * bt_dense_gram_sent(n_rank, n_feature, nested->inner[0].n_row);
+    return bytes * (double)bt_bands_draws(problem->plan, n_band);
 }
 
 double bt_work_sent_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank, size_t n_feature,
