@@ -4,10 +4,9 @@
 
 static uint64_t splitmix(uint64_t *state)
 {
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    const uint64_t z = bt_random_at(*state, 0);
+    *state += 0x9e3779b97f4a7c15u;
+    return z;
 }
 
 static uint64_t rotate(uint64_t x, int k)

@@ -6,6 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Number `index` of the sequence of `key`: splitmix64 (Steele, Lea & Flood 2014), which can begin anywhere. It needs no
+ * state, so any part can be drawn in any order, and again. Numbers may be keys of further sequences. */
+static inline uint64_t bt_random_at(uint64_t key, uint64_t index)
+{
+    uint64_t z = key + (index + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
 typedef struct {
     uint64_t state[4];
     double spare; /* the second normal of a pair */

@@ -1,4 +1,5 @@
 /* Attention: tiles of queries of one sequence and head are shared over the threads; see kernels/body.h. */
+#include "device/dropout.h"
 #include "device/internal.h"
 #include "device/kernels/kernels.h"
 #include "device/layers.h"
@@ -87,6 +88,8 @@ static void attend_tile(const attention *a, size_t s, size_t h, size_t first, co
                       .causal = a->spec->mask == BT_MASK_CAUSAL,
                       .shift = (ptrdiff_t)first + (ptrdiff_t)n_key - (ptrdiff_t)n_query,
                       .scale = (float)a->spec->scale,
+                      .drop = bt_head_drop(&a->spec->drop, s, h),
+                      .first_query = first,
                       .work = work};
     if (a->gates) take_bias(a, s, h, first, &task);
     a->kernels->attend(&task);

@@ -1,5 +1,6 @@
 /* The adjoint of attention: sequences and heads are shared over the threads; see kernels/attend.h. */
 #include "device/backward.h"
+#include "device/dropout.h"
 #include "device/internal.h"
 #include "device/kernels/kernels.h"
 
@@ -102,6 +103,7 @@ static void head_backward(const attention *a, size_t s, size_t h, float *work)
                             .causal = a->spec->mask == BT_MASK_CAUSAL,
                             .shift = (ptrdiff_t)n_key - (ptrdiff_t)n_query,
                             .scale = (float)a->spec->scale,
+                            .drop = bt_head_drop(&a->spec->drop, s, h),
                             .work = work};
     if (a->gates) take_bias(a, s, h, &task);
     a->kernels->attend_slope(&task);

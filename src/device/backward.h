@@ -27,6 +27,11 @@ bt_status bt_linear_forward(bt_device *device, bt_matrix x, bt_matrix weight, bt
 bt_status bt_linear_backward(bt_device *device, bt_matrix x, bt_matrix weight, bt_matrix dy, double beta, bt_matrix dx,
                              bt_matrix dweight, bt_matrix dbias) BT_MUST_CHECK;
 
+/* out = x with elements dropped, in forward and, of gradients, in backward. Row t of sequence s and column j decide.
+ * out may be x. */
+bt_status bt_dropout_apply(bt_device *device, const bt_dropout *drop, bt_sequences sequences, bt_matrix x,
+                           bt_matrix out) BT_MUST_CHECK;
+
 /* y = x Phi(x), Phi the normal distribution function. y may be x. */
 bt_status bt_gelu_forward(bt_device *device, bt_matrix x, bt_matrix y) BT_MUST_CHECK;
 /* dx = dy (Phi(x) + x phi(x)). dx may be dy. */
@@ -95,6 +100,12 @@ bt_status bt_weight_norm_forward(bt_device *device, bt_matrix g, bt_matrix v, bt
 /* dg[k] += dw[:, k] . v[:, k] / |v|, dv[:, k] += g / |v| (dw - v (dw . v) / |v|^2). */
 bt_status bt_weight_norm_backward(bt_device *device, bt_matrix g, bt_matrix v, bt_matrix dw, bt_matrix dg,
                                   bt_matrix dv) BT_MUST_CHECK;
+
+/* x[rows[i]] = vector (1, columns). */
+bt_status bt_rows_replace(bt_device *device, const size_t *rows, size_t n, bt_matrix vector, bt_matrix x) BT_MUST_CHECK;
+/* dvector += sum of dx[rows[i]], in that order, which become 0. */
+bt_status bt_rows_replace_backward(bt_device *device, const size_t *rows, size_t n, bt_matrix dx,
+                                   bt_matrix dvector) BT_MUST_CHECK;
 
 /* Of bt_rows_mean: every real row of sequence s gets dy[s] / length, padding gets zeros. */
 bt_status bt_rows_mean_backward(bt_device *device, bt_matrix dy, bt_sequences sequences, bt_matrix dx) BT_MUST_CHECK;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Sequence s is rows offsets[s] .. offsets[s+1] of a matrix. Borrowed host memory. */
 typedef struct {
@@ -83,6 +84,14 @@ typedef enum {
     BT_MASK_PADDING /* keys behind lengths[s] are not seen */
 } bt_mask;
 
+/* Dropout (Srivastava et al. 2014): each element is 0 with probability p, else over 1 - p. Whether it is 0 is a
+ * function of its sequence's key, the site and its place in the sequence alone (bt_random_at), so the adjoint draws the
+ * same elements once more. p 0: nothing is drawn. */
+typedef struct {
+    double p;             /* in [0, 1) */
+    const uint64_t *keys; /* one of each sequence; borrowed host memory */
+    uint64_t site;        /* where in the model: each drops elements of its own */
+} bt_dropout;
 /* A part of the scores that depends on how far query and key are apart: gate[query, head] distance[head, query - key].
  * Query i of n_query stands at row i + n_key - n_query of the keys, n_key >= n_query being all rows of the sequence. */
 typedef struct {
@@ -96,6 +105,7 @@ typedef struct {
     bt_mask mask;
     double scale;           /* of query . key, 1 / sqrt(columns / heads) usually */
     bt_attention_bias bias; /* without buffers: none */
+    bt_dropout drop;        /* of the probabilities, in training; keys: of the queries' sequences */
 } bt_attention_spec;
 
 /* Per sequence and head: out = softmax(scale q k' + bias) v. query, out (n_query, columns); key, value (n_key,

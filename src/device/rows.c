@@ -21,6 +21,49 @@ cleanup:
     return status;
 }
 
+static bt_status check_rows(const char *call, const size_t *rows, size_t n, bt_matrix x, bt_matrix vector)
+{
+    if (vector.buffer && (vector.rows != 1 || vector.columns != x.columns))
+        return bt_fail(BT_ERR_INTERNAL, "%s: a vector (%zu, %zu) beside rows of %zu columns", call, vector.rows,
+                       vector.columns, x.columns);
+    for (size_t i = 0; i < n; ++i)
+        if (rows[i] >= x.rows) return bt_fail(BT_ERR_INTERNAL, "%s: row %zu of %zu", call, rows[i], x.rows);
+    return BT_OK;
+}
+
+bt_status bt_rows_replace(bt_device *device, const size_t *rows, size_t n, bt_matrix vector, bt_matrix x)
+{
+    bt_status status = BT_OK;
+    float *from = NULL, *to = NULL;
+    (void)device;
+    BT_TRY(check_rows("bt_rows_replace", rows, n, x, vector));
+    BT_TRY(bt_floats(vector, "bt_rows_replace", &from));
+    BT_TRY(bt_floats(x, "bt_rows_replace", &to));
+    for (size_t i = 0; i < n; ++i) memcpy(to + rows[i] * x.stride, from, x.columns * sizeof *to);
+cleanup:
+    return status;
+}
+
+bt_status bt_rows_replace_backward(bt_device *device, const size_t *rows, size_t n, bt_matrix dx, bt_matrix dvector)
+{
+    bt_status status = BT_OK;
+    float *from = NULL, *to = NULL;
+    BT_TRY(check_rows("bt_rows_replace_backward", rows, n, dx, dvector));
+    BT_TRY(bt_floats(dx, "bt_rows_replace_backward", &from));
+    BT_TRY(bt_floats_or_none(dvector, "bt_rows_replace_backward", &to));
+#pragma omp parallel for num_threads(device->n_thread) schedule(static)
+    for (size_t j = 0; j < dx.columns; ++j) {
+        double sum = 0;
+        for (size_t i = 0; i < n; ++i) {
+            sum += (double)from[rows[i] * dx.stride + j];
+            from[rows[i] * dx.stride + j] = 0.0f;
+        }
+        if (to) to[j] += (float)sum;
+    }
+cleanup:
+    return status;
+}
+
 /* A table, and a matrix whose columns are rows of it. */
 static bt_status check_columns(const char *call, bt_matrix table, const size_t *rows, bt_matrix columns)
 {

@@ -8,6 +8,7 @@
 #include "nn/block.h"
 #include "nn/gradients.h"
 #include "nn/parameters.h"
+#include "nn/regularisation.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,10 @@ typedef struct {
     bt_block_rows rows;
     const bt_parameters *parameters;
     const bt_gradients *gradients; /* read by the adjoint only */
+    bt_draws draws;
+    uint64_t site;           /* the first of its draws' */
+    bt_matrix adapter_input; /* (n, most columns of an input): work memory of adapters with dropout */
+    bt_matrix adapter_low;   /* (n, 2 rank): the same */
     /* With positions: (heads, 2 reach - 1), and its gradient, which is added to; without buffer: not computed. */
     bt_matrix distances, ddistances;
 } bt_block_training;
@@ -41,7 +46,7 @@ enum {
 enum {
     BT_WORK_ACTIVE,      /* (n, intermediate): after GELU */
     BT_WORK_DUP,         /* (n, intermediate) */
-    BT_WORK_DQUERY,      /* (n, hidden) */
+    BT_WORK_DQUERY,      /* (n, hidden); before that gradients behind a dropout */
     BT_WORK_DKEY_VALUE,  /* (n, 2 hidden) */
     BT_WORK_DCONTEXT,    /* (n, hidden) */
     BT_WORK_DGATE_UNITS, /* as BT_KEPT_GATE_UNITS */

@@ -24,6 +24,7 @@ typedef struct {
     size_t project_weight, project_bias; /* channels to hidden */
     size_t position_weight, position_bias;
     size_t norm_scale, norm_shift; /* norm of the sum */
+    size_t masked;                 /* what masked frames are in training */
 } bt_embedding_rows;
 
 typedef struct bt_embedding bt_embedding;

@@ -8,6 +8,7 @@
 #include "nn/embedding.h"
 #include "nn/gradients.h"
 #include "nn/parameters.h"
+#include "nn/regularisation.h"
 
 #include <stddef.h>
 
@@ -39,10 +40,12 @@ bt_status bt_embedding_training_create(bt_device *device, const bt_embedding_spe
                                        bt_embedding_training **out) BT_MUST_CHECK;
 void bt_embedding_training_destroy(bt_embedding_training **embedding);
 
-/* frames (n, channels) are read, out (n, hidden) written; frames are kept by the caller. */
+/* frames (n, channels) are read, out (n, hidden) written; frames and what the draws borrow are kept by the caller. */
 bt_status bt_embedding_forward(bt_embedding_training *embedding, bt_matrix frames, bt_sequences sequences,
-                               const bt_matrix *kept, const bt_matrix *work, bt_matrix out) BT_MUST_CHECK;
-/* d (n, hidden): gradient of out; overwritten. dframes (n, channels), or without buffer when the front end is frozen.
+                               const bt_draws *draws, const bt_matrix *kept, const bt_matrix *work,
+                               bt_matrix out) BT_MUST_CHECK;
+/* Behind that forward. d (n, hidden): gradient of out; overwritten. dframes (n, channels), or without buffer when the
+ * front end is frozen.
  */
 bt_status bt_embedding_backward(bt_embedding_training *embedding, bt_matrix frames, bt_sequences sequences,
                                 const bt_matrix *kept, const bt_matrix *work, bt_matrix d,

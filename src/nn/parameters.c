@@ -127,6 +127,7 @@ static bt_status match_row(const bt_parameter *row, const bt_checkpoint *checkpo
     bt_status status = BT_OK;
     BT_TRY(find_named(checkpoint, prefix, row->name, index));
     if (*index == SIZE_MAX) BT_TRY(find_named(checkpoint, prefix, row->spelling, index));
+    if (*index == SIZE_MAX && row->optional) goto cleanup;
     if (*index == SIZE_MAX) {
         BT_TRY(bt_text_add(&c->missing, "%s%s ", c->n_missing++ ? ", " : "", row->name));
         BT_TRY(add_shape(&c->missing, row->rank, row->shape));
@@ -267,8 +268,10 @@ bt_status bt_parameters_load(bt_parameters *table, bt_device *device, const bt_c
     BT_ALLOC(sources, table->n);
     BT_TRY(bt_parameters_match(table, checkpoint, names, sources));
     BT_TRY(bt_buffer_create(device, BT_F32, table->n_value, &table->values));
-    for (size_t i = 0; i < table->n; ++i)
+    for (size_t i = 0; i < table->n; ++i) {
         if (sources[i] != SIZE_MAX) BT_TRY(read_row(table, checkpoint, &table->rows[i], sources[i]));
+        if (sources[i] == SIZE_MAX && table->rows[i].optional) table->rows[i].derivation = BT_DERIVED_ZERO;
+    }
     BT_TRY(bt_parameters_derive(table, device));
 cleanup:
     bt_free(sources);

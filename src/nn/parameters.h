@@ -32,6 +32,7 @@ typedef struct {
     size_t shape[BT_TENSOR_RANK];
     bt_role role;
     bool trainable, decay;
+    bool optional;                /* a checkpoint without it will do: the row becomes BT_DERIVED_ZERO */
     bt_derivation derivation;     /* a derived row is in no checkpoint */
     size_t from[BT_DERIVED_FROM]; /* rows that it is derived from: weight norm g, v; LoRA W0, A, B */
     double scale;                 /* of LoRA's product */

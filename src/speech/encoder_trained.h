@@ -15,6 +15,7 @@ typedef struct {
     bool front_end;             /* is trained */
     bool embedding;             /* has trained rows */
     bool final_norm;            /* runs and is trained */
+    size_t rank;                /* of adapters; 0: there are none */
     size_t adapters, n_adapter; /* the first row of block `lowest`'s adapters, and rows per block */
 } bt_encoder_trained;
 

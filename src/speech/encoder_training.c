@@ -2,6 +2,7 @@
 #include "speech/encoder_training.h"
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "device/backward.h"
 #include "nn/block_training.h"
 
@@ -20,6 +21,9 @@ static size_t kept_sets(const bt_encoder_trained *trained, bool recompute)
     return recompute ? 1 : trained->n_block - trained->lowest + (trained->lowest > 0);
 }
 
+/* Work memory of adapters with dropout. */
+enum { ADAPTER_INPUT, ADAPTER_LOW, ADAPTER_WORK };
+
 static bt_training_places place(const bt_encoder_training *t, const bt_training_options *options)
 {
     const bt_encoder_trained *const trained = &t->trained;
@@ -29,7 +33,8 @@ static bt_training_places place(const bt_encoder_training *t, const bt_training_
     p.final = p.states + trained->n_block + 1;
     p.kept = p.final + 1;
     p.work = p.kept + BT_BLOCK_KEPT * kept_sets(trained, options->recompute);
-    p.distances = p.work + BT_BLOCK_WORK;
+    p.adapters = p.work + BT_BLOCK_WORK;
+    p.distances = p.adapters + ADAPTER_WORK;
     p.ddistances = p.distances + 1;
     p.d = p.ddistances + 1;
     p.dstates = p.d + 1;
@@ -139,6 +144,16 @@ static void fill_blocks(const bt_encoder_training *t, size_t n, bt_arena_slot *s
     }
 }
 
+static void fill_adapters(const bt_encoder_training *t, size_t n, bt_arena_slot *slots)
+{
+    const bt_block_spec *const spec = &t->model->spec.block;
+    const size_t widest = spec->hidden > spec->intermediate ? spec->hidden : spec->intermediate;
+    const size_t rows = t->trained.rank > 0 && t->base.regularisation.adapter > 0 ? n : 0;
+    const size_t input[] = {rows, widest}, low[] = {rows, 2 * t->trained.rank};
+    set_slot(&slots[t->places.adapters + ADAPTER_INPUT], input, forward_phase(0), bt_training_embedding_phase(t));
+    set_slot(&slots[t->places.adapters + ADAPTER_LOW], low, forward_phase(0), bt_training_embedding_phase(t));
+}
+
 /* Until when state j is read: as the input of block j, there and back, and by the objective. */
 static int state_end(const bt_encoder_training *t, size_t j)
 {
@@ -184,6 +199,7 @@ static void fill_slots(const bt_encoder_training *t, const bt_batch_extent *exte
     set_slot(&slots[p->frames], frames, 0, last + t->trained.front_end);
     if (t->input) t->input->slots(t, extent, slots + p->input);
     fill_blocks(t, extent->n_row, slots);
+    fill_adapters(t, extent->n_row, slots);
     fill_states(t, extent->n_row, slots);
     fill_positions(t, extent->longest, slots);
 }
@@ -228,8 +244,21 @@ static bt_block_training block_of(const bt_encoder_training *t, size_t i)
                                .rows = t->model->rows->blocks[i],
                                .parameters = &t->trained.table,
                                .gradients = &t->base.gradients,
+                               .draws = t->base.draws,
+                               .site = BT_SITE_BLOCKS + i * BT_SITES_OF_BLOCK,
+                               .adapter_input = t->at[t->places.adapters + ADAPTER_INPUT],
+                               .adapter_low = t->at[t->places.adapters + ADAPTER_LOW],
                                .distances = t->at[t->places.distances],
                                .ddistances = learns_positions(t) ? t->at[t->places.ddistances] : (bt_matrix){0}};
+}
+
+/* LayerDrop. */
+static bool leaves_out(const bt_encoder_training *t, size_t i)
+{
+    const bt_draws *const draws = &t->base.draws;
+    const bool first = i == 0 && t->model->spec.block.positions; /* WavLM's others need it */
+    if (!draws->keys || draws->rates->layer <= 0 || first) return false;
+    return (double)bt_random_at(bt_random_at(draws->step, BT_SITE_LAYERS), i) * 0x1p-64 < draws->rates->layer;
 }
 
 static const bt_matrix *kept_of(const bt_encoder_training *t, size_t i)
@@ -241,6 +270,7 @@ static bt_status block_forward(bt_encoder_training *t, size_t i)
 {
     const bt_block_training block = block_of(t, i);
     const bt_matrix *const states = &t->at[t->places.states];
+    if (leaves_out(t, i)) return bt_matrix_copy(t->model->base.device, states[i], states[i + 1]);
     return bt_block_forward(&block, states[i], bt_ragged_view(&t->base.frames), kept_of(t, i), &t->at[t->places.work],
                             states[i + 1]);
 }
@@ -254,6 +284,15 @@ static bt_status final_norm(bt_encoder_training *t)
                          t->at[t->places.final]);
 }
 
+/* Of frames that are layer 0. */
+static bt_status drop_frames(const bt_encoder_training *t)
+{
+    const bt_dropout drop = bt_dropout_at(&t->base.draws, t->base.draws.rates->hidden, BT_SITE_EMBEDDING);
+    const bt_matrix frames = t->at[t->places.frames];
+    if (drop.p <= 0) return BT_OK;
+    return bt_dropout_apply(t->model->base.device, &drop, bt_ragged_view(&t->base.frames), frames, frames);
+}
+
 bt_status bt_encoder_training_forward(bt_training *base, const float *input)
 {
     bt_status status = BT_OK;
@@ -262,7 +301,7 @@ bt_status bt_encoder_training_forward(bt_training *base, const float *input)
     const bt_matrix frames = t->at[t->places.frames];
     BT_TRY(t->trained.front_end ? t->input->front_end(t, input)
                                 : bt_buffer_write(frames.buffer, frames.offset, input, frames.rows * frames.columns));
-    if (t->input) BT_TRY(t->input->forward(t));
+    BT_TRY(t->input ? t->input->forward(t) : drop_frames(t));
     if (t->model->spec.block.positions)
         BT_TRY(bt_positions_apply(&t->positions, t->model->base.device,
                                   bt_parameter_matrix(&t->trained.table, t->model->rows->positions),
@@ -313,6 +352,7 @@ static bt_status block_backward(bt_encoder_training *t, size_t i)
 {
     bt_status status = BT_OK;
     const bt_block_training block = block_of(t, i);
+    if (leaves_out(t, i)) return BT_OK; /* its gradients of this batch are 0 */
     if (t->base.recompute) BT_TRY(block_forward(t, i));
     BT_TRY(bt_block_backward(&block, t->at[t->places.states + i], bt_ragged_view(&t->base.frames), kept_of(t, i),
                              &t->at[t->places.work], t->at[t->places.d],

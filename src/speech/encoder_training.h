@@ -12,7 +12,7 @@
 
 /* Which matrix of the arena is where among the slots. */
 typedef struct {
-    size_t frames, input, states, final, kept, work, distances, ddistances, d, dstates, n;
+    size_t frames, input, states, final, kept, work, adapters, distances, ddistances, d, dstates, n;
 } bt_training_places;
 
 struct bt_encoder_training {

@@ -56,6 +56,11 @@ struct bt_training {
     size_t real_capacity;
     bt_matrix *states, *dstates; /* (n_layer) after forward */
     bool waits;                  /* forward was, backward was not */
+    bt_regularisation regularisation;
+    bt_draws draws;    /* of the latest forward */
+    uint64_t step_key; /* for the next one */
+    uint64_t *keys;    /* (n_drawn) for the next one, or of the latest */
+    size_t n_drawn, key_capacity;
 };
 
 /* Which linear maps get adapters; BT_ERR_USAGE for a name that is none or comes twice. */

@@ -2,6 +2,7 @@
 #include "speech/training.h"
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "speech/encoder.h"
 #include "speech/family.h"
 
@@ -20,6 +21,7 @@ static bt_status fill(bt_training *t, bt_model *model, const bt_training_options
     t->recompute = options->recompute;
     t->train_front_end = options->train_front_end;
     t->ready = options->ready;
+    t->regularisation = options->regularisation;
     BT_TRY(bt_gradients_create(&t->gradients, model->device, t->parameters));
 cleanup:
     return status;
@@ -27,7 +29,8 @@ cleanup:
 
 bt_training_options bt_training_defaults(void)
 {
-    return (bt_training_options){.trained_blocks = SIZE_MAX};
+    return (bt_training_options){.trained_blocks = SIZE_MAX,
+                                 .regularisation = {.time = {.length = 10, .least = 2}, .feature = {.length = 10}}};
 }
 
 bt_status bt_lora_targets(const bt_lora_options *options, bool targets[BT_LORA_TARGETS])
@@ -73,6 +76,7 @@ void bt_training_destroy(bt_training **training)
     bt_ragged_clear(&t->frames);
     bt_ragged_clear(&t->samples);
     bt_free(t->real);
+    bt_free(t->keys);
     bt_free(t->layers);
     bt_free(t->states);
     bt_free(t->dstates);
@@ -98,11 +102,39 @@ size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t 
     return bt_encoder_training_bytes(training, n_sequence, n_row);
 }
 
+bt_status bt_training_draw(bt_training *t, uint64_t step, const uint64_t *keys, size_t n)
+{
+    bt_status status = BT_OK;
+    if (n > t->key_capacity) {
+        bt_free(t->keys);
+        t->key_capacity = 0;
+        BT_ALLOC(t->keys, n);
+        t->key_capacity = n;
+    }
+    t->step_key = bt_random_at(bt_random_at(t->regularisation.seed, bt_random_stream("regularisation", 0)), step);
+    for (size_t s = 0; s < n; ++s) t->keys[s] = bt_random_at(t->step_key, keys[s]);
+    t->n_drawn = n;
+cleanup:
+    return status;
+}
+
+/* What bt_training_draw said is of this forward alone. */
+static bt_status take_draws(bt_training *t, size_t n_sequence)
+{
+    if (t->n_drawn != 0 && t->n_drawn != n_sequence)
+        return bt_fail(BT_ERR_INTERNAL, "forward in training: %zu keys of draws for %zu sequences", t->n_drawn,
+                       n_sequence);
+    t->draws = (bt_draws){.rates = &t->regularisation, .step = t->step_key, .keys = t->n_drawn != 0 ? t->keys : NULL};
+    t->n_drawn = 0;
+    return BT_OK;
+}
+
 /* Rows of the sequences whose samples are given, or which are frames themselves. */
 static bt_status take_sequences(bt_training *t, const size_t *offsets, const size_t *real, size_t n_sequence)
 {
     bt_status status = BT_OK;
     BT_CHECK(n_sequence > 0, BT_ERR_INTERNAL, "forward in training: no sequence");
+    BT_TRY(take_draws(t, n_sequence));
     BT_TRY(bt_ragged_reset(&t->frames, n_sequence));
     BT_TRY(bt_ragged_reset(&t->samples, n_sequence));
     if (n_sequence > t->real_capacity) {

@@ -14,6 +14,7 @@
 #include "device/layers.h"
 #include "nn/gradients.h"
 #include "nn/parameters.h"
+#include "nn/regularisation.h"
 #include "speech/model.h"
 
 #include <stdbool.h>
@@ -45,15 +46,17 @@ typedef struct {
                               downwards: backward ends there */
     bt_lora_options lora;
     bool train_front_end; /* the convolutions too; with all blocks only */
+    bt_regularisation regularisation;
     bt_gradients_ready ready;
 } bt_training_options;
 
-bt_training_options bt_training_defaults(void); /* no layer yet; everything behind the front end, no adapters */
+/* No layer yet; everything behind the front end, no adapters, nothing left out; spans of transformers' lengths. */
+bt_training_options bt_training_defaults(void);
 
 typedef struct bt_training bt_training;
 
 /* The model must outlive the training. Errors: BT_ERR_USAGE for layers that it does not have, unknown targets, a
- * front end that is to be trained below frozen blocks. */
+ * front end that is to be trained below frozen blocks, a regularisation that the model has no place for. */
 bt_status bt_training_create(bt_model *model, const bt_training_options *options, bt_training **out) BT_MUST_CHECK;
 void bt_training_destroy(bt_training **training);
 
@@ -65,6 +68,11 @@ bt_status bt_model_front_end(bt_model *model, const float *samples, const size_t
 
 /* Bytes of activations for n_sequence sequences of n_row rows (bt_model_rows) each. */
 size_t bt_training_bytes(const bt_training *training, size_t n_sequence, size_t n_row);
+
+/* The next forward and its backward leave out what the options' regularisation says, by draws of its seed, the step and
+ * the key of each of its n sequences: whatever sequences share a micro-batch. Without this call before it a forward
+ * leaves out nothing. */
+bt_status bt_training_draw(bt_training *training, uint64_t step, const uint64_t *keys, size_t n) BT_MUST_CHECK;
 
 /* Sequence s is rows offsets[s] .. offsets[s+1] of frames (offsets[n_sequence], width), at least one each, of which the
  * first real[s] hold sound (bt_model_frames); real NULL: all do. Sets the gradients of the states to 0. */

@@ -170,7 +170,8 @@ cleanup:
 static bt_status count_frames(const tuning *t, const making *m, const bt_draft *draft, const bt_names *stories,
                               double *rows)
 {
-    static const char *const keys[] = {"window.seconds", "window.rule", "normalise", "train.blocks", "lora.rank"};
+    static const char *const keys[] = {"window.seconds", "window.rule",  "normalise",
+                                       "whisper.input",  "train.blocks", "lora.rank"};
     bt_status status = BT_OK;
     bt_text windows = {0}, name = {0};
     *rows = 0;
@@ -224,17 +225,25 @@ static double largest(const char *list)
     return most;
 }
 
+static bool is_zero(const bt_draft *draft, const char *key)
+{
+    const char *const text = bt_draft_get(draft, key);
+    return !*text || strtod(text, NULL) <= 0;
+}
+
 /* Defaults of a preset that mean nothing to this objective would count as part of what was asked for. */
 static void drop_idle(const tuning *t, bt_draft *draft)
 {
     static const char *const of_responses[] = {"voxels", "heads", "stories.test", "stories.missing"};
-    const char *const objective = bt_draft_get(draft, "objective"), *const rank = bt_draft_get(draft, "lora.rank");
+    const char *const objective = bt_draft_get(draft, "objective");
     const bool random = !strcmp(objective, "random"), file = !strcmp(objective, "file");
     for (size_t i = 0; i < sizeof of_responses / sizeof *of_responses && !t->with_subjects; ++i)
         bt_draft_drop_defaults(draft, of_responses[i]);
     if (!random) bt_draft_drop_defaults(draft, "random");
     if (!file) bt_draft_drop_defaults(draft, "target");
-    if (!*rank || !strcmp(rank, "0")) bt_draft_drop_defaults(draft, "lora");
+    if (is_zero(draft, "lora.rank")) bt_draft_drop_defaults(draft, "lora");
+    if (is_zero(draft, "mask.time")) bt_draft_drop_defaults(draft, "mask.time_length");
+    if (is_zero(draft, "mask.feature")) bt_draft_drop_defaults(draft, "mask.feature_length");
     if (largest(bt_draft_get(draft, "snapshots")) > largest(bt_draft_get(draft, "epochs")))
         bt_draft_drop_defaults(draft, "snapshots");
 }

@@ -149,7 +149,8 @@ static bt_status check_model_keys(const bt_node *map, const char *name)
     return BT_OK;
 }
 
-/* input: pad30, which all stages do to a model that hears 30 s, or short, which `features` alone can. */
+/* input: pad30, which all stages do to a model that hears 30 s, or short, which entries of features and tune may ask
+ * for. */
 static bt_status check_input(bt_expansion *x, const char *name, const bt_node *input)
 {
     if (!input || bt_node_is(input, "pad30")) return BT_OK;

@@ -11,6 +11,7 @@
 #include "store/artefact.h"
 #include "store/digest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { VERSION = 1, WINDOWS_AT_A_TIME = 8 };
@@ -59,7 +60,7 @@ static bt_status digest_weights(const bt_parameters *parameters, char digest[BT_
     float *values = NULL;
     for (size_t i = 0; i < parameters->n; ++i) {
         const bt_parameter *const row = &parameters->rows[i];
-        if (row->role != BT_ROLE_FROZEN) continue;
+        if (row->role != BT_ROLE_FROZEN || row->optional) continue; /* masked_spec_embed comes behind the front end */
         bt_free(values);
         values = NULL;
         BT_ALLOC(values, row->count);
@@ -78,14 +79,17 @@ cleanup:
 static bt_status make_recipe(const bt_frames_options *options, const char *weights, size_t story, bt_recipe **recipe)
 {
     bt_status status = BT_OK;
-    char windows[BT_DIGEST_SIZE];
+    char windows[BT_DIGEST_SIZE], rows[24];
     char *const config = bt_path_join(options->folder, "config.json");
     if (!config) return BT_ERR_MEMORY;
     BT_TRY(bt_windows_digest(options->windows, story, windows));
     BT_TRY(bt_recipe_create("frames", VERSION, recipe));
+    (void)snprintf(rows, sizeof rows, "%zu", bt_model_rows(options->model, bt_windows_samples(options->windows)));
     BT_TRY(bt_recipe_setting(*recipe, "windows", windows));
+    BT_TRY(bt_recipe_setting(*recipe, "rows", rows)); /* of a window: silence too, or not */
     BT_TRY(bt_recipe_setting(*recipe, "sound", bt_windows_sound(options->windows, story)));
     BT_TRY(bt_recipe_setting(*recipe, "front_end", weights));
+    BT_TRY(bt_recipe_setting(*recipe, "precision", options->half ? "bf16" : "f32"));
     BT_TRY(bt_recipe_input(*recipe, "config", config, options->store));
 cleanup:
     bt_free(config);

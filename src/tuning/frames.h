@@ -33,6 +33,7 @@ typedef struct {
     const bt_windows *windows;
     const char *folder; /* of the model: its config.json counts for the recipe */
     const char *store;
+    bool half; /* products of the front end are in bfloat16 */
     bool stored;
 } bt_frames_options;
 

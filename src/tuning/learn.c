@@ -51,7 +51,7 @@ static size_t set_lessons(course *c, size_t batch, double *share)
         n_active += active;
         if (!aim->mine || !(active || shared)) continue;
         bt_lesson *const lesson = &c->lessons[n++];
-        *lesson = (bt_lesson){.objective = aim->objective, .aim = aim_at, .context = aim};
+        *lesson = (bt_lesson){.objective = aim->objective, .aim = aim_at, .context = aim, .stream = a};
         if (active) lesson->rows = bt_batches_rows(aim->batches, batch, &lesson->n);
     }
     *share = 1 / (double)n_active;

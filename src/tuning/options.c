@@ -16,6 +16,7 @@
     {                                                                                                                  \
         key, BT_SET_REAL, AT(member), flags, preset, NULL, low, high, unit, help                                       \
     }
+#define SHARE(key, member, help) NUMBER(key, member, BT_SCIENCE, "0", 0, 0.999999, NULL, help)
 #define TEXT(key, member, flags, preset, help)                                                                         \
     {                                                                                                                  \
         key, BT_SET_TEXT, AT(member), flags, preset, NULL, 0, 0, NULL, help                                            \
@@ -50,6 +51,9 @@ const bt_setting bt_tune_settings[] = {
            "exact: up to the end of the row's volume; slices: whole-second slices of 2 s (released code)"),
     CHOICE("normalise", normalise, "auto", "auto|window|batch|none",
            "of the sound: each window, the batch as one array (released code), or auto: as the model's do_normalize"),
+    CHOICE("whisper.input", whisper_input, "pad30", "pad30|short",
+           "pad30: attention over 30 s, silence included, as Whisper was trained; short: over the sound only, "
+           "approximate"),
     CHOICE("pool", pool, "mean", "mean|max|last", "from a window's frames to one vector"),
     TEXT("layer", layer, BT_SCIENCE, "last", "whose states are learnt from: last, or a number as in features"),
     NUMBER("voxels.keep_above", keep_above, BT_SCIENCE, "0.4", -1e9, 1, NULL, "voxels with a noise ceiling above it"),
@@ -70,6 +74,16 @@ const bt_setting bt_tune_settings[] = {
           "low-rank adapters of this rank are trained instead of the weights; 0: the weights"),
     NUMBER("lora.alpha", lora_alpha, BT_SCIENCE, "32", 1e-9, 1e9, NULL, "adapters count alpha / rank"),
     TEXTS("lora.targets", lora_targets, BT_SCIENCE, "query,key,value,out", "among query, key, value, out, up, down"),
+    SHARE("lora.dropout", drop_adapter, "of what the adapters read, in learning"),
+    SHARE("dropout.hidden", drop_hidden, "of states behind the embedding, attention and the feed-forward, in learning"),
+    SHARE("dropout.attention", drop_attention, "of attention's probabilities"),
+    SHARE("dropout.activation", drop_activation, "behind the activation inside the feed-forward"),
+    SHARE("dropout.input", drop_input, "behind the feature projection"),
+    SHARE("layerdrop", layer_drop, "of blocks, left out for a step each"),
+    SHARE("mask.time", mask_time, "of frames at most, in spans that take masked_spec_embed (SpecAugment)"),
+    WHOLE("mask.time_length", mask_time_length, BT_SCIENCE, "10", 1, 1e6, "frames", "of such a span"),
+    SHARE("mask.feature", mask_feature, "of a window's columns at most, in spans that are set to 0"),
+    WHOLE("mask.feature_length", mask_feature_length, BT_SCIENCE, "10", 1, 1e6, "columns", "of such a span"),
     BOOL("train.front_end", front_end, BT_SCIENCE, "false", "train the convolutional front end too"),
     WHOLE("train.blocks", blocks, BT_SCIENCE | BT_OPTIONAL, NULL, 0, 1000, NULL,
           "train the top so many blocks only; empty: everything behind the front end"),
@@ -97,10 +111,14 @@ const bt_setting bt_tune_settings[] = {
     {"snapshots", BT_SET_INTS, AT(snapshots), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 1, 1e6, "epochs",
      "models kept after these, as snapshots/epoch_NN"},
     CHOICE("keep", keep, "best", "best|last", "the model of the epoch with the lowest validation loss, or the last"),
-    WHOLE("seed", seed, BT_SCIENCE, "0", 0, 9e15, NULL, "of heads, batches and the random objective"),
+    WHOLE("seed", seed, BT_SCIENCE, "0", 0, 9e15, NULL,
+          "of heads, batches, the random objective, and what is left out"),
     {"frames", BT_SET_CHOICE, AT(frames), 0, "auto", "auto|store|recompute", 0, 0, NULL,
      "outputs of the frozen front end: kept in the store, or computed at every use; auto: kept if memory holds them"},
     BOOL("recompute", recompute, 0, "false", "activations are computed again in the backward pass: less memory"),
+    CHOICE("precision", precision, "f32", "f32|bf16",
+           "of products: bf16 rounds their operands to bfloat16; sums, weights and the optimiser stay float32"),
+    BOOL("precision.force", force_precision, 0, "false", "bf16 also where the CPU does not multiply it, which is slow"),
     NUMBER("checkpoint.minutes", checkpoint_minutes, 0, "10", 0, 1e6, "min", "state is saved so often; 0: not by time"),
     WHOLE("checkpoint.steps", checkpoint_steps, 0, "0", 0, 1e9, "steps",
           "state is saved every so many; 0: not by steps"),
@@ -121,7 +139,9 @@ static const char *const of_random[] = {"random.method", "random.block", "random
 static const char *const of_file[] = {"target.zscore"};
 static const char *const of_responses[] = {"subjects", "voxels.keep_above", "voxels.ceiling", "voxels.roi",
                                            "heads",    "stories.test",      "stories.missing"};
-static const char *const of_lora[] = {"lora.alpha", "lora.targets"};
+static const char *const of_lora[] = {"lora.alpha", "lora.targets", "lora.dropout"};
+static const char *const of_time[] = {"mask.time_length"};
+static const char *const of_feature[] = {"mask.feature_length"};
 
 const char *bt_objective_text(int objective)
 {
@@ -131,6 +151,11 @@ const char *bt_objective_text(int objective)
 bool bt_tune_needs_subjects(const bt_tune_options *options)
 {
     return options->objective == BT_OBJECTIVE_BRAIN || options->objective == BT_OBJECTIVE_RANDOM;
+}
+
+bt_model_input bt_tune_input(const bt_tune_options *options)
+{
+    return (bt_model_input){.only_sound = options->whisper_input};
 }
 
 bt_voxels_rule bt_tune_voxels(const bt_tune_options *options)
@@ -178,6 +203,8 @@ static bt_status check_training(const bt_tune_options *o, const bt_settings *set
 {
     bt_status status = BT_OK;
     if (o->lora_rank == 0) BT_TRY(refuse(settings, of_lora, COUNT(of_lora), "lora.rank=N"));
+    if (o->mask_time <= 0) BT_TRY(refuse(settings, of_time, COUNT(of_time), "mask.time=SHARE"));
+    if (o->mask_feature <= 0) BT_TRY(refuse(settings, of_feature, COUNT(of_feature), "mask.feature=SHARE"));
     BT_CHECK(!o->lora_rank || (!o->front_end && o->blocks == INT64_MIN), BT_ERR_USAGE,
              "lora.rank=%lld: adapters are trained instead of weights; leave %s out", (long long)o->lora_rank,
              o->front_end ? "train.front_end" : "train.blocks");
@@ -215,6 +242,8 @@ bt_status bt_tune_options_record(const bt_tune_options *o, const bt_settings *se
     BT_TRY(forget(recipe, of_file, COUNT(of_file), o->objective != BT_OBJECTIVE_FILE));
     BT_TRY(forget(recipe, of_responses, COUNT(of_responses), !bt_tune_needs_subjects(o)));
     BT_TRY(forget(recipe, of_lora, COUNT(of_lora), o->lora_rank == 0));
+    BT_TRY(forget(recipe, of_time, COUNT(of_time), o->mask_time <= 0));
+    BT_TRY(forget(recipe, of_feature, COUNT(of_feature), o->mask_feature <= 0));
 cleanup:
     return status;
 }

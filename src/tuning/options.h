@@ -4,6 +4,7 @@
 
 #include "base/settings.h"
 #include "base/status.h"
+#include "speech/model.h"
 #include "stimulus/stories.h"
 #include "store/recipe.h"
 #include "tuning/voxels.h"
@@ -29,7 +30,7 @@ typedef struct {
     bool target_zscore;
     bt_timing timing;
     double window_seconds;
-    int window_rule, normalise, pool;
+    int window_rule, normalise, whisper_input, pool;
     char *layer;
     double keep_above;
     int ceiling;
@@ -41,6 +42,9 @@ typedef struct {
     int64_t lora_rank;
     double lora_alpha;
     bt_names lora_targets;
+    double drop_hidden, drop_attention, drop_activation, drop_input, drop_adapter, layer_drop;
+    double mask_time, mask_feature;
+    int64_t mask_time_length, mask_feature_length;
     bool front_end;
     int64_t blocks;
     double rate_backbone, rate_head, warmup;
@@ -54,12 +58,14 @@ typedef struct {
     int64_t seed;
     int frames;
     bool recompute;
+    int precision;
+    bool force_precision;
     double checkpoint_minutes;
     int64_t checkpoint_steps;
     char *label_name, *label_objective, *label_origin, *preset;
 } bt_tune_options;
 
-enum { BT_TUNE_SETTINGS = 63 };
+enum { BT_TUNE_SETTINGS = 76 };
 extern const bt_setting bt_tune_settings[BT_TUNE_SETTINGS];
 
 /* BT_ERR_USAGE for settings that contradict each other or are not built yet. */
@@ -69,6 +75,7 @@ const char *bt_objective_text(int objective);
 /* The science settings, those without meaning in this call emptied. */
 bt_status bt_tune_options_record(const bt_tune_options *options, const bt_settings *settings,
                                  bt_recipe *recipe) BT_MUST_CHECK;
+bt_model_input bt_tune_input(const bt_tune_options *options);
 bt_voxels_rule bt_tune_voxels(const bt_tune_options *options); /* a view */
 
 #endif

@@ -38,7 +38,9 @@ static bt_status states_of_folder(const bt_tuning *t, const char *folder, const 
 {
     bt_status status = BT_OK;
     bt_model *model = NULL;
+    const bt_model_input input = bt_tune_input(t->options);
     BT_TRY(bt_model_open(folder, t->device, &model));
+    bt_model_set_input(model, &input);
     bt_model_set_normalise(model, false);
     BT_TRY(bt_model_states(model, p->samples, p->offsets, 1, &t->layer, 1, BT_POOL_MEAN, out));
 cleanup:

@@ -2,6 +2,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "nn/trainable.h"
 #include "tuning/parameter_parts.h"
 
@@ -26,6 +27,7 @@ struct bt_trainer {
     size_t n_length;  /* frames or samples of a row */
     size_t *offsets;  /* (micro + 1) of a micro-batch */
     size_t *real;     /* (micro) rows of each window that hold sound */
+    uint64_t *keys;   /* (micro) of the rows' draws */
     float *input;     /* (micro, n_input) */
     bt_parameter_parts names[KINDS];
 };
@@ -84,6 +86,7 @@ static bt_status create_training(bt_trainer *t)
              "nothing of the model would be trained; raise train.blocks, or leave it out");
     BT_ALLOC(t->offsets, t->options.micro + 1);
     BT_ALLOC(t->real, t->options.micro);
+    BT_ALLOC(t->keys, t->options.micro);
     for (int which = 0; which < KINDS; ++which)
         BT_TRY(bt_parameter_parts_create(kind_names[which], t->gradients, &t->names[which]));
 cleanup:
@@ -117,6 +120,7 @@ void bt_trainer_destroy(bt_trainer **trainer)
     bt_training_destroy(&t->training);
     bt_free(t->offsets);
     bt_free(t->real);
+    bt_free(t->keys);
     bt_free(t->input);
     bt_free(t);
     *trainer = NULL;
@@ -174,6 +178,13 @@ cleanup:
     return status;
 }
 
+/* The next forward's draws are of the step, the lesson and the row, wherever the row is worked on. */
+static bt_status draw(bt_trainer *t, const bt_lesson *lesson, const size_t *rows, size_t n)
+{
+    for (size_t i = 0; i < n; ++i) t->keys[i] = bt_random_at(lesson->stream, rows[i]);
+    return bt_training_draw(t->training, t->adam.step, t->keys, n);
+}
+
 /* What one lesson's rounds share. */
 typedef struct {
     const bt_inputs_of_rows *inputs;
@@ -208,7 +219,8 @@ static bt_status run_round(bt_trainer *t, const lesson_run *run, size_t first, b
     *mine = at < round->n;
     if (*mine) {
         const size_t n = round->n - at < round->micro ? round->n - at : round->micro;
-        status = forward(t, run->inputs, round->rows + at, n, &run->scale);
+        if (round->learn) status = draw(t, run->lesson, round->rows + at, n);
+        if (status == BT_OK) status = forward(t, run->inputs, round->rows + at, n, &run->scale);
     }
     return run->lesson->objective->kind->round(run->lesson->objective, t->training, status, round);
 }

@@ -34,6 +34,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct {
     bt_model *model; /* borrowed, as all of these */
@@ -63,6 +64,7 @@ typedef struct {
     bt_objective *objective;
     void (*aim)(void *context); /* called before its rounds; NULL: nothing */
     void *context;
+    uint64_t stream;    /* of its draws: lessons of different streams draw the same row's dropout apart */
     const size_t *rows; /* (n) */
     size_t n;           /* 0: its objective is joined and moves all the same */
 } bt_lesson;

@@ -43,8 +43,12 @@ static bt_status find_layer(bt_tuning *t)
 static bt_status open_model(bt_tuning *t)
 {
     bt_status status = BT_OK;
+    const bt_dtype products = t->options->precision ? BT_BF16 : BT_F32;
     BT_TRY(bt_device_create(BT_DEVICE_CPU, &t->device));
+    BT_TRY(bt_device_set_products(t->device, products, t->options->force_precision));
     BT_TRY(bt_model_open(t->options->model, t->device, &t->model));
+    const bt_model_input input = bt_tune_input(t->options);
+    bt_model_set_input(t->model, &input);
     t->facts = bt_model_describe(t->model);
     BT_TRY(find_layer(t));
     BT_CHECK(t->layer > 0 || !t->options->lora_rank, BT_ERR_USAGE, "layer=0: there is no block below it for lora.rank");
@@ -190,6 +194,33 @@ cleanup:
     return status;
 }
 
+/* A span of masked frames must fit into a window. */
+static bt_status check_mask(const bt_tuning *t)
+{
+    const bt_tune_options *const o = t->options;
+    const size_t n = bt_model_rows(t->model, bt_windows_samples(t->lists[BT_LIST_TUNE].windows));
+    if (o->mask_time <= 0 || (size_t)o->mask_time_length <= n) return BT_OK;
+    return bt_fail(BT_ERR_USAGE, "mask.time_length=%lld: a window has %zu frames; expected as many at most",
+                   (long long)o->mask_time_length, n);
+}
+
+static bt_regularisation regularisation_of(const bt_tune_options *o)
+{
+    bt_regularisation r = bt_training_defaults().regularisation;
+    r.hidden = o->drop_hidden;
+    r.attention = o->drop_attention;
+    r.activation = o->drop_activation;
+    r.input = o->drop_input;
+    r.adapter = o->drop_adapter;
+    r.layer = o->layer_drop;
+    r.time.p = o->mask_time;
+    r.time.length = (size_t)o->mask_time_length;
+    r.feature.p = o->mask_feature;
+    r.feature.length = (size_t)o->mask_feature_length;
+    r.seed = (uint64_t)o->seed;
+    return r;
+}
+
 static bt_status prepare_trainer(bt_tuning *t)
 {
     bt_status status = BT_OK;
@@ -210,12 +241,14 @@ static bt_status prepare_trainer(bt_tuning *t)
     options.training.n_layer = 1;
     options.training.recompute = o->recompute;
     options.training.train_front_end = o->front_end;
+    options.training.regularisation = regularisation_of(o);
     if (o->blocks != INT64_MIN) options.training.trained_blocks = (size_t)o->blocks;
     options.training.lora = (bt_lora_options){.rank = (size_t)o->lora_rank,
                                               .alpha = o->lora_alpha,
                                               .targets = (const char *const *)o->lora_targets.items,
                                               .n_target = o->lora_targets.n,
                                               .seed = (uint64_t)o->seed};
+    BT_TRY(bt_agree(t->all, check_mask(t)));
     BT_TRY(bt_trainer_create(&options, &t->trainer));
     BT_TRY(bt_agree(t->all, bt_change_create(t->trainer, t->all, &t->change)));
 cleanup:
@@ -242,6 +275,7 @@ static bt_status prepare_frames(bt_tuning *t)
                                            .windows = t->lists[list].windows,
                                            .folder = t->options->model,
                                            .store = t->call->common->store,
+                                           .half = t->options->precision != 0,
                                            .stored = stored};
         BT_TRY(bt_frames_create(&options, t->all, &t->lists[list].frames));
     }
@@ -449,6 +483,7 @@ bt_status bt_tuning_record(const bt_tuning *t, bt_recipe *recipe)
     bt_status status = BT_OK;
     const char *const store = t->call->common->store;
     BT_TRY(bt_tune_options_record(t->options, t->call->settings, recipe));
+    if (strcmp(t->facts.family, "whisper") != 0) BT_TRY(bt_recipe_setting(recipe, "whisper.input", ""));
     BT_TRY(bt_recipe_input(recipe, "model", t->options->model, store));
     for (bt_list list = 0; list < BT_LISTS; ++list)
         if (t->lists[list].rows) BT_TRY(bt_rows_record(t->lists[list].rows, store, recipe));

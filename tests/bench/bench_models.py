@@ -1,6 +1,6 @@
 """Speech models of base size: `bench.model_speed` beside PyTorch, the two in turn, medians over turns; ratios of each turn.
 
-    tests/bench/models [--family wav2vec2] [--turns 5] [--threads 2] [--no-train] [--no-compile]
+    tests/bench/models [--family wav2vec2] [--precision f32|bf16] [--turns 5] [--threads 2] [--no-train] [--no-compile] [--no-ranks]
 
 States: all layers, last frame, windows of 16.1 s, batches 1 and 8. Training: 10 s, batch 8, frozen front end, forward,
 backward, Adam. The ceiling is the faster library's product of the transformer's largest shape, measured in each turn."""
@@ -47,10 +47,10 @@ def make(family, folder):
 class Ours:
     """A running bench.model_speed."""
 
-    def __init__(self, program, folder, seconds, threads):
+    def __init__(self, options, folder, seconds, threads):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
         environment |= {"OMP_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen([program, folder, str(seconds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([options.program, folder, str(seconds), options.precision], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=environment)
 
     def send(self, request):
@@ -89,7 +89,12 @@ def states(model, x):
         return model(x, output_hidden_states=True)
 
 
-def trainer(model, family):
+def half(model, x, **words):
+    with torch.autocast("cpu", torch.bfloat16):
+        return model(x, **words)
+
+
+def trainer(model, family, whole=lambda model, x: model(x)):
     """A step of torch: the front end without gradients, as transformers freezes it."""
     model.train()
     if family != "whisper":
@@ -98,7 +103,7 @@ def trainer(model, family):
 
     def step(x):
         optimiser.zero_grad()
-        model(x).last_hidden_state.square().mean().mul(0.5).backward()
+        whole(model, x).last_hidden_state.float().square().mean().mul(0.5).backward()
         optimiser.step()
 
     return step
@@ -144,6 +149,8 @@ def bench_states(options, model, ours, compiled):
     for batch in (1, 8):
         x = inputs(options.family, WINDOW, batch)
         peers = {"PyTorch": model} | ({"PyTorch compiled": compiled} if compiled else {})
+        if options.precision == "bf16":
+            peers["PyTorch bf16"] = lambda x, **words: half(model, x, **words)
         for peer in peers.values():
             states(peer, x)
         ours.ask(f"states {batch}")
@@ -158,17 +165,20 @@ def bench_states(options, model, ours, compiled):
 
 def bench_training(options, model, ours):
     x = inputs(options.family, LESSON, 8)
-    step = trainer(model, options.family)
+    steps = {"PyTorch": trainer(model, options.family)}
+    if options.precision == "bf16":
+        steps["PyTorch bf16"] = trainer(model, options.family, half)
     kept = saved_bytes(model, x)
     all_kept, recomputed = ours.ask("memory 8")
-    step(x)
+    for step in steps.values():
+        step(x)
     ours.ask("step 8")
-    seconds, times, ceilings = [], {"PyTorch": []}, []
+    seconds, times, ceilings = [], {name: [] for name in steps}, []
     for _ in range(options.turns):
         ceilings.append(ours.ask("ceiling")[0])
         seconds.append(ours.ask("step 8")[0])
-        times["PyTorch"].append(timed(lambda: step(x)))
-    # forward of the frozen part, three times the rest; counted as three times all but the front end's two thirds
+        for name, step in steps.items():
+            times[name].append(timed(lambda: step(x)))
     report(f"{options.family} training step, batch 8", seconds, times, 8 * options.step_flops, ceilings, "step")
     print(f"    activations a sample: ours {all_kept / 2**20:.0f} MiB, recomputed {recomputed / 2**20:.0f} MiB;"
           f" PyTorch {kept / 2**20:.0f} MiB; ratios {all_kept / kept:.2f}, {recomputed / kept:.2f}")
@@ -176,8 +186,8 @@ def bench_training(options, model, ours):
 
 def bench_ranks(options, folder):
     """Two processes of one thread beside one of two: 8 windows each way, in turn."""
-    two = [Ours(options.program, folder, WINDOW, 1) for _ in range(2)]
-    one = Ours(options.program, folder, WINDOW, 2)
+    two = [Ours(options, folder, WINDOW, 1) for _ in range(2)]
+    one = Ours(options, folder, WINDOW, 2)
     ratios = []
     for turn in range(options.turns + 1):
         together = one.ask("states 8")[0]
@@ -197,6 +207,7 @@ def bench_ranks(options, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", choices=CLASSES, default="wav2vec2")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-train", action="store_true")
@@ -209,14 +220,14 @@ def main():
         model = make(options.family, folder)
         print(f"torch {torch.__version__}, transformers {transformers.__version__}, {options.threads} threads,"
               f" {options.turns} turns; median [least, most]")
-        ours = Ours(options.program, folder, WINDOW, options.threads)
+        ours = Ours(options, folder, WINDOW, options.threads)
         compiled = None if options.no_compile else torch.compile(model)
         bench_states(options, model, ours, compiled)
         ours.close()
         if not options.no_ranks and options.threads == 2:
             bench_ranks(options, folder)
         if not options.no_train:
-            lesson = Ours(options.program, folder, LESSON, options.threads)
+            lesson = Ours(options, folder, LESSON, options.threads)
             options.step_flops = step_flops(options.family, lesson.ask("flops")[0])
             bench_training(options, model, lesson)
             lesson.close()

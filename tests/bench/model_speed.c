@@ -1,7 +1,7 @@
 /* What a speech model costs, one request a line on standard input, one answer a line on standard output, so that a peer
  * can be timed in turn with it:
  *
- *   model_speed MODEL SECONDS
+ *   model_speed MODEL SECONDS f32|bf16
  *
  *   states B      seconds of the states of all layers, last frame, of B windows
  *   step B        seconds of a training step of B windows: frozen front end, forward, backward, Adam
@@ -27,17 +27,20 @@ enum { MOST = 64, LINE = 64, ROWS = 2048, IN = 768, OUT = 3072 };
 typedef struct {
     bt_device *device;
     bt_model *model;
+    bool half;      /* products in bfloat16 */
     float *samples; /* (MOST, n_sample) */
     size_t n_sample, offsets[MOST + 1];
     bt_training *training; /* made at the first step */
     bt_adam adam;
 } bench;
 
-static bt_status open_bench(bench *b, const char *folder, double seconds)
+static bt_status open_bench(bench *b, const char *folder, double seconds, bool half)
 {
     bt_status status = BT_OK;
     bt_random random = bt_random_start(1, 1);
     BT_TRY(bt_device_create(BT_DEVICE_CPU, &b->device));
+    b->half = half;
+    BT_TRY(bt_device_set_products(b->device, half ? BT_BF16 : BT_F32, true));
     BT_TRY(bt_model_open(folder, b->device, &b->model));
     b->n_sample = (size_t)(seconds * bt_model_describe(b->model).rate + 0.5);
     BT_ALLOC(b->samples, MOST * b->n_sample);
@@ -145,7 +148,7 @@ cleanup:
 }
 
 /* The best of a few products of each library. */
-static bt_status print_ceiling(bt_device *device)
+static bt_status print_ceiling(bt_device *device, bool half)
 {
     bt_status status = BT_OK;
     bt_buffer *buffers[3] = {NULL};
@@ -158,7 +161,8 @@ static bt_status print_ceiling(bt_device *device)
     BT_TRY(bt_linear_create(device, w, (bt_matrix){0}, BT_ACTIVATION_NONE, &linear));
     for (int i = 0; i < 20; ++i) {
         const double start = bt_seconds();
-        BT_TRY(i % 2 ? bt_linear_apply(linear, x, y) : bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, x, w, 0, y));
+        BT_TRY(i % 2 || half ? bt_linear_apply(linear, x, y)
+                             : bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, x, w, 0, y));
         const double seconds = bt_seconds() - start;
         if (i > 1 && seconds < best) best = seconds;
     }
@@ -174,7 +178,7 @@ static bt_status answer(bench *b, const char *line)
     bt_status status = BT_OK;
     double seconds = 0;
     size_t n = 0;
-    if (!strncmp(line, "ceiling", 7)) return print_ceiling(b->device);
+    if (!strncmp(line, "ceiling", 7)) return print_ceiling(b->device, b->half);
     if (!strncmp(line, "flops", 5)) {
         (void)printf("%.6e\n", bt_model_flops(b->model, b->n_sample));
         return BT_OK;
@@ -194,8 +198,8 @@ int main(int argc, char **argv)
 {
     bench b = {0};
     char line[LINE];
-    bt_status status =
-        argc == 3 ? open_bench(&b, argv[1], strtod(argv[2], NULL)) : bt_fail(BT_ERR_USAGE, "model_speed MODEL SECONDS");
+    bt_status status = argc == 4 ? open_bench(&b, argv[1], strtod(argv[2], NULL), !strcmp(argv[3], "bf16"))
+                                 : bt_fail(BT_ERR_USAGE, "model_speed MODEL SECONDS f32|bf16");
     while (status == BT_OK && fgets(line, sizeof line, stdin)) {
         status = answer(&b, line);
         (void)fflush(stdout);

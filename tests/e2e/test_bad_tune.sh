@@ -21,6 +21,10 @@ refuse 2 "target: missing" "$out" tune_of dataset="$data" objective=file stories
 refuse 2 "random.block: it has no meaning without objective=random" "$out" tune random.block=5
 refuse 2 "lora.alpha: it has no meaning without lora.rank" "$out" tune lora.alpha=8
 refuse 2 "lora.targets\|target" "$out" tune lora.rank=2 lora.targets=quary
+refuse 2 "dropout.hidden=1: must lie between 0 and 0.99" "$out" tune dropout.hidden=1
+refuse 2 "mask.time=-0.1: must lie between 0 and 0.99" "$out" tune mask.time=-0.1
+refuse 2 "mask.time_length: it has no meaning without mask.time" "$out" tune mask.time_length=5
+refuse 2 "mask.time_length=500: a window has 99 frames" "$out" tune mask.time=0.1 mask.time_length=500
 refuse 2 "snapshots: epoch 5 is behind epochs=1" "$out" tune snapshots=5
 refuse 2 "layer=7: expected last, or a number from 0 to 2" "$out" tune layer=7
 refuse 2 "named twice" "$out" tune subjects="$subject,$subject"

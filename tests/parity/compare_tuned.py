@@ -2,12 +2,12 @@
 
 import json
 import sys
+from pathlib import Path
 
 import h5py
-import numpy as np
 import soundfile
-import torch
 import transformers
+from compare_models import distance, states
 
 
 def main(base, folder, features, sound):
@@ -15,18 +15,13 @@ def main(base, folder, features, sound):
     cls = getattr(transformers, config["architectures"][0])
     model, info = cls.from_pretrained(folder, output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"], info
-    model = model.eval()
     x, rate = soundfile.read(sound, dtype="float32")
     assert rate == 16000
-    extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(folder)
-    with torch.no_grad():
-        states = model(extractor(x, sampling_rate=rate, return_tensors="pt").input_values, output_hidden_states=True).hidden_states
     worst = 0.0
     with h5py.File(features) as file:
         group = file[next(iter(file))]
-        for layer, theirs in enumerate(states):
-            ours, theirs = group[f"layer_{layer:02d}"][:], theirs[0].numpy()
-            worst = max(worst, float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)))
+        for layer, theirs in enumerate(states(Path(folder), x)):
+            worst = max(worst, distance(group[f"layer_{layer:02d}"][:], theirs))
     assert worst < 1e-4, worst
     before = cls.from_pretrained(base).state_dict()
     moved = max(float((p - before[name]).abs().max()) for name, p in model.state_dict().items())

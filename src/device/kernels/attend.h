@@ -2,9 +2,32 @@
 #ifndef BT_DEVICE_KERNELS_ATTEND_H
 #define BT_DEVICE_KERNELS_ATTEND_H
 
+#include "base/random.h"
 #include "device/kernels/lanes.h"
 
 #include <string.h>
+
+/* --- dropout --------------------------------------------------------------------------------------------------------
+ */
+
+/* out (n, BT_LANES) = x, of queries from `query` on and keys from `key` on, an even number, with those dropped that
+ * are. out may be x. */
+BT_INLINE void attend_drop(const bt_attend_drop *drop, size_t query, size_t key, size_t n, const float *x, float *out)
+{
+    uint64_t keys[BT_LANES];
+    for (size_t lane = 0; lane < BT_LANES; ++lane) keys[lane] = bt_random_at(drop->key, query + lane);
+    for (size_t r = 0; r < n; r += 2) {
+        uint64_t pairs[BT_LANES];
+        const float *const from = x + r * BT_LANES;
+        float *const to = out + r * BT_LANES;
+        for (size_t lane = 0; lane < BT_LANES; ++lane) pairs[lane] = bt_random_at(keys[lane], (key + r) / 2);
+        for (size_t lane = 0; lane < BT_LANES; ++lane)
+            to[lane] = from[lane] * ((uint32_t)pairs[lane] < drop->below ? 0.0f : drop->scale);
+        for (size_t lane = 0; lane < BT_LANES && r + 1 < n; ++lane)
+            to[BT_LANES + lane] =
+                from[BT_LANES + lane] * ((uint32_t)(pairs[lane] >> 32) < drop->below ? 0.0f : drop->scale);
+    }
+}
 
 /* --- forward --------------------------------------------------------------------------------------------------------
  * Lanes are queries: scores are held transposed, (key, query), so that the softmax needs no sum across lanes and
@@ -130,6 +153,7 @@ static void kernel_attend(const bt_attend *task)
             attend_bias(gates, slice, n, state.score);
         }
         attend_weights(task, &state, first, n);
+        if (task->drop.below) attend_drop(&task->drop, task->first_query, first, n, state.score, state.score);
         attend_values(task, &state, first, n);
     }
     for (size_t i = 0; i < task->n_query; ++i) { /* a query that sees no key gets zeros */
@@ -141,7 +165,8 @@ static void kernel_attend(const bt_attend *task)
 
 /* --- adjoint --------------------------------------------------------------------------------------------------------
  * BT_LANES queries after the other against all keys. Scores, probabilities and their gradients are held as (key, query)
- * again; dv and dk add up over the queries in panels of BT_LANES columns. The scale is in the queries. */
+ * again; dv and dk add up over the queries in panels of BT_LANES columns. The scale is in the queries. With dropout D:
+ * dv = (P D)' do and dP = D (do v'), the rest is the same. */
 
 typedef struct {
     size_t n;              /* queries of the block */
@@ -329,10 +354,15 @@ BT_INLINE void slope_queries(const bt_attend_slope *task, slope_state *s, size_t
     slope_weights(task, s, task->n_key);
     for (size_t first = 0; first < task->n_key; first += BT_ATTEND_KEYS) {
         const size_t n = task->n_key - first < BT_ATTEND_KEYS ? task->n_key - first : BT_ATTEND_KEYS;
-        const float *const weight = s->weight + first * BT_LANES;
+        const float *weight = s->weight + first * BT_LANES;
+        if (task->drop.below) {
+            attend_drop(&task->drop, first_query, first, n, weight, s->dweight);
+            weight = s->dweight;
+        }
         slope_add(task, s, first, n, weight, s->dout_rows, ones, s->dvalue); /* dv += P' do */
         slope_scores(task->value + first * task->value_stride, task->value_stride, n, task->width, s->dout,
                      s->dweight); /* dP = do v' */
+        if (task->drop.below) attend_drop(&task->drop, first_query, first, n, s->dweight, s->dweight);
         slope_dweights(s, first, n);
         if (task->gate) slope_dbias(task, s, first, n);
         slope_dquery(task, s, first, n, ones);                                  /* dq += dS k */

@@ -17,6 +17,14 @@ enum {
     BT_SPECTRAL_LANES = 16    /* columns of one call in f64; BT_LANES in f32 */
 };
 
+/* Dropout of one head's probabilities: that of query i and key k is 0 when its 32 bits of number k / 2 of the sequence
+ * of query i, whose key is number i of the sequence of `key`, are below `below`; else it counts `scale`. */
+typedef struct {
+    uint64_t key;
+    uint32_t below; /* 0: nothing is dropped */
+    float scale;
+} bt_attend_drop;
+
 /* Up to BT_LANES queries of one head against all its keys. */
 typedef struct {
     const float *query, *key, *value; /* first element of the head in the first row */
@@ -26,7 +34,9 @@ typedef struct {
     bool causal;
     ptrdiff_t shift; /* causal: query i sees keys 0 .. i + shift */
     float scale;
-    const float *gate; /* (n_query), gate_stride elements apart; NULL: scores without bias */
+    bt_attend_drop drop;
+    size_t first_query; /* which of its sequence the first query is */
+    const float *gate;  /* (n_query), gate_stride elements apart; NULL: scores without bias */
     size_t gate_stride;
     const float *distance; /* the bias of query i and key k is gate[i] distance[i - k] */
     float *work;           /* bt_attend_work(width) floats, 64-byte aligned */
@@ -48,6 +58,7 @@ typedef struct {
     bool causal;
     ptrdiff_t shift;
     float scale;
+    bt_attend_drop drop;
     const float *gate, *distance; /* as above */
     float *dgate;                 /* with gate: written, strides as gate's */
     size_t gate_stride;

@@ -3,7 +3,6 @@
 #include "speech/waveform/waveform.h"
 
 static const char *const unused_tensors[] = {
-    "masked_spec_embed",                         /* pre-training: replaces masked frames */
     "lm_head.",                                  /* HubertForCTC */
     "projector.", "classifier.", "layer_weights" /* HubertForSequenceClassification */
 };

@@ -3,10 +3,9 @@
 #include "speech/waveform/waveform.h"
 
 static const char *const unused_tensors[] = {
-    "masked_spec_embed",                                 /* pre-training: replaces masked frames */
-    "quantizer.",        "project_hid.", "project_q.",   /* Wav2Vec2ForPreTraining */
-    "lm_head.",                                          /* Wav2Vec2ForCTC */
-    "projector.",        "classifier.",  "layer_weights" /* the classification classes */
+    "quantizer.", "project_hid.", "project_q.",   /* Wav2Vec2ForPreTraining */
+    "lm_head.",                                   /* Wav2Vec2ForCTC */
+    "projector.", "classifier.",  "layer_weights" /* the classification classes */
 };
 
 static bt_parameter_names names(const char *folder)

@@ -110,7 +110,7 @@ static void initialise_projection_bias(const bt_parameters *table, const bt_embe
     fill_uniform(&random, -range, range, values + row->offset, row->count);
 }
 
-/* Values of all rows of the table, and of masked_spec_embed behind them. */
+/* Values of all rows of the table. */
 static void draw(const bt_parameters *table, const bt_waveform_rows *rows, const bt_model_random *model, float *values)
 {
     const bt_parameter *const weight = &table->rows[rows->embedding.position_weight];
@@ -118,8 +118,9 @@ static void draw(const bt_parameters *table, const bt_waveform_rows *rows, const
     for (size_t i = 0; i < table->n; ++i) initialise(&table->rows[i], model, values + table->rows[i].offset);
     initialise_projection_bias(table, &rows->embedding, model->conv_channels, model->seed, values);
     column_norms(values + v->offset, v->count / g->count, g->count, values + g->offset);
-    bt_random random = bt_random_start(model->seed, bt_random_stream("masked_spec_embed", 0));
-    fill_uniform(&random, 0, 1, values + table->n_value, model->n_hidden);
+    const bt_parameter *const masked = &table->rows[rows->embedding.masked];
+    bt_random random = bt_random_start(model->seed, bt_random_stream(masked->name, 0));
+    fill_uniform(&random, 0, 1, values + masked->offset, masked->count);
 }
 
 /* --- files -----------------------------------------------------------------------------------------------------------
@@ -179,21 +180,19 @@ static bt_status write_identity(const char *folder, const bt_model_random *rando
     return bt_identity_write(folder, &identity);
 }
 
-static bt_status write_weights(const char *folder, const bt_parameters *table, size_t hidden, const float *values)
+static bt_status write_weights(const char *folder, const bt_parameters *table, const float *values)
 {
     bt_status status = BT_OK;
     bt_tensor *tensors = NULL;
     char *path = NULL;
     size_t n = 0;
-    BT_ALLOC(tensors, table->n + 1);
+    BT_ALLOC(tensors, table->n);
     for (size_t i = 0; i < table->n; ++i) {
         const bt_parameter *const row = &table->rows[i];
         if (row->derivation != BT_DERIVED_NOT) continue;
         tensors[n] = (bt_tensor){.name = row->name, .rank = row->rank, .data = values + row->offset};
         memcpy(tensors[n++].shape, row->shape, sizeof row->shape);
     }
-    tensors[n++] =
-        (bt_tensor){.name = "masked_spec_embed", .rank = 1, .shape = {hidden}, .data = values + table->n_value};
     path = bt_path_join(folder, "model.safetensors");
     BT_CHECK(path, BT_ERR_MEMORY, "%s: out of memory", folder);
     BT_TRY(bt_safetensors_write(path, tensors, n));
@@ -241,9 +240,9 @@ bt_status bt_model_write_random(const char *folder, const bt_model_random *rando
     BT_ALLOC(encoder, 1);
     BT_TRY(bt_waveform_table(&config, &table, &rows));
     BT_TRY(bt_encoder_table(&config.encoder, &bt_waveform_blocks, &table, encoder));
-    BT_ALLOC(values, table.n_value + random->n_hidden);
+    BT_ALLOC(values, table.n_value);
     draw(&table, &rows, random, values);
-    BT_TRY(write_weights(folder, &table, random->n_hidden, values));
+    BT_TRY(write_weights(folder, &table, values));
     BT_TRY(write_config(folder, &config, random->initializer_range));
     BT_TRY(write_preprocessor(folder));
     BT_TRY(write_identity(folder, random));

@@ -76,6 +76,8 @@ static bt_status add_embedding(const bt_embedding_spec *spec, bt_parameters *tab
     const char *const project = "feature_projection.", *const encoder = "encoder.";
     const size_t frame[] = {spec->channels, 0, 0}, row[] = {spec->hidden, 0, 0};
     const size_t weight[] = {spec->hidden, spec->channels, 0};
+    BT_TRY(bt_encoder_add(table, BT_ROLE_FROZEN, "", "masked_spec_embed", row, &rows->masked));
+    table->rows[rows->masked].optional = true;
     if (spec->frame_norm) {
         BT_TRY(bt_encoder_add(table, role, project, "layer_norm.weight", frame, &rows->frame_scale));
         BT_TRY(bt_encoder_add(table, role, project, "layer_norm.bias", frame, &rows->frame_shift));

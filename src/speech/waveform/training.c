@@ -99,8 +99,8 @@ cleanup:
 static bt_status forward(bt_encoder_training *t)
 {
     const bt_matrix *const at = input_of(t);
-    return bt_embedding_forward(t->embedding, t->at[t->places.frames], bt_ragged_view(&t->base.frames), at,
-                                at + EMBEDDING_WORK, t->at[t->places.states]);
+    return bt_embedding_forward(t->embedding, t->at[t->places.frames], bt_ragged_view(&t->base.frames), &t->base.draws,
+                                at, at + EMBEDDING_WORK, t->at[t->places.states]);
 }
 
 static bt_status backward(bt_encoder_training *t)

@@ -4,8 +4,7 @@
 #include "speech/waveform/waveform.h"
 
 static const char *const unused_tensors[] = {
-    "masked_spec_embed", /* pre-training: replaces masked frames */
-    "lm_head.",          /* WavLMForCTC */
+    "lm_head.", /* WavLMForCTC */
     "projector.",
     "classifier.",
     "layer_weights", /* the classification classes */

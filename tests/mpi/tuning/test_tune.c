@@ -270,6 +270,81 @@ static void losses_are_one_ranks(const bt_comm *comm, const bt_comm *self, const
     tuning_run_close(&whole);
 }
 
+/* Everything that training may leave out. */
+static const char *const left_out = "window.seconds=1 frames=recompute dropout.hidden=0.1 dropout.attention=0.1 "
+                                    "dropout.activation=0.1 dropout.input=0.1 layerdrop=0.2 mask.time=0.1 "
+                                    "mask.time_length=3 mask.feature=0.1 mask.feature_length=2";
+
+/* A model that does not move has the same validation loss, whatever learning leaves out. */
+static void validation_leaves_out_nothing(const bt_comm *comm, const char *root)
+{
+    double losses[2][2];
+    for (size_t i = 0; i < 2; ++i) {
+        char line[2 * FILE_NAME], folder[FILE_NAME];
+        world w;
+        (void)snprintf(line, sizeof line, "epochs=1 rate.backbone=0 rate.head=0 %s",
+                       i == 0 ? left_out : "window.seconds=1 frames=recompute");
+        (void)snprintf(folder, sizeof folder, "%s/still.%zu.state", root, i);
+        world_open(&w, comm, root, line);
+        must(bt_tuning_learn(&w.tuning, folder));
+        losses[0][i] = *bt_history_row(&w.tuning.history, BT_SERIES_TRAIN, 0);
+        losses[1][i] = *bt_history_row(&w.tuning.history, BT_SERIES_VALIDATE, 0);
+        tuning_run_close(&w);
+    }
+    EXPECT(losses[0][0] != losses[0][1]);
+    EXPECT(losses[1][0] == losses[1][1]);
+}
+
+/* The same rows lose the same in a step on any ranks and in any micro-batches. */
+static void draws_are_one_ranks(const bt_comm *comm, const bt_comm *self, const char *root)
+{
+    static const char *const micro[] = {"micro_batch=1", "micro_batch=4"};
+    world shared[2], whole;
+    char line[2 * FILE_NAME], folder[FILE_NAME];
+    for (size_t m = 0; m < 3; ++m) {
+        world *const w = m < 2 ? &shared[m] : &whole;
+        (void)snprintf(line, sizeof line, "epochs=1 stories.validate= %s %s", left_out,
+                       m < 2 ? micro[m] : "recompute=true");
+        world_open(w, m < 2 ? comm : self, root, line);
+        (void)snprintf(folder, sizeof folder, "%s/draws.%zu.%d.state", root, m, m < 2 ? 0 : bt_comm_rank(comm));
+        must(bt_tuning_learn(&w->tuning, folder));
+    }
+    const size_t n = bt_history_rows(&whole.tuning.history, BT_SERIES_STEP_LOSS);
+    EXPECT(n >= 5);
+    for (size_t m = 0; m < 2; ++m) {
+        for (size_t i = 0; i < n; ++i) {
+            const double wanted = *bt_history_row(&whole.tuning.history, BT_SERIES_STEP_LOSS, i);
+            EXPECT(fabs(*bt_history_row(&shared[m].tuning.history, BT_SERIES_STEP_LOSS, i) - wanted) <= 1e-6 * wanted);
+        }
+        tuning_run_close(&shared[m]);
+    }
+    tuning_run_close(&whole);
+}
+
+/* Whisper's blocks see 100 frames of two seconds, or the 50 that hold a window of one; frames of each are stored apart,
+ * and what is kept is the model in training. */
+static void whisper_is_tuned(const bt_comm *comm, const char *root)
+{
+    static const char *const inputs[] = {"pad30", "short"};
+    double losses[2];
+    for (size_t i = 0; i < 2; ++i) {
+        char line[2 * FILE_NAME], folder[FILE_NAME];
+        world w;
+        (void)snprintf(line, sizeof line,
+                       "model=%s window.seconds=1 epochs=1 frames=store dropout.hidden=0.1 layerdrop=0.2 lora.rank=2 "
+                       "lora.dropout=0.2 whisper.input=%s",
+                       test_file("golden/models/whisper"), inputs[i]);
+        (void)snprintf(folder, sizeof folder, "%s/whisper.%s.state", root, inputs[i]);
+        world_open(&w, comm, root, line);
+        const bt_frames *const frames = w.tuning.lists[BT_LIST_TUNE].frames;
+        EXPECT(bt_frames_length(frames) == (i == 0 ? 100 : 50) && bt_frames_real(frames) == 50);
+        must(bt_tuning_learn(&w.tuning, folder));
+        losses[i] = *bt_history_row(&w.tuning.history, BT_SERIES_TRAIN, 0);
+        tuning_run_close(&w);
+    }
+    EXPECT(losses[0] > 0 && losses[1] > 0 && losses[0] != losses[1]);
+}
+
 /* All trainable values, in the gradients' order. */
 static float *values_of(const world *w)
 {
@@ -372,12 +447,16 @@ int main(int argc, char **argv)
     EXPECT(bt_comm_broadcast(comm, 0, root, sizeof root) == BT_OK);
     losses_follow_pytorch(comm, root);
     gradients_are_one_ranks(comm, self, root, "frames=recompute");
-    gradients_are_one_ranks(comm, self, root, "frames=recompute loss=correlation lora.rank=2 lora.targets=query,value");
+    gradients_are_one_ranks(comm, self, root,
+                            "frames=recompute loss=correlation lora.rank=2 lora.targets=query,value lora.dropout=0.1");
     gradients_are_one_ranks(comm, self, root, "train.front_end=true");
     validation_goes_in_batches(comm, root);
     a_step_given_up_leaves_nothing_under_way(comm, root);
     clipping_scales_gradients(comm, root);
     losses_are_one_ranks(comm, self, root);
+    if (bt_comm_size(comm) == 1) validation_leaves_out_nothing(comm, root);
+    draws_are_one_ranks(comm, self, root);
+    whisper_is_tuned(comm, root);
     changes_are_those_of_the_layers(comm, root);
     states_go_by_name(comm, root);
     EXPECT(bt_comm_barrier(comm) == BT_OK);

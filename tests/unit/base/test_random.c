@@ -58,6 +58,32 @@ static void permutations_hold_all(void **state)
     assert_true(in_place < 10);
 }
 
+/* The reference's numbers of seed 0. */
+static void indexed_numbers_are_splitmix(void **state)
+{
+    static const uint64_t wanted[] = {0xe220a8397b1dcdafu, 0x6e789e6aa1b965f4u, 0x06c45d188009454fu};
+    (void)state;
+    for (uint64_t i = 0; i < sizeof wanted / sizeof *wanted; ++i) assert_true(bt_random_at(0, i) == wanted[i]);
+}
+
+/* Numbers by index: as even as a sequence's, bit by bit, and pairs of neighbours, in index and in key, are apart. */
+static void indexed_numbers(void **state)
+{
+    enum { N = 40000, BITS = 64 };
+    int set[BITS] = {0}, same_index = 0, same_key = 0;
+    (void)state;
+    for (uint64_t i = 0; i < N; ++i) {
+        const uint64_t x = bt_random_at(3, i);
+        assert_true(x == bt_random_at(3, i));
+        for (int b = 0; b < BITS; ++b) set[b] += (int)(x >> b & 1);
+        same_index += __builtin_popcountll(x ^ bt_random_at(3, i + 1));
+        same_key += __builtin_popcountll(bt_random_at(i, 0) ^ bt_random_at(i + 1, 0));
+    }
+    for (int b = 0; b < BITS; ++b) expect_near(set[b], N / 2.0, 5.0 * sqrt(N) / 2);
+    expect_near(same_index, N * BITS / 2.0, 5.0 * sqrt(N * (double)BITS) / 2);
+    expect_near(same_key, N * BITS / 2.0, 5.0 * sqrt(N * (double)BITS) / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -65,6 +91,8 @@ int main(void)
         cmocka_unit_test(moments_are_right),
         cmocka_unit_test(below_is_even),
         cmocka_unit_test(permutations_hold_all),
+        cmocka_unit_test(indexed_numbers_are_splitmix),
+        cmocka_unit_test(indexed_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

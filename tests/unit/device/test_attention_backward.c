@@ -37,6 +37,15 @@ static double bias_of(const attention_shape *s, double *const *in, size_t q, siz
            in[4][h * (2 * s->reach - 1) + s->reach - 1 + i + n_key - n_query - k];
 }
 
+/* What dropout makes of the probability of query i and key k: see bt_attend_drop. */
+static double drop_factor(const bt_dropout *drop, size_t sequence, size_t head, size_t i, size_t k)
+{
+    if (drop->p <= 0) return 1;
+    const uint64_t key = bt_random_at(bt_random_at(bt_random_at(drop->keys[sequence], drop->site), head), i);
+    const uint64_t pair = bt_random_at(key, k / 2), draw = k % 2 ? pair >> 32 : pair & 0xffffffff;
+    return (double)draw * 0x1p-32 < drop->p ? 0 : 1 / (1 - drop->p);
+}
+
 static void attention_formula(const void *shape, double *const *in, double *out)
 {
     const attention_shape *const s = shape;
@@ -52,10 +61,11 @@ static void attention_formula(const void *shape, double *const *in, double *out)
                         exp(s->spec.scale * head_product(in[0] + i * s->columns + h * width,
                                                          in[1] + (key + k) * s->columns + h * width, width) +
                             bias_of(s, in, q, h, i - s->queries.offsets[q], k));
-                for (size_t k = 0; k < n; ++k)
+                for (size_t k = 0; k < n; ++k) {
+                    const double p = weights[k] / sum * drop_factor(&s->spec.drop, q, h, i - s->queries.offsets[q], k);
                     for (size_t j = 0; j < width; ++j)
-                        out[i * s->columns + h * width + j] +=
-                            weights[k] / sum * in[2][(key + k) * s->columns + h * width + j];
+                        out[i * s->columns + h * width + j] += p * in[2][(key + k) * s->columns + h * width + j];
+                }
             }
 }
 
@@ -140,6 +150,23 @@ static void strides(void **state)
     bt_buffer_destroy(&out.buffer);
     drop(all, joined);
     problem_clear(&p);
+}
+
+static void dropped_adjoint(void **state)
+{
+    static const size_t few[] = {0, 5, 6, 23}, all[] = {0, 9, 12, 25}, real[] = {7, 1, 13}, longer[] = {0, 131},
+                        some[] = {0, 35};
+    static const uint64_t keys[] = {3, 1, 4};
+    const bt_dropout drop = {.p = 0.4, .keys = keys, .site = 7};
+    const bt_sequences same = {3, few, NULL}, padded = {3, all, real}, more = {3, all, NULL}, many = {1, longer, NULL};
+    const attention_shape shapes[] = {
+        {{.heads = 3, .scale = 0.6, .drop = drop}, same, more, 12, 0},
+        {{.heads = 1, .scale = 0.5, .drop = drop}, {1, some, NULL}, many, 2, 0},
+        {{.heads = 2, .mask = BT_MASK_CAUSAL, .scale = 0.5, .drop = drop}, more, same, 4, 0},
+        {{.heads = 2, .mask = BT_MASK_PADDING, .scale = 0.5, .drop = drop}, same, padded, 8, 0},
+        {{.heads = 3, .scale = 0.6, .drop = drop}, more, more, 12, 13},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) attention_case(*state, &shapes[i]);
 }
 
 /* Several sequences, whose distances share memory; blocks of keys and of queries that end in the middle; queries that
@@ -271,9 +298,9 @@ static void columns_adjoint(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(adjoint),        cmocka_unit_test(strides),
-                                       cmocka_unit_test(biased_adjoint), cmocka_unit_test(biased_threads),
-                                       cmocka_unit_test(bias_refused),   cmocka_unit_test(gates_adjoint),
-                                       cmocka_unit_test(columns_adjoint)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(adjoint),         cmocka_unit_test(strides),
+                                       cmocka_unit_test(dropped_adjoint), cmocka_unit_test(biased_adjoint),
+                                       cmocka_unit_test(biased_threads),  cmocka_unit_test(bias_refused),
+                                       cmocka_unit_test(gates_adjoint),   cmocka_unit_test(columns_adjoint)};
     return cmocka_run_group_tests_name("device.attention_backward", tests, setup, teardown);
 }

@@ -3,6 +3,7 @@
 
 #include "device/backward.h"
 #include "device/internal.h"
+#include "device/kernels/kernels.h"
 #include "device/layers.h"
 
 static float upper_half(float x)
@@ -50,6 +51,15 @@ static double *product(const float *x, size_t n, size_t in, const float *w, cons
             y[t * out + o] = active ? gelu(sum) : sum;
         }
     return y;
+}
+
+/* Where it would be slow it must be forced. */
+static void refused(void **state)
+{
+    assert_int_equal(bt_device_set_products(*state, BT_BF16, false), bt_kernels_have_bf16() ? BT_OK : BT_ERR_USAGE);
+    if (!bt_kernels_have_bf16()) assert_non_null(strstr(bt_error_message(), "precision.force=true"));
+    bt_error_clear();
+    expect_ok(bt_device_set_products(*state, BT_F32, false));
 }
 
 enum { ROWS = 75, IN = 72, OUT = 40 };
@@ -121,7 +131,7 @@ static void trained_layer(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(halves), cmocka_unit_test(packed_layer),
-                                       cmocka_unit_test(trained_layer)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(halves), cmocka_unit_test(refused),
+                                       cmocka_unit_test(packed_layer), cmocka_unit_test(trained_layer)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

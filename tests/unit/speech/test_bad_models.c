@@ -3,6 +3,7 @@
 
 #include "io/safetensors.h"
 #include "speech/model.h"
+#include "speech/training.h"
 
 static int setup(void **state)
 {
@@ -160,6 +161,25 @@ static void fields_of_whisper(void **state)
     }
 }
 
+/* masked_spec_embed may be missing, until frames are to be masked. */
+static void no_masked_frame(void **state)
+{
+    const char *const folder = good_folder();
+    const size_t layer = 1;
+    bt_model *model = NULL;
+    bt_training *training = NULL;
+    bt_training_options options = bt_training_defaults();
+    options.layers = &layer;
+    options.n_layer = 1;
+    spoil(folder, "model.safetensors", "masked_spec_embed", "lm_head.specembed");
+    expect_ok(bt_model_open(folder, *state, &model));
+    expect_ok(bt_training_create(model, &options, &training));
+    bt_training_destroy(&training);
+    options.regularisation.time.p = 0.1;
+    expect_failure(bt_training_create(model, &options, &training), BT_ERR_INPUT, "no tensor masked_spec_embed");
+    bt_model_close(&model);
+}
+
 static void fields_of_wavlm(void **state)
 {
     static const struct {
@@ -247,8 +267,9 @@ static void optional_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(config_fields),   cmocka_unit_test(fields_of_whisper),
-                                       cmocka_unit_test(fields_of_wavlm), cmocka_unit_test(tensors_that_do_not_fit),
-                                       cmocka_unit_test(files),           cmocka_unit_test(optional_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(config_fields),           cmocka_unit_test(fields_of_whisper),
+                                       cmocka_unit_test(fields_of_wavlm),         cmocka_unit_test(no_masked_frame),
+                                       cmocka_unit_test(tensors_that_do_not_fit), cmocka_unit_test(files),
+                                       cmocka_unit_test(optional_files)};
     return cmocka_run_group_tests_name("speech.bad_models", tests, setup, teardown);
 }

@@ -195,7 +195,7 @@ static void facts(void **state)
     assert_int_equal(facts.rate, 16000);
     assert_false(facts.normalise);
     assert_int_equal(facts.minimum_samples, 400);
-    assert_int_equal(facts.n_parameter, 12240 - 20); /* the index's total without masked_spec_embed */
+    assert_int_equal(facts.n_parameter, 12240); /* the total of the index */
     assert_int_equal(bt_model_frames(model, 399), 0);
     assert_int_equal(bt_model_frames(model, 400), 1);
     assert_int_equal(bt_model_frames(model, 1600), 4);
