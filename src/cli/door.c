@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "device/threads.h"
+#include "dist/count.h"
 #include "store/sidecar.h"
 
 #include <mpi.h>
@@ -109,6 +110,7 @@ int bt_door_open(bt_status (*body)(bt_door *door, void *context), void *context)
     bt_fault_rank(rank);
     bt_status status = bt_comm_create(MPI_COMM_WORLD, &door.comm);
     if (status == BT_OK) status = body(&door, context);
+    if (rank == 0) bt_sent_tell(rank);
     bt_comm_destroy(&door.comm);
     (void)MPI_Finalize();
     return rank == 0 ? bt_exit_code(status) : (int)status;

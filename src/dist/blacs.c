@@ -1,9 +1,11 @@
 #include "dist/blacs.h"
 
 #include "base/memory.h"
+#include "dist/count.h"
 
 #include <assert.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 /* The C interface of BLACS and the Fortran one of ScaLAPACK; Debian ships no header for either. */
@@ -16,6 +18,8 @@ void Cblacs_set(int context, int what, const int *value);
 void pdsyrk_(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha, const double *a,
              const int *ia, const int *ja, const int *desc_a, const double *beta, double *c, const int *ic,
              const int *jc, const int *desc_c);
+void pdgemr2d_(const int *m, const int *n, const double *a, const int *ia, const int *ja, const int *desc_a, double *b,
+               const int *ib, const int *jb, const int *desc_b, const int *context);
 void pdsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *ia, const int *ja,
               const int *desc_a, double *w, double *z, const int *iz, const int *jz, const int *desc_z, double *work,
               const int *lwork, int *iwork, const int *liwork, int *info, size_t jobz_length, size_t uplo_length);
@@ -34,12 +38,10 @@ void bt_blacs_shape(size_t size, int *rows, int *columns)
     }
 }
 
-bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid)
+/* grid->rows and ->columns are set. */
+static bt_status enter(const bt_comm *comm, bt_blacs_grid *grid)
 {
-    assert(bt_comm_mpi(comm) != MPI_COMM_NULL && most > 0);
-    *grid = (bt_blacs_grid){.context = -1, .row = -1, .column = -1};
-    const size_t size = (size_t)bt_comm_size(comm);
-    bt_blacs_shape(size < most ? size : most, &grid->rows, &grid->columns);
+    assert(bt_comm_mpi(comm) != MPI_COMM_NULL);
     const int outside = bt_comm_rank(comm) >= grid->rows * grid->columns;
     const bt_status status = bt_comm_split(comm, outside, &grid->members);
     if (status != BT_OK || outside) return status;
@@ -52,6 +54,29 @@ bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid)
     Cblacs_gridinfo(grid->context, &rows, &columns, &grid->row, &grid->column);
     assert(rows == grid->rows && columns == grid->columns);
     return BT_OK;
+}
+
+double bt_blacs_sent(size_t size, size_t most, double elements)
+{
+    int rows = 0, columns = 0;
+    bt_blacs_shape(size < most ? size : most, &rows, &columns);
+    const double places = (double)rows * columns;
+    return places > 1 ? 8 * elements * sqrt(places) : 0;
+}
+
+bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid)
+{
+    assert(most > 0);
+    *grid = (bt_blacs_grid){.context = -1, .row = -1, .column = -1};
+    const size_t size = (size_t)bt_comm_size(comm);
+    bt_blacs_shape(size < most ? size : most, &grid->rows, &grid->columns);
+    return enter(comm, grid);
+}
+
+bt_status bt_blacs_open_row(const bt_comm *comm, bt_blacs_grid *grid)
+{
+    *grid = (bt_blacs_grid){.context = -1, .rows = 1, .columns = bt_comm_size(comm), .row = -1, .column = -1};
+    return enter(comm, grid);
 }
 
 void bt_blacs_close(bt_blacs_grid *grid)
@@ -109,11 +134,11 @@ static size_t run_length(const bt_blacs_matrix *matrix, size_t low)
     return matrix->local_rows - low < matrix->block ? matrix->local_rows - low : matrix->block;
 }
 
-void bt_blacs_take(const bt_blacs_grid *grid, bt_blacs_matrix *matrix, const double *whole)
+void bt_blacs_take(const bt_blacs_grid *grid, bt_blacs_matrix *matrix, const double *whole, const size_t *index)
 {
     for (size_t j = 0; j < matrix->local_columns; ++j) {
-        const double *const column =
-            whole + bt_blacs_global(j, matrix->block, grid->column, grid->columns) * matrix->rows;
+        const size_t at = bt_blacs_global(j, matrix->block, grid->column, grid->columns);
+        const double *const column = whole + (index ? index[at] : at) * matrix->rows;
         double *const mine = matrix->data + j * matrix->local_rows;
         for (size_t i = 0; i < matrix->local_rows; i += matrix->block)
             memcpy(mine + i, column + bt_blacs_global(i, matrix->block, grid->row, grid->rows),
@@ -132,12 +157,32 @@ void bt_blacs_put(const bt_blacs_grid *grid, const bt_blacs_matrix *matrix, doub
     }
 }
 
-void bt_blacs_rank_update(int transposed, const bt_blacs_matrix *a, bt_blacs_matrix *c)
+/* Of `elements` a rank on a grid of `edge` squared sends 1 / edge; the numbers are those counted for dense.h, at most.
+ */
+static void count_grid(const bt_blacs_grid *grid, double elements, double messages)
+{
+    const double places = (double)grid->rows * grid->columns;
+    if (places > 1) bt_sent_add(BT_SENT_SCALAPACK, 8 * elements / sqrt(places), messages);
+}
+
+void bt_blacs_rank_update(const bt_blacs_grid *grid, int transposed, double alpha, const bt_blacs_matrix *a,
+                          bt_blacs_matrix *c)
 {
     const int n = (int)c->rows, inner = (int)(transposed ? a->rows : a->columns), first = 1;
-    const double one = 1.0, zero = 0.0;
-    pdsyrk_("L", transposed ? "T" : "N", &n, &inner, &one, a->data, &first, &first, a->descriptor, &zero, c->data,
+    const double zero = 0.0;
+    count_grid(grid, 1.2 * (double)a->rows * (double)a->columns, 100);
+    pdsyrk_("L", transposed ? "T" : "N", &n, &inner, &alpha, a->data, &first, &first, a->descriptor, &zero, c->data,
             &first, &first, c->descriptor);
+}
+
+void bt_blacs_copy(const bt_blacs_matrix *from, const bt_blacs_grid *grid, bt_blacs_matrix *to)
+{
+    const int m = (int)to->rows, n = (int)to->columns, first = 1;
+    const double others = grid->columns - 1;
+    bt_sent_add(BT_SENT_SCALAPACK, 8 * (double)(from->local_rows * from->local_columns) * others / grid->columns,
+                others);
+    pdgemr2d_(&m, &n, from->data, &first, &first, from->descriptor, to->data, &first, &first, to->descriptor,
+              &grid->context);
 }
 
 static void pdsyevd(bt_blacs_matrix *a, double *values, bt_blacs_matrix *z, double *work, int lwork, int *iwork,
@@ -168,7 +213,11 @@ bt_status bt_blacs_eigen(const bt_comm *comm, const bt_blacs_grid *grid, bt_blac
                              a->rows, lwork);
     }
     BT_TRY(bt_agree(comm, status));
-    if (grid->context >= 0 && *info == 0) pdsyevd(a, values, z, work, (int)lwork, iwork, iquery, info);
+    if (grid->context >= 0 && *info == 0) {
+        const double n = (double)a->rows;
+        count_grid(grid, BT_BLACS_EIGEN * n * n, 6.7 * n);
+        pdsyevd(a, values, z, work, (int)lwork, iwork, iquery, info);
+    }
 cleanup:
     bt_free(work);
     bt_free(iwork);

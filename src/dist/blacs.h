@@ -22,7 +22,14 @@ void bt_blacs_shape(size_t size, int *rows, int *columns);
 
 /* Collective over comm, which must have MPI: a grid on up to `most` ranks. Combines are set to be repeatable. */
 bt_status bt_blacs_open(const bt_comm *comm, size_t most, bt_blacs_grid *grid) BT_MUST_CHECK;
+/* Likewise: one row of all ranks. */
+bt_status bt_blacs_open_row(const bt_comm *comm, bt_blacs_grid *grid) BT_MUST_CHECK;
 void bt_blacs_close(bt_blacs_grid *grid); /* collective; a zeroed grid is let alone */
+
+/* Elements that PDSYEVD of order n sends, at most, are this times n^2 / edge a rank of edge^2 (counted for dense.h). */
+enum { BT_BLACS_EIGEN = 24 };
+/* Bytes that the ranks of a grid on up to `most` of `size` ranks send together when each sends elements / edge. */
+double bt_blacs_sent(size_t size, size_t most, double elements);
 
 /* Of n rows (columns) in blocks, dealt to `extent` places in turn: how many place `place` has, and the global number of
  * its `local`-th. */
@@ -43,12 +50,16 @@ bt_status bt_blacs_matrix_create(const bt_blacs_grid *grid, size_t rows, size_t 
 void bt_blacs_matrix_clear(bt_blacs_matrix *matrix);
 
 /* Between a matrix and `whole`, all of it in column-major order: (columns, rows) in our words. put writes my part of
- * `whole` and leaves the rest. */
-void bt_blacs_take(const bt_blacs_grid *grid, bt_blacs_matrix *matrix, const double *whole);
+ * `whole` and leaves the rest; take's j-th column is column index[j] of `whole`, with NULL column j. */
+void bt_blacs_take(const bt_blacs_grid *grid, bt_blacs_matrix *matrix, const double *whole, const size_t *index);
 void bt_blacs_put(const bt_blacs_grid *grid, const bt_blacs_matrix *matrix, double *whole);
 
-/* C = A A' (transposed = 0) or A'A, the lower triangle. Collective over the ranks with a place. */
-void bt_blacs_rank_update(int transposed, const bt_blacs_matrix *a, bt_blacs_matrix *c);
+/* C = alpha A A' (transposed = 0) or alpha A'A, the lower triangle. Collective over the ranks with a place. */
+void bt_blacs_rank_update(const bt_blacs_grid *grid, int transposed, double alpha, const bt_blacs_matrix *a,
+                          bt_blacs_matrix *c);
+
+/* to = from, of equal shape, from one grid to another; `to` lies on all ranks and they all call. */
+void bt_blacs_copy(const bt_blacs_matrix *from, const bt_blacs_grid *grid, bt_blacs_matrix *to);
 
 /* Eigenpairs of the lower triangle of a: values (n) ascending, vectors in the columns of z; a is lost. *info is
  * PDSYEVD's. Collective over the ranks with a place; comm agrees on failures before PDSYEVD starts, so ranks without a

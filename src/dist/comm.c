@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "dist/count.h"
 #include "dist/internal.h"
 
 #include <assert.h>
@@ -122,6 +123,18 @@ void bt_comm_set_piece(bt_comm *comm, size_t bytes)
     comm->piece = bytes / sizeof(double) * sizeof(double);
 }
 
+/* Bytes of a broadcast pass along the ranks; the last passes nothing on. */
+static void count_broadcast(const bt_comm *comm, int root, size_t bytes)
+{
+    if ((comm->rank + 1) % comm->size != root) bt_sent_add(BT_SENT_COLLECTIVES, (double)bytes, 1);
+}
+
+static void count_sum(const bt_comm *comm, size_t bytes)
+{
+    const double others = comm->size - 1;
+    bt_sent_add(BT_SENT_COLLECTIVES, 2 * (double)bytes * others / comm->size, 2 * others);
+}
+
 /* "rank 12: ..." */
 static bool names_a_rank(const char *message)
 {
@@ -136,6 +149,7 @@ bt_status bt_agree(const bt_comm *comm, bt_status status)
 {
     if (comm->size == 1) return status;
     int lowest = status == BT_OK ? comm->size : comm->rank;
+    count_sum(comm, sizeof lowest);
     bt_status sent =
         checked(MPI_Allreduce(MPI_IN_PLACE, &lowest, 1, MPI_INT, MPI_MIN, comm->mpi), "bt_agree: MPI_Allreduce");
     if (sent != BT_OK || lowest == comm->size) return sent;
@@ -163,6 +177,7 @@ static bt_status reduce(const bt_comm *comm, void *values, size_t n, size_t elem
     const size_t piece = comm->piece / element;
     for (size_t low = 0; low < n; low += piece) {
         const size_t count = n - low < piece ? n - low : piece;
+        count_sum(comm, count * element);
         const int code = MPI_Allreduce(MPI_IN_PLACE, bytes + low * element, (int)count, type, op, comm->mpi);
         const bt_status status = checked(code, "MPI_Allreduce");
         if (status != BT_OK) return status;
@@ -196,6 +211,7 @@ bt_status bt_comm_broadcast(const bt_comm *comm, int root, void *bytes, size_t n
     if (comm->size == 1) return BT_OK;
     for (size_t low = 0; low < n; low += comm->piece) {
         const size_t count = n - low < comm->piece ? n - low : comm->piece;
+        count_broadcast(comm, root, count);
         const int code = MPI_Bcast((char *)bytes + low, (int)count, MPI_BYTE, root, comm->mpi);
         const bt_status status = checked(code, "MPI_Bcast");
         if (status != BT_OK) return status;
@@ -226,6 +242,7 @@ static bt_status send_pieces(const bt_comm *comm, int to, const char *bytes, siz
 {
     for (size_t low = 0; low < n; low += comm->piece) {
         const size_t count = n - low < comm->piece ? n - low : comm->piece;
+        bt_sent_add(BT_SENT_COLLECTIVES, (double)count, 1);
         const int code = MPI_Send(bytes + low, (int)count, MPI_BYTE, to, TAG_GATHER, comm->mpi);
         const bt_status status = checked(code, "bt_comm_gather: MPI_Send");
         if (status != BT_OK) return status;
@@ -270,6 +287,7 @@ bt_status bt_comm_all_gather(const bt_comm *comm, const void *mine, size_t n, vo
         if (n > 0) memcpy(all, mine, n);
         return BT_OK;
     }
+    bt_sent_add(BT_SENT_COLLECTIVES, (double)n * (comm->size - 1), comm->size - 1);
     return checked(MPI_Allgather(mine, (int)n, MPI_BYTE, all, (int)n, MPI_BYTE, comm->mpi), "MPI_Allgather");
 }
 
@@ -280,6 +298,7 @@ bt_status bt_comm_sum_scatter_f32(const bt_comm *comm, const float *values, size
         if (n > 0) memcpy(mine, values, n * sizeof *values);
         return BT_OK;
     }
+    bt_sent_add(BT_SENT_COLLECTIVES, (double)(n * sizeof *values) * (comm->size - 1), comm->size - 1);
     return checked(MPI_Reduce_scatter_block(values, mine, (int)n, MPI_FLOAT, MPI_SUM, comm->mpi),
                    "MPI_Reduce_scatter_block");
 }

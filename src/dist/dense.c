@@ -64,8 +64,8 @@ bt_status bt_dense_gram_grid(const bt_comm *comm, bt_dense_layout layout, const 
     if (status == BT_OK) status = bt_fault_point("dense.gram");
     BT_TRY(bt_agree(comm, status));
     if (grid.context >= 0) {
-        bt_blacs_take(&grid, &a, x);
-        bt_blacs_rank_update(rows, &a, &c);
+        bt_blacs_take(&grid, &a, x, NULL);
+        bt_blacs_rank_update(&grid, rows, 1.0, &a, &c);
     }
     memset(g, 0, order * order * sizeof *g);
     put_symmetric(&grid, &c, order, g);
@@ -123,7 +123,7 @@ bt_status bt_dense_eigen_grid(const bt_comm *comm, bt_dense_layout layout, const
     if (status == BT_OK) status = bt_blacs_matrix_create(&grid, n, n, layout.block, &z);
     if (status == BT_OK) status = bt_fault_point("dense.eigen");
     BT_TRY(bt_agree(comm, status));
-    bt_blacs_take(&grid, &local, a);
+    bt_blacs_take(&grid, &local, a, NULL);
     BT_TRY(bt_blacs_eigen(comm, &grid, &local, values, &z, &info));
     if (info != 0) status = bt_fail(BT_ERR_NUMERICS, "PDSYEVD of order %zu: info %d", n, info);
     BT_TRY(bt_agree(comm, status));
@@ -287,4 +287,24 @@ bt_status bt_dense_eigen(const bt_comm *comm, bt_device *device, double *a, size
     orient(n, vectors);
 cleanup:
     return status;
+}
+
+static double replicated(size_t size, size_t n, bool summed)
+{
+    return 8.0 * (double)n * (double)n * (double)(size - 1) * (summed ? 2 : 1);
+}
+
+double bt_dense_gram_sent(size_t size, size_t inner, size_t n)
+{
+    const bool shared = size > 1 && n >= SHARED_FROM;
+    return replicated(size, n, shared) +
+           (shared ? bt_blacs_sent(size, bt_dense_layout_for(n).most, 1.2 * (double)inner * (double)n) : 0);
+}
+
+double bt_dense_eigen_sent(size_t size, size_t n)
+{
+    const bool shared = size > 1 && n >= SHARED_FROM;
+    const double check = 4 * 8.0 * (double)(size - 1), values = 8.0 * (double)n * (double)(size - 1);
+    return replicated(size, n, shared) + values + check +
+           (shared ? bt_blacs_sent(size, bt_dense_layout_for(n).most, BT_BLACS_EIGEN * (double)n * (double)n) : 0);
 }

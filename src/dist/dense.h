@@ -38,4 +38,9 @@ bt_status bt_dense_gram(const bt_comm *comm, bt_device *device, const double *x,
 bt_status bt_dense_eigen(const bt_comm *comm, bt_device *device, double *a, size_t n, double *values,
                          double *vectors) BT_MUST_CHECK;
 
+/* Bytes that size ranks send together, counted as dist/count.h does, estimates of ScaLAPACK's with them: for the Gram
+ * matrix of order n with sums of `inner` products, and for its eigenproblem. */
+double bt_dense_gram_sent(size_t size, size_t inner, size_t n);
+double bt_dense_eigen_sent(size_t size, size_t n);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "dist/count.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -162,6 +163,7 @@ static void count(bt_exchange *x, size_t elements)
 {
     x->counted.bytes_sent += (int64_t)(elements * sizeof(float));
     x->counted.messages += (int64_t)size_of(x) - 1;
+    bt_sent_add(BT_SENT_EXCHANGES, (double)(elements * sizeof(float)), (double)size_of(x) - 1);
 }
 
 bt_status bt_exchange_start(bt_exchange *x, size_t b)

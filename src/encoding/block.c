@@ -2,6 +2,8 @@
 
 #include "device/spectral.h"
 
+#include <string.h>
+
 bt_status bt_block_take(bt_block *block, bt_block_part part, bt_dtype type, size_t rows, size_t columns, bt_matrix *out)
 {
     bt_status status = BT_OK;
@@ -17,6 +19,12 @@ void bt_block_clear(bt_block *block)
 {
     for (int part = 0; part < BT_PARTS; ++part)
         for (int type = 0; type < 2; ++type) bt_buffer_destroy(&block->parts[part][type]);
+}
+
+void bt_take_rows(const float *y, size_t n_voxel, bt_row_list rows, float *to)
+{
+    for (size_t i = 0; n_voxel > 0 && i < rows.n; ++i)
+        memcpy(to + i * n_voxel, y + rows.index[i] * n_voxel, n_voxel * sizeof *to);
 }
 
 /* How many rows from `first` of the list on lie one behind the other. */

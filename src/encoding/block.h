@@ -15,6 +15,7 @@ typedef enum {
     BT_PART_SUMS,      /* per penalty */
     BT_PART_MORE_SUMS,
     BT_PART_PREDICTED,
+    BT_PART_VISITOR, /* rows of another rank */
     BT_PARTS
 } bt_block_part;
 
@@ -34,6 +35,9 @@ typedef struct {
     size_t n;
     const size_t *index; /* (n), borrowed */
 } bt_row_list;
+
+/* rows (n, n_voxel) of y (., n_voxel), by index. */
+void bt_take_rows(const float *y, size_t n_voxel, bt_row_list rows, float *to);
 
 /* These rows of y (., n_voxel) on the device, in `type`. */
 bt_status bt_block_send(bt_block *block, bt_block_part part, bt_dtype type, const float *y, size_t n_voxel,

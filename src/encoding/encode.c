@@ -9,7 +9,7 @@
 typedef struct {
     bt_inputs in;
     bt_encode_plan plan;
-    bt_folds folds;
+    bt_nested nested;
     bt_removal *removal;
     bt_null *null; /* NULL without significance.permute */
 } everything;
@@ -35,8 +35,9 @@ static bt_status prepare(const bt_stage_call *call, everything *all)
     BT_TRY(bt_fault_point("encode.open"));
     BT_TRY(bt_inputs_open(options, &all->in));
     BT_TRY(bt_encode_plan_create(options, call->settings, all->in.has_stories, &all->plan));
-    BT_TRY(bt_folds_create(&all->plan.cv, &all->in.train_rows, &all->folds));
-    const bt_removal_problem removal = {.options = options, .plan = &all->plan, .in = &all->in, .folds = &all->folds};
+    BT_TRY(bt_nested_create(&all->plan, &all->in.train_rows, &all->nested));
+    const bt_removal_problem removal = {
+        .options = options, .plan = &all->plan, .in = &all->in, .folds = &all->nested.inner[0]};
     if (all->plan.removes) BT_TRY(bt_removal_create(&removal, &all->removal));
     BT_TRY(make_null(&all->plan, &all->in.test_rows, &all->null));
 cleanup:
@@ -48,10 +49,13 @@ static bt_status describe(const everything *all, bt_text *out)
 {
     bt_status status = BT_OK;
     const bt_inputs *const in = &all->in;
+    const bt_responses *const repeats = in->repeats ? in->repeats : in->test;
     BT_TRY(bt_text_add(out, "%zu voxels, %zu and %zu rows, %zu repeats, splits of", bt_responses_voxels(in->train),
-                       bt_responses_rows_all(in->train), bt_responses_rows_all(in->test),
-                       bt_responses_repeats(in->repeats ? in->repeats : in->test)));
-    for (size_t k = 0; k < all->folds.n_split; ++k) BT_TRY(bt_text_add(out, " %zu", bt_folds_held_out(&all->folds, k)));
+                       bt_responses_rows_all(in->train), in->test ? bt_responses_rows_all(in->test) : 0,
+                       repeats ? bt_responses_repeats(repeats) : 0));
+    for (size_t f = 0; f < all->nested.n_fold; ++f)
+        for (size_t k = 0; k < all->nested.inner[f].n_split; ++k)
+            BT_TRY(bt_text_add(out, " %zu", bt_folds_count(&all->nested.inner[f], k, BT_ROW_VALIDATES)));
     BT_TRY(bt_text_add(out, " rows, features:"));
     for (size_t i = 0; i < bt_spaces_count(in->spaces); ++i)
         BT_TRY(bt_text_add(out, " %zu %s", bt_spaces_width(in->spaces, i), bt_spaces_name(in->spaces, i)));
@@ -108,7 +112,7 @@ static bt_status run(const bt_stage_call *call)
     bt_status status = BT_OK;
     everything all = {0};
     bt_work_problem work = {
-        .call = call, .options = call->options, .in = &all.in, .plan = &all.plan, .folds = &all.folds};
+        .call = call, .options = call->options, .in = &all.in, .plan = &all.plan, .nested = &all.nested};
     BT_TRY(bt_agree(call->comm, prepare(call, &all)));
     work.null = all.null;
     work.removal = all.removal;
@@ -120,7 +124,7 @@ static bt_status run(const bt_stage_call *call)
 cleanup:
     bt_null_destroy(&all.null);
     bt_removal_destroy(&all.removal);
-    bt_folds_clear(&all.folds);
+    bt_nested_clear(&all.nested);
     bt_encode_plan_clear(&all.plan);
     bt_inputs_close(&all.in);
     return status;
@@ -128,7 +132,7 @@ cleanup:
 
 const bt_stage bt_encode_stage = {
     .name = "encode",
-    .version = 2,
+    .version = 3,
     .summary = "cross-validated ridge from features to responses: r, r2, alpha per voxel on test rows",
     .example = "braintune encode features=h.h5 dataset=DIR subject=S layers=0,6,12 out=scores.h5",
     .table = bt_encode_settings,

@@ -54,23 +54,31 @@ cleanup:
     return status;
 }
 
-/* Keeps the eigenpairs that carry something, largest first; vectors (n, n) are reordered in place to (rank, n). */
-static bt_status keep(const double *values, double *vectors, size_t n, bt_factor *factor)
+size_t bt_factor_rank(const double *values, size_t n)
+{
+    const double bound = 10.0 * (double)n * DBL_EPSILON * fmax(values[0], 0);
+    size_t rank = 0;
+    while (rank < n && values[rank] > bound) ++rank;
+    return rank;
+}
+
+/* Keeps the eigenpairs that carry something, largest first; values (n) and vectors (n, n) are reversed in place. */
+static bt_status keep(double *values, double *vectors, size_t n, bt_factor *factor)
 {
     bt_status status = BT_OK;
     double *row = NULL;
-    const double bound = 10.0 * (double)n * DBL_EPSILON * fmax(values[n - 1], 0);
-    size_t rank = 0;
-    while (rank < n && values[n - 1 - rank] > bound) ++rank;
-    BT_ALLOC(factor->singular, rank);
     BT_ALLOC(row, n);
-    for (size_t k = 0; k < rank; ++k) factor->singular[k] = sqrt(values[n - 1 - k]);
     for (size_t low = 0, high = n - 1; low < high; ++low, --high) {
+        const double value = values[low];
+        values[low] = values[high];
+        values[high] = value;
         memcpy(row, vectors + low * n, n * sizeof *row);
         memcpy(vectors + low * n, vectors + high * n, n * sizeof *row);
         memcpy(vectors + high * n, row, n * sizeof *row);
     }
-    factor->rank = rank;
+    factor->map = (bt_component_map){.rank = bt_factor_rank(values, n), .order = n};
+    BT_ALLOC(factor->singular, factor->map.rank);
+    for (size_t k = 0; k < factor->map.rank; ++k) factor->singular[k] = sqrt(values[k]);
 cleanup:
     bt_free(row);
     return status;
@@ -102,35 +110,27 @@ static void divide_rows(double *x, const double *by, size_t rows, size_t columns
         for (size_t i = 0; i < columns; ++i) x[k * columns + i] /= by[k];
 }
 
-static void divide_columns(double *x, const double *by, size_t rows, size_t columns)
-{
-    for (size_t i = 0; i < rows; ++i)
-        for (size_t k = 0; k < columns; ++k) x[i * columns + k] /= by[k];
-}
-
-/* Eigenvectors are V': U' = diag(1/s) V'X', P = X_apply V. */
+/* Eigenvectors are V': U' = diag(1/s) V'X', P' = V' X_apply'. */
 static bt_status finish_primal(bt_device *device, const bt_ridge_problem *p, double *vectors, bt_factor *factor)
 {
     bt_status status = BT_OK;
-    const size_t r = factor->rank;
+    const size_t r = factor->map.rank;
     const host_matrix right = {BT_PLAIN, vectors, r, p->n_feature};
-    const host_matrix right_transposed = {BT_TRANSPOSED, vectors, r, p->n_feature};
     BT_TRY(multiply(device, right, (host_matrix){BT_TRANSPOSED, p->train, p->n_train, p->n_feature}, factor->left));
     divide_rows(factor->left, factor->singular, r, p->n_train);
-    BT_TRY(
-        multiply(device, (host_matrix){BT_PLAIN, p->apply, p->n_apply, p->n_feature}, right_transposed, factor->apply));
+    BT_TRY(multiply(device, right, (host_matrix){BT_TRANSPOSED, p->apply, p->n_apply, p->n_feature}, factor->apply));
     if (p->weights) memcpy(factor->right, vectors, r * p->n_feature * sizeof *vectors);
 cleanup:
     return status;
 }
 
-/* Eigenvectors are U': P = (X_apply X') U diag(1/s), V' = diag(1/s) U'X. */
+/* Eigenvectors are U': P' = diag(1/s) U' (X X_apply'), V' = diag(1/s) U'X. */
 static bt_status finish_dual(bt_device *device, const bt_ridge_problem *p, const double *vectors, bt_factor *factor)
 {
     bt_status status = BT_OK;
     double *kernel = NULL;
     const double *cross = p->cross;
-    const size_t r = factor->rank;
+    const size_t r = factor->map.rank;
     memcpy(factor->left, vectors, r * p->n_train * sizeof *vectors);
     if (!cross) {
         BT_ALLOC(kernel, p->n_apply * p->n_train);
@@ -138,9 +138,9 @@ static bt_status finish_dual(bt_device *device, const bt_ridge_problem *p, const
                         (host_matrix){BT_TRANSPOSED, p->train, p->n_train, p->n_feature}, kernel));
         cross = kernel;
     }
-    BT_TRY(multiply(device, (host_matrix){BT_PLAIN, cross, p->n_apply, p->n_train},
-                    (host_matrix){BT_TRANSPOSED, vectors, r, p->n_train}, factor->apply));
-    divide_columns(factor->apply, factor->singular, p->n_apply, r);
+    BT_TRY(multiply(device, (host_matrix){BT_PLAIN, vectors, r, p->n_train},
+                    (host_matrix){BT_TRANSPOSED, cross, p->n_apply, p->n_train}, factor->apply));
+    divide_rows(factor->apply, factor->singular, r, p->n_apply);
     if (p->weights) {
         BT_TRY(multiply(device, (host_matrix){BT_PLAIN, vectors, r, p->n_train},
                         (host_matrix){BT_PLAIN, p->train, p->n_train, p->n_feature}, factor->right));
@@ -154,10 +154,10 @@ cleanup:
 static bt_status finish(bt_device *device, const bt_ridge_problem *p, bool dual, double *vectors, bt_factor *factor)
 {
     bt_status status = BT_OK;
-    const size_t r = factor->rank;
+    const size_t r = factor->map.rank;
     if (r == 0) return BT_OK;
     BT_ALLOC(factor->left, r * p->n_train);
-    BT_ALLOC(factor->apply, p->n_apply * r);
+    BT_ALLOC(factor->apply, r * p->n_apply);
     if (p->weights) BT_ALLOC(factor->right, r * p->n_feature);
     if (dual)
         BT_TRY(finish_dual(device, p, vectors, factor));
@@ -170,6 +170,7 @@ cleanup:
 bt_status bt_factor_create(const bt_comm *comm, bt_device *device, const bt_ridge_problem *problem, bt_factor *out)
 {
     bt_status status = BT_OK;
+    if (problem->n_rank > 1) return bt_factor_create_spread(comm, device, problem, out);
     const bool dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
     const size_t n = dual ? problem->n_train : problem->n_feature;
     double *const vectors = bt_calloc(n * n, sizeof *vectors);
@@ -184,6 +185,7 @@ cleanup:
 
 double bt_factor_bytes(const bt_ridge_problem *problem)
 {
+    if (problem->n_rank > 1) return bt_factor_spread_bytes(problem);
     const bool dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
     const double n = (double)problem->n_train, p = (double)problem->n_feature, m = (double)problem->n_apply;
     const double order = dual ? n : p, r = n < p ? n : p, right = problem->weights ? r * p : 0;

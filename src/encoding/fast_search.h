@@ -50,6 +50,7 @@ typedef struct bt_fast_search bt_fast_search;
 typedef struct {
     const bt_factor *factor; /* borrowed during create only */
     size_t n_train, n_apply;
+    size_t n_rank;         /* that the factor is spread over; 1: whole on each; for the bytes only */
     const double *penalty; /* (n_penalty), above 0; borrowed */
     size_t n_penalty;
     bt_score_rule rule;
@@ -60,7 +61,7 @@ typedef struct {
 /* Largest error of a mean squared error relative to the variance of y that float32 may cost. */
 #define BT_FAST_TOLERANCE 5e-6
 
-/* Collective over comm; the factor is equal on all ranks. */
+/* Collective over comm; the factor is equal on all ranks, or spread over them, and so is the search then. */
 bt_status bt_fast_search_create(const bt_comm *comm, bt_device *device, const bt_fast_problem *problem,
                                 bt_fast_search **out) BT_MUST_CHECK;
 void bt_fast_search_destroy(bt_fast_search **pairs); /* takes NULL */
@@ -68,7 +69,8 @@ void bt_fast_search_destroy(bt_fast_search **pairs); /* takes NULL */
 bt_dtype bt_fast_search_precision(const bt_fast_search *pairs); /* of S q */
 double bt_fast_search_bound(const bt_fast_search *pairs);       /* what float32 would cost it */
 
-/* score (n_penalty, n_voxel) of y (., n_voxel), of which `train` and `apply` are the rows. One rank. */
+/* score (n_penalty, n_voxel) of y (., n_voxel), of which `train` and `apply` are the rows. One rank; of a
+ * spread search it is collective, n_voxel may be 0, and all ranks get the worst status. */
 bt_status bt_fast_search_score(const bt_fast_search *pairs, bt_block *block, const float *y, size_t n_voxel,
                                bt_row_list train, bt_row_list apply, double *score) BT_MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "encoding/design.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,19 +25,26 @@ typedef struct {
     double held_out;  /* fraction of the rows, chunks */
     uint64_t seed;    /* chunks */
     const char *file; /* given: PATH.npy or PATH.h5:/dataset */
+    bool outer;       /* the keys are cv.outer and cv.outer.n, which is n_fold and n_repeat */
 } bt_cv_options;
+
+enum { BT_ROW_TRAINS, BT_ROW_VALIDATES, BT_ROW_AWAY }; /* away: held out by an outer fold */
 
 typedef struct {
     size_t n_split, n_row;
-    uint8_t *held_out; /* (n_split, n_row) 1 = validates, 0 = trains */
+    uint8_t *role; /* (n_split, n_row) */
 } bt_folds;
 
 /* Same on every rank. Errors: BT_ERR_USAGE for a scheme that would hold out everything or nothing in a split, naming
  * the key and the numbers; BT_ERR_INPUT for such a file, or one of another length. */
 bt_status bt_folds_create(const bt_cv_options *options, const bt_story_rows *rows, bt_folds *out) BT_MUST_CHECK;
+/* The same of the rows that are not marked in away (n_row), as if there were no others; splits of a file that leave no
+ * row to train or to validate are left out. */
+bt_status bt_folds_create_within(const bt_cv_options *options, const bt_story_rows *rows, const uint8_t *away,
+                                 bt_folds *out) BT_MUST_CHECK;
 void bt_folds_clear(bt_folds *folds);
-size_t bt_folds_held_out(const bt_folds *folds, size_t split); /* number of rows that validate */
-/* Their indices, ascending: train (n_row - held out) and validate (held out). */
+size_t bt_folds_count(const bt_folds *folds, size_t split, uint8_t role); /* rows that have it */
+/* Indices of the rows, ascending: those that train and those that validate. */
 void bt_folds_rows(const bt_folds *folds, size_t split, size_t *train, size_t *validate);
 
 #endif

@@ -39,14 +39,14 @@ static bt_status open_matrices(const bt_encode_options *options, bt_inputs *in)
     BT_TRY(bt_names_copy(&options->responses, &in->train_responses));
     BT_TRY(bt_names_copy(&options->test_responses, &in->test_responses));
     BT_TRY(bt_responses_open(&in->train_responses, options->mask, NULL, &in->train));
-    BT_TRY(bt_responses_open(&in->test_responses, options->mask, NULL, &in->test));
+    if (!in->is_nested) BT_TRY(bt_responses_open(&in->test_responses, options->mask, NULL, &in->test));
     BT_CHECK(options->ceiling_from != BT_CEILING_FILE, BT_ERR_USAGE,
              "ceiling.from=file: the file is the data set's, which needs dataset=; leave it out");
     BT_CHECK(options->ceiling_from != BT_CEILING_REPEATS || bt_responses_have_repeats(in->test), BT_ERR_INPUT,
              "ceiling.from=repeats: %s has none; give test.responses (n_repeat, n_tr, n_voxel), or leave it out",
              in->test_responses.items[0]);
     BT_TRY(story_rows("stories", options->stories, in->train, &in->train_rows));
-    BT_TRY(story_rows("test.stories", options->test_stories, in->test, &in->test_rows));
+    if (in->test) BT_TRY(story_rows("test.stories", options->test_stories, in->test, &in->test_rows));
     in->has_stories = options->stories || bt_responses_files(in->train) > 1;
     BT_TRY(bt_spaces_open_matrices(&options->features, &options->test_features, &in->spaces));
     if (options->remove_features.n)
@@ -55,15 +55,27 @@ cleanup:
     return status;
 }
 
-static bt_status check_responses(const bt_inputs *in, size_t drop)
+static bt_status check_bands(const bt_inputs *in)
+{
+    for (size_t i = 0; i < bt_spaces_count(in->spaces); ++i)
+        if (bt_spaces_parts(in->spaces, i)->n > 1) return BT_OK;
+    return bt_fail(BT_ERR_USAGE,
+                   "bands: no space is joined of several; give spaces=a+b, or several files of features=");
+}
+
+static bt_status check_train(const bt_inputs *in)
+{
+    if (!bt_responses_have_repeats(in->train)) return BT_OK;
+    return bt_fail(BT_ERR_INPUT,
+                   "responses: %s: expected (n_tr, n_voxel), found three dimensions; repeats belong "
+                   "to test.responses, average them to train",
+                   bt_responses_name(in->train, 0));
+}
+
+static bt_status check_test(const bt_inputs *in, size_t drop)
 {
     const char *const train = bt_responses_name(in->train, 0), *const test = bt_responses_name(in->test, 0);
     const size_t n = bt_responses_voxels(in->train), n_test = bt_responses_voxels(in->test);
-    if (bt_responses_have_repeats(in->train))
-        return bt_fail(BT_ERR_INPUT,
-                       "responses: %s: expected (n_tr, n_voxel), found three dimensions; repeats belong "
-                       "to test.responses, average them to train",
-                       train);
     if (n != n_test)
         return bt_fail(BT_ERR_INPUT, "test responses: %s has %zu voxels, but %s has %zu; both need the same voxels",
                        test, n_test, train, n);
@@ -96,17 +108,23 @@ static bt_status take_rois(const bt_encode_options *options, bt_inputs *in)
 bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
 {
     bt_status status = BT_OK;
-    *in = (bt_inputs){0};
+    *in = (bt_inputs){.is_nested = options->cv_outer != 0};
     BT_TRY(bt_encode_options_check(options));
     if (options->dataset)
         BT_TRY(bt_inputs_open_dataset(options, in));
     else
         BT_TRY(open_matrices(options, in));
     BT_TRY(take_rois(options, in));
-    BT_TRY(check_responses(in, (size_t)options->test_drop));
+    BT_CHECK(options->alpha_scope != BT_SCOPE_ROI || in->roi_file, BT_ERR_USAGE,
+             "alpha.scope=roi: there are no ROI labels; give rois= and rois.names=, or dataset=DIR with "
+             "derivative/rois/SUBJECT.npy beside names.json");
+    BT_TRY(check_train(in));
+    if (options->bands) BT_TRY(check_bands(in));
+    if (options->partition) BT_TRY(bt_spaces_add_subsets(in->spaces));
+    if (in->test) BT_TRY(check_test(in, (size_t)options->test_drop));
     const bt_spaces_rows train = bt_inputs_rows(in, false), test = bt_inputs_rows(in, true);
     BT_TRY(bt_spaces_check_rows(in->spaces, &train));
-    BT_TRY(bt_spaces_check_rows(in->spaces, &test));
+    if (in->test) BT_TRY(bt_spaces_check_rows(in->spaces, &test));
     if (in->removed) BT_TRY(bt_spaces_check_rows(in->removed, &train));
     if (in->removed) BT_TRY(bt_spaces_check_rows(in->removed, &test));
 cleanup:
@@ -203,9 +221,9 @@ bt_status bt_inputs_record(const bt_inputs *in, const bt_encode_options *options
     const struct {
         const char *name, *path;
     } single[] = {
-        {"mask", options->mask},         {"stories", options->stories}, {"test.stories", options->test_stories},
-        {"cv.folds", options->cv_folds}, {"ceiling", in->ceiling_file}, {"rois", in->roi_file},
-        {"rois.names", in->roi_names}};
+        {"mask", options->mask},         {"stories", options->stories},      {"test.stories", options->test_stories},
+        {"cv.folds", options->cv_folds}, {"ceiling", in->ceiling_file},      {"rois", in->roi_file},
+        {"rois.names", in->roi_names},   {"bands.draws", options->band_file}};
     BT_TRY(record_files(recipe, "features", &options->features, store));
     BT_TRY(record_files(recipe, "test.features", &options->test_features, store));
     BT_TRY(record_files(recipe, "remove.features", &options->remove_features, store));

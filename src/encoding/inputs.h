@@ -12,6 +12,7 @@ typedef struct {
     bt_dataset *dataset; /* NULL: plain matrices */
     bt_spaces *spaces;
     bt_spaces *removed;                        /* one space, taken out of each of the others first; NULL: nothing is */
+    bool is_nested;                            /* no test rows: cv.outer; what is of them is empty or NULL */
     bt_names train_stories, test_stories;      /* of the data set */
     bt_names train_responses, test_responses;  /* files, as bt_responses_open takes them */
     bt_names repeat_files;                     /* of the test stories, where ceilings come from repeats */

@@ -13,6 +13,7 @@ static bt_status resolve_stories(const bt_encode_options *options, bt_inputs *in
 {
     bt_status status = BT_OK;
     BT_TRY(bt_stories_resolve(in->dataset, &options->encode_roles, &in->train_stories));
+    if (in->is_nested) goto cleanup;
     BT_TRY(bt_stories_resolve(in->dataset, &options->test_roles, &in->test_stories));
     for (size_t s = 0; s < in->test_stories.n; ++s)
         BT_CHECK(!bt_names_have(&in->train_stories, in->test_stories.items[s]), BT_ERR_USAGE,
@@ -80,25 +81,34 @@ cleanup:
     return status;
 }
 
+/* have_repeats: of all test stories. */
+static bt_status open_test(const bt_encode_options *options, bt_inputs *in, bool *have_repeats)
+{
+    bt_status status = BT_OK;
+    const char *const target = options->test_target == BT_TARGET_MEAN ? "individual_repeats" : "data";
+    BT_TRY(bt_dataset_responses(in->dataset, options->subject, &in->test_stories, target, KEYS, &in->test_responses));
+    BT_TRY(bt_dataset_all_have(in->dataset, options->subject, &in->test_stories, "/individual_repeats", have_repeats));
+    BT_CHECK(*have_repeats || options->test_target == BT_TARGET_DATA, BT_ERR_INPUT,
+             "%s: no data set individual_repeats, whose mean is the target; take test.target=data for the stored "
+             "response",
+             in->test_responses.items[0]);
+    BT_TRY(bt_responses_open(&in->test_responses, NULL, NULL, &in->test));
+    BT_TRY(bt_dataset_story_rows(in->dataset, &in->test_stories, in->test, &in->test_rows));
+cleanup:
+    return status;
+}
+
 bt_status bt_inputs_open_dataset(const bt_encode_options *options, bt_inputs *in)
 {
     bt_status status = BT_OK;
     bool have_repeats = false;
-    const char *const target = options->test_target == BT_TARGET_MEAN ? "individual_repeats" : "data";
     BT_TRY(bt_dataset_open(options->dataset, &in->dataset));
     BT_TRY(bt_dataset_check_subject(in->dataset, options->subject));
     BT_TRY(resolve_stories(options, in));
     BT_TRY(bt_dataset_responses(in->dataset, options->subject, &in->train_stories, "data", KEYS, &in->train_responses));
-    BT_TRY(bt_dataset_responses(in->dataset, options->subject, &in->test_stories, target, KEYS, &in->test_responses));
-    BT_TRY(bt_dataset_all_have(in->dataset, options->subject, &in->test_stories, "/individual_repeats", &have_repeats));
-    BT_CHECK(have_repeats || options->test_target == BT_TARGET_DATA, BT_ERR_INPUT,
-             "%s: no data set individual_repeats, whose mean is the target; take test.target=data for the stored "
-             "response",
-             in->test_responses.items[0]);
     BT_TRY(bt_responses_open(&in->train_responses, NULL, NULL, &in->train));
-    BT_TRY(bt_responses_open(&in->test_responses, NULL, NULL, &in->test));
     BT_TRY(bt_dataset_story_rows(in->dataset, &in->train_stories, in->train, &in->train_rows));
-    BT_TRY(bt_dataset_story_rows(in->dataset, &in->test_stories, in->test, &in->test_rows));
+    if (!in->is_nested) BT_TRY(open_test(options, in, &have_repeats));
     in->has_stories = true;
     BT_TRY(find_ceiling(options, have_repeats, in));
     in->roi_file = bt_dataset_roi_path(in->dataset, options->subject);

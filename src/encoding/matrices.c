@@ -55,6 +55,16 @@ size_t bt_matrices_rows(const bt_matrices *matrices)
     return bt_array_extent(matrices->arrays[0], 0);
 }
 
+size_t bt_matrices_count(const bt_matrices *matrices)
+{
+    return matrices->n;
+}
+
+size_t bt_matrices_width(const bt_matrices *matrices, size_t i)
+{
+    return bt_array_rank(matrices->arrays[i]) > 1 ? bt_array_extent(matrices->arrays[i], 1) : 1;
+}
+
 size_t bt_matrices_columns(const bt_matrices *matrices)
 {
     return matrices->columns;

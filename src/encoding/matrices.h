@@ -13,8 +13,10 @@ typedef struct bt_matrices bt_matrices;
 bt_status bt_matrices_open(const bt_names *specs, bt_matrices **out) BT_MUST_CHECK;
 void bt_matrices_close(bt_matrices **matrices); /* takes NULL */
 size_t bt_matrices_rows(const bt_matrices *matrices);
-size_t bt_matrices_columns(const bt_matrices *matrices);   /* of all of them */
-const char *bt_matrices_name(const bt_matrices *matrices); /* the first file's */
+size_t bt_matrices_columns(const bt_matrices *matrices); /* of all of them */
+size_t bt_matrices_count(const bt_matrices *matrices);
+size_t bt_matrices_width(const bt_matrices *matrices, size_t i); /* columns of one */
+const char *bt_matrices_name(const bt_matrices *matrices);       /* the first file's */
 /* x (rows, columns). Errors: BT_ERR_INPUT for NaN or infinite values, naming the place. */
 bt_status bt_matrices_read(const bt_matrices *matrices, double *x) BT_MUST_CHECK;
 

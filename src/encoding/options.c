@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "encoding/continuous.h"
+#include "io/array.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -70,6 +71,8 @@ const bt_setting bt_encode_settings[] = {
      "low,high,n: n alphas from 10^low to 10^high"},
     {"penalty", BT_SET_CHOICE, AT(penalty), BT_SCIENCE, "alpha_squared", "alpha_squared|alpha", 0, 0, NULL,
      "the penalty is alpha^2 (Huth lab) or alpha (scikit-learn, himalaya)"},
+    {"alpha.scope", BT_SET_CHOICE, AT(alpha_scope), BT_SCIENCE, "voxel", "voxel|roi|one", 0, 0, NULL,
+     "an alpha for each voxel, for each ROI, or one: the best mean of the validation score there"},
     {"cv.scheme", BT_SET_CHOICE, AT(cv_scheme), BT_SCIENCE, "stories", "stories|chunks|kfold|given", 0, 0, NULL,
      "what a split holds out; rows without story ids: chunks unless given"},
     {"cv.n_fold", BT_SET_INT, AT(cv_folds_wanted), BT_SCIENCE, "5", NULL, 1, 1e6, NULL,
@@ -81,12 +84,29 @@ const bt_setting bt_encode_settings[] = {
     {"cv.seed", BT_SET_INT, AT(cv_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL, "of the chunks that are drawn"},
     {"cv.folds", BT_SET_TEXT, AT(cv_folds), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "F.npy for cv.scheme=given: a fold id per row (below 0: always trains), or a (n_split, n_row) 0/1 mask"},
+    {"cv.outer", BT_SET_CHOICE, AT(cv_outer), BT_SCIENCE, "none", "none|stories|chunks|kfold", 0, 0, NULL,
+     "outer folds in place of test rows: each holds out rows, the rest chooses alphas and fits, the held-out rows "
+     "score"},
+    {"cv.outer.n", BT_SET_INT, AT(cv_outer_n), BT_SCIENCE, "5", NULL, 1, 1e6, NULL,
+     "outer folds of stories (at most one a story) or of kfold; repeats of chunks, with cv.chunk and cv.held_out"},
     {"select", BT_SET_CHOICE, AT(select), BT_SCIENCE, "signed_root_r2", "r2|mse|signed_root_r2|correlation", 0, 0, NULL,
      "validation score by which a voxel's alpha is chosen, mean over splits"},
     {"select.variance", BT_SET_CHOICE, AT(select_variance), BT_SCIENCE, "data", "data|released", 0, 0, NULL,
      "signed root: var y, or (1 + var y) / 2 (released code)"},
     {"ties", BT_SET_CHOICE, AT(ties), BT_SCIENCE, "larger", "larger|first", 0, 0, NULL,
      "of equal scores the larger penalty wins, or the first alpha in the order given"},
+    {"bands", BT_SET_CHOICE, AT(bands), BT_SCIENCE, "none", "none|random", 0, 0, NULL,
+     "banded ridge: each part of a joined space (a+b; files of features=) has a scaling, drawn at random, the best "
+     "kept"},
+    {"bands.n_draw", BT_SET_INT, AT(band_draws), BT_SCIENCE, "100", NULL, 1, 1e6, NULL,
+     "draws of the scalings; the first is equal ones"},
+    {"bands.concentrations", BT_SET_REALS, AT(concentrations), BT_SCIENCE, "0.1,1", NULL, 1e-3, 1e6, NULL,
+     "of the Dirichlet distributions that the draws take in turn: small ones leave few bands, large ones are equal"},
+    {"bands.seed", BT_SET_INT, AT(band_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL, "of the draws"},
+    {"bands.draws", BT_SET_TEXT, AT(band_file), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
+     "D.npy (n_draw, n_band): scalings to choose from in place of drawn ones; a feature is multiplied by their root"},
+    {"partition", BT_SET_BOOL, AT(partition), BT_SCIENCE, "false", NULL, 0, 0, NULL,
+     "fit every subset of two or three joined spaces too, and part r2 into what each explains alone and together"},
     {"precision", BT_SET_CHOICE, AT(precision), BT_SCIENCE, "single", "single|double", 0, 0, NULL,
      "of the products over voxels; Gram matrix and eigenproblem are always double"},
     {"search", BT_SET_CHOICE, AT(search), BT_SCIENCE, "auto", "auto|fast|direct", 0, 0, NULL,
@@ -127,8 +147,8 @@ static bt_status check_matrices(const bt_encode_options *options)
     bt_status status = BT_OK;
     BT_CHECK(options->responses.n, BT_ERR_USAGE,
              "responses: missing; give responses= beside features=, or dataset= and subject= with a feature file");
-    BT_CHECK(options->test_features.n && options->test_responses.n, BT_ERR_USAGE,
-             "%s: missing; scores are of test rows, give test.features= and test.responses=",
+    BT_CHECK(options->cv_outer || (options->test_features.n && options->test_responses.n), BT_ERR_USAGE,
+             "%s: missing; scores are of test rows, give test.features= and test.responses=, or cv.outer=",
              options->test_features.n ? "test.responses" : "test.features");
     BT_CHECK(!options->subject && !options->layers.n && !options->spaces.n && !options->remove.n, BT_ERR_USAGE,
              "%s: needs dataset=; plain matrices have no subject, layers or spaces%s",
@@ -180,13 +200,45 @@ bool bt_encode_removes(const bt_encode_options *options)
     return options->remove.n > 0 || options->remove_features.n > 0;
 }
 
+/* Outer folds are tested on rows of their own. */
+static bt_status check_nested(const bt_encode_options *options)
+{
+    const struct {
+        const char *key;
+        bool given;
+    } keys[] = {{"test.features", options->test_features.n > 0},
+                {"test.responses", options->test_responses.n > 0},
+                {"test.stories", options->test_stories != NULL},
+                {"weights", options->weights},
+                {"ceiling.from=repeats", options->ceiling_from == BT_CEILING_REPEATS}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i)
+        if (keys[i].given)
+            return bt_fail(BT_ERR_USAGE,
+                           "%s: not with cv.outer, which fits a model a fold and tests it on the rows that the fold "
+                           "holds out; leave one of them out",
+                           keys[i].key);
+    if (options->permute != BT_PERMUTE_NONE)
+        return bt_fail(BT_ERR_USAGE, "significance.permute: not with cv.outer: r is a mean over folds, and the orders "
+                                     "are of the test rows of one model; leave one of them out");
+    if (bt_encode_removes(options))
+        return bt_fail(BT_ERR_USAGE,
+                       "%s: not with cv.outer: it is fitted on training rows, of which each fold has others; leave one "
+                       "of them out, or name test stories in place of cv.outer",
+                       options->remove.n ? "remove" : "remove.features");
+    if (options->predictions && options->cv_outer == 1 + BT_CV_CHUNKS)
+        return bt_fail(BT_ERR_USAGE, "predictions: not with cv.outer=chunks, which may hold out a row twice; take "
+                                     "cv.outer=kfold or stories");
+    return BT_OK;
+}
+
 bt_status bt_encode_options_check(const bt_encode_options *options)
 {
     if (options->intercept)
         return bt_fail(BT_ERR_USAGE, "intercept=true: expected false; centre features and responses beforehand to fit "
                                      "an intercept");
-    const bt_status rois = check_rois(options);
-    if (rois != BT_OK) return rois;
+    bt_status status = check_rois(options);
+    if (status == BT_OK && options->cv_outer) status = check_nested(options);
+    if (status != BT_OK) return status;
     return options->dataset ? check_dataset(options) : check_matrices(options);
 }
 
@@ -254,6 +306,9 @@ static bt_status plan_alphas(const bt_encode_options *options, const bt_settings
     const bool both = options->alphas.n && bt_settings_given(settings, "alphas.logspace");
     const bool listed = options->alphas.n && !bt_settings_later(settings, "alphas.logspace", "alphas");
     plan->penalty_is_alpha = options->penalty == BT_PENALTY_ALPHA;
+    plan->alpha_scope = (bt_alpha_scope)options->alpha_scope;
+    BT_CHECK(!continuous || plan->alpha_scope == BT_SCOPE_VOXEL, BT_ERR_USAGE,
+             "alpha.scope: expected voxel with alphas=continuous; give numbers to share an alpha");
     BT_CHECK(continuous || !both || !listed || bt_settings_later(settings, "alphas", "alphas.logspace"), BT_ERR_USAGE,
              "alphas, alphas.logspace: both are given; leave one out");
     if (continuous || !listed) BT_TRY(bt_logspace_check("alphas.logspace", &options->logspace));
@@ -285,6 +340,51 @@ static bt_cv_options plan_cv(const bt_encode_options *options, const bt_settings
                            .file = options->cv_folds};
 }
 
+static bt_status read_draws(const char *file, bt_encode_plan *plan)
+{
+    bt_status status = BT_OK;
+    int rank = 0;
+    size_t shape[BT_ARRAY_RANK] = {0};
+    BT_TRY(bt_array_read_all(file, &rank, shape, &plan->draws));
+    BT_CHECK(rank == 2 && shape[0] > 0 && shape[1] > 0, BT_ERR_INPUT,
+             "%s: bands.draws: expected (n_draw, n_band), found %d dimensions", file, rank);
+    plan->n_draw = shape[0];
+    plan->n_given_band = shape[1];
+    for (size_t i = 0; i < shape[0] * shape[1]; ++i)
+        BT_CHECK(plan->draws[i] >= 0 && isfinite(plan->draws[i]), BT_ERR_INPUT,
+                 "%s: bands.draws: row %zu, column %zu: expected a number of 0 or more, found %g", file, i / shape[1],
+                 i % shape[1], plan->draws[i]);
+cleanup:
+    return status;
+}
+
+static bt_status plan_bands(const bt_encode_options *options, bt_encode_plan *plan)
+{
+    bt_status status = BT_OK;
+    plan->is_banded = options->bands != 0;
+    plan->n_draw = plan->is_banded ? (size_t)options->band_draws : 1;
+    plan->concentrations = options->concentrations;
+    plan->band_seed = (uint64_t)options->band_seed;
+    BT_CHECK(!options->band_file || plan->is_banded, BT_ERR_USAGE,
+             "bands.draws: only with bands=random; add it, or leave bands.draws out");
+    BT_CHECK(!plan->is_banded || options->concentrations.n > 0, BT_ERR_USAGE,
+             "bands.concentrations: expected one number at least, found none");
+    if (options->band_file) BT_TRY(read_draws(options->band_file, plan));
+cleanup:
+    return status;
+}
+
+static bt_cv_options plan_outer(const bt_encode_options *options)
+{
+    return (bt_cv_options){.scheme = (bt_cv_scheme)(options->cv_outer - 1),
+                           .n_fold = (size_t)options->cv_outer_n,
+                           .n_repeat = (size_t)options->cv_outer_n,
+                           .chunk = (size_t)options->cv_chunk,
+                           .held_out = options->cv_held_out,
+                           .seed = (uint64_t)options->cv_seed,
+                           .outer = true};
+}
+
 bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_settings *settings, bool has_stories,
                                 bt_encode_plan *out)
 {
@@ -299,11 +399,13 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
                             .search = (bt_search_kind)options->search,
                             .precision = options->precision == 1 ? BT_F64 : BT_F32,
                             .cv = plan_cv(options, settings, has_stories),
+                            .is_nested = options->cv_outer != 0,
                             .removes = bt_encode_removes(options),
                             .permute = {.kind = (bt_permute)options->permute,
                                         .block = (size_t)options->permute_block,
                                         .draws = (size_t)options->permute_draws,
                                         .seed = (uint64_t)options->permute_seed}};
+    if (out->is_nested) out->outer = plan_outer(options);
     out->design.zscore = plain && !bt_settings_given(settings, "zscore") ? false : options->zscore;
     out->design.delays = plain && !bt_settings_given(settings, "delays") ? (bt_ints){1, none} : options->delays;
     out->design.stacked = options->delay_scope == BT_DELAYS_STACKED;
@@ -312,6 +414,7 @@ bt_status bt_encode_plan_create(const bt_encode_options *options, const bt_setti
     BT_CHECK(!options->cv_folds || out->cv.scheme == BT_CV_GIVEN, BT_ERR_USAGE,
              "cv.folds: only with cv.scheme=given; add it, or leave cv.folds out");
     BT_TRY(plan_alphas(options, settings, out));
+    BT_TRY(plan_bands(options, out));
 cleanup:
     if (status != BT_OK) bt_encode_plan_clear(out);
     return status;
@@ -322,6 +425,7 @@ void bt_encode_plan_clear(bt_encode_plan *plan)
     bt_free(plan->alpha);
     bt_free(plan->penalty);
     bt_free(plan->point);
+    bt_free(plan->draws);
     *plan = (bt_encode_plan){0};
 }
 

@@ -20,6 +20,7 @@ typedef enum { BT_CUT_AFTER_DELAY, BT_CUT_BEFORE_DELAY } bt_test_cut;
 typedef enum { BT_DELAYS_STORY, BT_DELAYS_STACKED } bt_delay_scope;
 typedef enum { BT_PENALTY_ALPHA_SQUARED, BT_PENALTY_ALPHA } bt_penalty;
 typedef enum { BT_SEARCH_AUTO, BT_SEARCH_FAST, BT_SEARCH_DIRECT } bt_search_kind;
+typedef enum { BT_SCOPE_VOXEL, BT_SCOPE_ROI, BT_SCOPE_ONE } bt_alpha_scope;
 typedef enum { BT_TIES_LARGER, BT_TIES_FIRST } bt_ties;
 typedef enum { BT_CEILING_AUTO, BT_CEILING_REPEATS, BT_CEILING_FILE, BT_CEILING_NONE } bt_ceiling_source;
 
@@ -40,12 +41,19 @@ typedef struct {
     bool zscore, intercept;
     bt_names alphas; /* numbers, or "continuous" */
     bt_reals logspace;
-    int penalty;
+    int penalty, alpha_scope;
     int cv_scheme;
     int64_t cv_repeats, cv_chunk, cv_folds_wanted, cv_seed;
     double cv_held_out;
     char *cv_folds;
+    int cv_outer; /* 0: none */
+    int64_t cv_outer_n;
     int select, select_variance, ties, precision, search;
+    int bands; /* 0: none */
+    int64_t band_draws, band_seed;
+    bt_reals concentrations;
+    char *band_file;
+    bool partition;
     bool weights, predictions;
     int permute;
     int64_t permute_block, permute_draws, permute_seed;
@@ -56,20 +64,29 @@ typedef struct {
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 55 };
+enum { BT_ENCODE_SETTINGS = 64 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
-/* What a run does, resolved. Texts and lists are borrowed from the options, but alphas. */
+/* What a run does, resolved. Texts and lists are borrowed from the options, but alphas and draws. */
 typedef struct {
     bool from_dataset;
     bt_design_options design; /* of the training rows */
     size_t test_drop;
     bool test_drop_first;
     bt_cv_options cv;
+    bool is_nested;
+    bt_cv_options outer; /* when nested */
     size_t n_alpha;
     double *alpha, *penalty; /* (n_alpha), in the order given */
     double *point;           /* (n_alpha) alphas=continuous: where the penalties lie in their range; else NULL */
     bool penalty_is_alpha;   /* else its square */
+    bt_alpha_scope alpha_scope;
+    bool is_banded; /* joined spaces are: */
+    size_t n_draw;  /* of their scalings; 1 without */
+    double *draws;  /* (n_draw, n_given_band) of a file, or NULL: drawn */
+    size_t n_given_band;
+    bt_reals concentrations; /* in turn */
+    uint64_t band_seed;
     bt_score_rule rule;
     bt_ties ties;
     bt_search_kind search;

@@ -6,6 +6,7 @@
 #include "encoding/fit.h"
 #include "encoding/maps.h"
 #include "encoding/output_attributes.h"
+#include "encoding/variance.h"
 #include "io/array.h"
 #include "stimulus/rois.h"
 
@@ -93,20 +94,90 @@ cleanup:
     return status;
 }
 
-static bt_status write_cv_score(const bt_output *output, const bt_output_space *space)
+bt_map_rows bt_map_rows_of(size_t n_alpha, const bt_nested *nested, size_t n_band)
+{
+    const size_t n_fold = nested->n_fold, n_score = nested->is_nested ? n_fold : 0, n_split = n_band > 1 ? n_band : 0;
+    bt_map_rows rows = {.alpha = BT_MAP_ALPHA, .cv_score = BT_MAP_ALPHA + n_fold};
+    rows.r_fold = rows.cv_score + n_alpha;
+    rows.r2_fold = rows.r_fold + n_score;
+    rows.r_split = rows.r2_fold + n_score;
+    rows.r2_split = rows.r_split + n_split;
+    rows.scaling = rows.r2_split + n_split;
+    rows.n = rows.scaling + n_split;
+    return rows;
+}
+
+/* Rows [row, row + n) of the maps as (n, n_voxel) float32. */
+static bt_status write_rows(const bt_output *output, const bt_output_space *space, const char *name, size_t row,
+                            size_t n)
 {
     bt_status status = BT_OK;
     bt_text path = {0};
-    float *scores = NULL;
-    const size_t shape[2] = {output->plan->n_alpha, output->n_voxel};
-    const double *const from = space->maps + BT_MAP_CV_SCORE * output->n_voxel;
-    BT_ALLOC(scores, shape[0] * shape[1]);
-    for (size_t i = 0; i < shape[0] * shape[1]; ++i) scores[i] = (float)from[i];
-    BT_TRY(bt_map_path(space->name, "cv_score", &path));
-    BT_TRY(bt_h5_write(output->file, path.data, BT_F32, 2, shape, scores));
+    float *values = NULL;
+    const size_t shape[2] = {n, output->n_voxel};
+    const double *const from = space->maps + row * output->n_voxel;
+    BT_ALLOC(values, shape[0] * shape[1]);
+    for (size_t i = 0; i < shape[0] * shape[1]; ++i) values[i] = (float)from[i];
+    BT_TRY(bt_map_path(space->name, name, &path));
+    BT_TRY(bt_h5_write(output->file, path.data, BT_F32, 2, shape, values));
 cleanup:
-    bt_free(scores);
+    bt_free(values);
     bt_text_clear(&path);
+    return status;
+}
+
+/* /alpha (n_voxel), or with outer folds, which have one each, /alpha_fold (n_fold, n_voxel). */
+static bt_status write_alpha(const bt_output *output, const bt_output_space *space, size_t row)
+{
+    bt_status status = BT_OK;
+    bt_text path = {0};
+    const bool nested = output->nested->is_nested;
+    const size_t n = output->n_voxel, folds[2] = {output->nested->n_fold, n};
+    BT_TRY(bt_map_path(space->name, nested ? "alpha_fold" : "alpha", &path));
+    BT_TRY(bt_h5_write(output->file, path.data, BT_F64, nested ? 2 : 1, nested ? folds : &n, space->maps + row * n));
+cleanup:
+    bt_text_clear(&path);
+    return status;
+}
+
+/* Shares of the bands, their scalings, and what these were chosen from. */
+static bt_status write_bands(const bt_output *output, const bt_output_space *space, const bt_map_rows *rows)
+{
+    bt_status status = BT_OK;
+    bt_bands bands = {0};
+    bt_text path = {0}, names = {0};
+    BT_TRY(write_rows(output, space, "r_split", rows->r_split, space->n_band));
+    BT_TRY(write_rows(output, space, "r2_split", rows->r2_split, space->n_band));
+    BT_TRY(write_rows(output, space, "scaling", rows->scaling, space->n_band));
+    BT_TRY(bt_bands_create(output->plan, output->in->spaces, space->index, &bands));
+    const size_t shape[2] = {bands.n_draw, bands.n_band};
+    BT_TRY(bt_map_path(space->name, "scalings_drawn", &path));
+    BT_TRY(bt_h5_write(output->file, path.data, BT_F64, 2, shape, bands.gamma));
+    bt_text_clear(&path);
+    BT_TRY(bt_map_path(space->name, NULL, &path));
+    BT_TRY(bt_names_join(bt_spaces_parts(output->in->spaces, space->index), &names));
+    BT_TRY(bt_h5_set_text(output->file, path.data, "bands", names.data));
+cleanup:
+    bt_bands_clear(&bands);
+    bt_text_clear(&path);
+    bt_text_clear(&names);
+    return status;
+}
+
+static bt_status write_maps(const bt_output *output, const bt_output_space *space)
+{
+    bt_status status = BT_OK;
+    const size_t n = output->n_voxel, n_fold = output->nested->n_fold;
+    const bt_map_rows rows = bt_map_rows_of(output->plan->n_alpha, output->nested, space->n_band);
+    BT_TRY(bt_map_write(output->file, space->name, "r", space->maps + BT_MAP_R * n, n));
+    BT_TRY(bt_map_write(output->file, space->name, "r2", space->maps + BT_MAP_R2 * n, n));
+    BT_TRY(write_alpha(output, space, rows.alpha));
+    BT_TRY(write_rows(output, space, "cv_score", rows.cv_score, output->plan->n_alpha));
+    if (space->n_band > 1) BT_TRY(write_bands(output, space, &rows));
+    if (!output->nested->is_nested) goto cleanup;
+    BT_TRY(write_rows(output, space, "r_fold", rows.r_fold, n_fold));
+    BT_TRY(write_rows(output, space, "r2_fold", rows.r2_fold, n_fold));
+cleanup:
     return status;
 }
 
@@ -121,9 +192,10 @@ static bt_status report_alphas(const bt_output *output, const bt_output_space *s
     BT_TRY(bt_h5_set_real(output->file, group, "alpha_share_low", low));
     BT_TRY(bt_h5_set_real(output->file, group, "alpha_share_high", high));
     if (output->plan->n_alpha > 1 && (low > 0.05 || high > 0.05))
-        bt_log_warn("%s%salphas: of %lld voxels with a positive best validation score, %.1f %% chose the smallest and "
+        bt_log_warn("%s%salphas: of %lld voxel%s with a positive best validation score, %.1f %% chose the smallest and "
                     "%.1f %% the largest; widen alphas or alphas.logspace",
-                    space->name, *space->name ? ": " : "", (long long)counts[BT_COUNT_POSITIVE], 100 * low, 100 * high);
+                    space->name, *space->name ? ": " : "", (long long)counts[BT_COUNT_POSITIVE],
+                    output->nested->is_nested ? " fits" : "s", 100 * low, 100 * high);
 cleanup:
     return status;
 }
@@ -144,6 +216,7 @@ static bt_status report_solver(const bt_output *output, const bt_output_space *s
     else
         BT_TRY(bt_text_add(&text, "a product per alpha in %s", type));
     BT_TRY(bt_text_add(&text, ", refit by %s", space->has_hats ? "a hat matrix per alpha" : "rotated responses"));
+    if (m->n_rank > 1) BT_TRY(bt_text_add(&text, ", factors spread over %zu ranks", m->n_rank));
     BT_TRY(bt_h5_set_text(output->file, group, "solver", text.data));
     bt_log_info("%s%ssplit 0: %s", space->name, *space->name ? ": " : "", text.data);
 cleanup:
@@ -185,15 +258,10 @@ cleanup:
 bt_status bt_output_add(const bt_output_space *space, bt_output *output)
 {
     bt_status status = BT_OK;
-    bt_text group = {0}, path = {0};
-    const size_t n = output->n_voxel;
+    bt_text group = {0};
     BT_TRY(bt_fault_point("encode.write"));
     BT_TRY(bt_map_path(space->name, NULL, &group));
-    BT_TRY(bt_map_write(output->file, space->name, "r", space->maps + BT_MAP_R * n, n));
-    BT_TRY(bt_map_write(output->file, space->name, "r2", space->maps + BT_MAP_R2 * n, n));
-    BT_TRY(bt_map_path(space->name, "alpha", &path));
-    BT_TRY(bt_h5_write(output->file, path.data, BT_F64, 1, &n, space->maps + BT_MAP_ALPHA * n));
-    BT_TRY(write_cv_score(output, space));
+    BT_TRY(write_maps(output, space));
     BT_TRY(write_normalised(output, space));
     BT_TRY(write_significance(output, space, group.data));
     BT_TRY(bt_h5_set_int(output->file, group.data, "n_feature", (int64_t)space->n_feature));
@@ -205,13 +273,16 @@ bt_status bt_output_add(const bt_output_space *space, bt_output *output)
     BT_TRY(bt_h5_set_int(output->file, "/", "n_voxel_constant", space->counts[BT_COUNT_CONSTANT]));
 cleanup:
     bt_text_clear(&group);
-    bt_text_clear(&path);
     return status;
 }
 
 bt_status bt_output_finish(bt_output *output)
 {
-    return bt_h5_close(&output->file);
+    bt_status status = BT_OK;
+    if (output->options->partition) BT_TRY(bt_variance_write(output));
+    BT_TRY(bt_h5_close(&output->file));
+cleanup:
+    return status;
 }
 
 void bt_output_clear(bt_output *output)

@@ -74,6 +74,9 @@ static bt_status describe_fit(const bt_output *output)
 {
     static const char *const kinds[] = {"r2 = 1 - mean e^2 / var y", "mse = mean e^2 (the smallest is chosen)",
                                         "sgn(R) sqrt|R|, R = 1 - var e / v", "Pearson correlation"};
+    static const char *const scopes[] = {
+        "voxel", "roi: an alpha for the voxels of a ROI (of several: the first) and one for those of none",
+        "one alpha for all voxels"};
     static const char *const schemes[] = {"stories", "chunks", "kfold", "given"};
     bt_status status = BT_OK;
     bt_text delays = {0};
@@ -93,6 +96,16 @@ static bt_status describe_fit(const bt_output *output)
     BT_TRY(set_text(output, "alpha_choice",
                     plan->point ? "the best between the ends of alphas, at which cv_score was taken"
                                 : "the best of alphas"));
+    BT_TRY(set_text(output, "alpha_scope", scopes[plan->alpha_scope]));
+    if (output->options->partition)
+        BT_TRY(set_text(output, "partition",
+                        "of r2, by fits of all subsets: unique_a = R(ab) - R(b), shared_a_b = R(a) + R(b) - R(ab), and "
+                        "so for three; they add up to r2 of all"));
+    if (plan->is_banded)
+        BT_TRY(set_text(output, "banded",
+                        "features of band b are multiplied by sqrt(scaling_b), so that its penalty is the voxel's over "
+                        "scaling_b; r_split adds up to r; r2_split (product measure) to r2 where the test response has "
+                        "mean 0; rows in the order of bands"));
     const size_t n_alpha = plan->n_alpha;
     BT_TRY(bt_h5_write(output->file, "/alphas", BT_F64, 1, &n_alpha, plan->alpha));
 cleanup:
@@ -118,7 +131,8 @@ cleanup:
 bt_status bt_output_attributes(const bt_output *output)
 {
     bt_status status = BT_OK;
-    const bool mean = bt_responses_have_repeats(output->in->test);
+    static const char *const outer[] = {"stories", "chunks", "kfold"};
+    const bool nested = output->nested->is_nested, mean = !nested && bt_responses_have_repeats(output->in->test);
     BT_TRY(set_text(output, "stage", "encode"));
     BT_TRY(set_text(output, "preset", output->options->preset));
     BT_TRY(set_text(output, "score",
@@ -131,6 +145,11 @@ bt_status bt_output_attributes(const bt_output *output)
                      "p = (b + 1) / (n + 1), b of n orders of the test rows (moved within stories, never all in place) "
                      "whose r is no smaller; q by Benjamini and Hochberg over the voxels that are scored"));
     BT_TRY(set_text(output, "test_target", mean ? "mean of the repeats" : "stored response"));
+    BT_TRY(set_text(output, "cv_outer", nested ? outer[output->plan->outer.scheme] : "none"));
+    if (nested)
+        BT_TRY(set_text(output, "score_of_folds",
+                        "r, r2, cc_norm, spe: unweighted mean over the outer folds, each over the rows that it holds "
+                        "out; r_fold, r2_fold, alpha_fold (n_fold, n_voxel): of each"));
     BT_TRY(set_text(output, "voxel_order", voxel_order(output)));
     BT_TRY(describe_stories(output));
     BT_TRY(describe_fit(output));

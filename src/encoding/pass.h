@@ -12,7 +12,8 @@ typedef struct {
     const bt_comm *group; /* ranks that share the voxels */
     bt_device *device;
     bt_voxels *voxels;
-    bt_progress *progress; /* counts voxels x jobs */
+    const bt_scopes *scopes; /* of them */
+    bt_progress *progress;   /* counts voxels x jobs */
 } bt_pass;
 
 /* Collective over the group. fits (spaces.high - spaces.low) are created and finished; clear them on failure too. */

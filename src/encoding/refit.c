@@ -12,15 +12,20 @@
 struct bt_refit {
     const bt_encode_plan *plan; /* borrowed */
     bt_device *device;
-    size_t n_row, n_test;
-    bt_buffer *hats; /* (n_alpha, n_test, n_row), or NULL: */
-    bt_ridge *ridge;
+    size_t n_row, n_test; /* rows that train, and that are predicted, of all bands */
+    size_t *train, *held; /* their indices among the training rows; NULL: all of them, and the test rows */
+    bt_buffer *hats;      /* (n_alpha, n_test, n_row), or NULL: */
+    bt_ridge *ridge;      /* with */
+    float *y_train;       /* (n_row, block) of the rows that train, when these are not all */
 };
 
 void bt_refit_destroy(bt_refit **refit)
 {
     bt_refit *const old = *refit;
     if (!old) return;
+    bt_free(old->train);
+    bt_free(old->held);
+    bt_free(old->y_train);
     bt_buffer_destroy(&old->hats);
     bt_ridge_destroy(&old->ridge);
     bt_free(old);
@@ -32,23 +37,25 @@ bool bt_refit_has_hats(const bt_refit *refit)
     return refit->hats != NULL;
 }
 
-/* For a grid of penalties, with at most four times the memory of U' and fewer operations. */
-static bool takes_hats(const bt_encode_plan *plan, size_t n_row, size_t n_test, size_t rank, size_t n_voxel)
+/* Not of a spread factor, whose rows no rank has all; for a grid of penalties, with at most four times the memory of U'
+ * and fewer operations. */
+static bool takes_hats(const bt_encode_plan *plan, size_t n_rank, size_t n_row, size_t n_test, size_t rank,
+                       size_t n_voxel)
 {
     const double n = (double)n_row, t = (double)n_test, r = (double)rank, v = (double)n_voxel;
     const double rows = (double)plan->n_alpha * t;
-    return !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
+    return n_rank <= 1 && !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
 }
 
 /* rows (n_alpha n_test, r) = P diag(s / (s^2 + A)), one alpha below the other. */
 static void stack(const bt_factor *factor, const bt_encode_plan *plan, size_t n_test, double *rows)
 {
-    const size_t r = factor->rank;
+    const size_t r = factor->map.rank;
     for (size_t a = 0; a < plan->n_alpha; ++a)
         for (size_t i = 0; i < n_test; ++i)
             for (size_t k = 0; k < r; ++k) {
                 const double s = factor->singular[k];
-                *rows++ = factor->apply[i * r + k] * s / (s * s + plan->penalty[a]);
+                *rows++ = factor->apply[k * n_test + i] * s / (s * s + plan->penalty[a]);
             }
 }
 
@@ -78,7 +85,7 @@ static bt_status make_hats(const bt_factor *factor, bt_refit *refit)
     double *rows = NULL;
     bt_buffer *left = NULL, *stacked = NULL;
     const bt_dtype type = refit->plan->precision;
-    const size_t r = factor->rank, n = refit->n_row, n_hat = refit->plan->n_alpha * refit->n_test;
+    const size_t r = factor->map.rank, n = refit->n_row, n_hat = refit->plan->n_alpha * refit->n_test;
     BT_ALLOC(rows, n_hat * r);
     stack(factor, refit->plan, refit->n_test, rows);
     BT_TRY(upload(refit->device, type, rows, n_hat, r, &stacked));
@@ -93,27 +100,86 @@ cleanup:
     return status;
 }
 
+/* The rows that train and that are predicted, of an outer fold. */
+static bt_status sort_rows(const bt_search_problem *problem, bt_refit *refit)
+{
+    bt_status status = BT_OK;
+    const size_t n_row = problem->design->n_row;
+    size_t n = 0, m = 0;
+    BT_ALLOC(refit->train, n_row);
+    BT_ALLOC(refit->held, n_row);
+    for (size_t i = 0; i < n_row; ++i)
+        if (problem->away[i])
+            refit->held[m++] = i;
+        else
+            refit->train[n++] = i;
+    refit->n_row = n;
+    refit->n_test = m;
+    BT_ALLOC(refit->y_train, n * problem->block);
+cleanup:
+    return status;
+}
+
+static bt_status begin(const bt_search_problem *problem, bt_refit *refit, bt_parts *parts)
+{
+    bt_status status = BT_OK;
+    const bt_fit_design *const design = problem->design;
+    *refit =
+        (bt_refit){.plan = problem->plan, .device = problem->device, .n_row = design->n_row, .n_test = design->n_test};
+    BT_TRY(bt_fault_point("encode.refit"));
+    if (!problem->away) goto cleanup;
+    BT_TRY(sort_rows(problem, refit));
+    if (problem->n_rank > 1 && !problem->bands) goto cleanup; /* a spread factor takes its rows from the design */
+    BT_TRY(bt_parts_take(design, (bt_row_list){refit->n_row, refit->train}, (bt_row_list){refit->n_test, refit->held},
+                         !problem->bands && bt_ridge_takes_dual(refit->n_row, design->n_feature), parts));
+cleanup:
+    return status;
+}
+
+/* Rows to predict become those of each band. */
+static bt_status split_bands(const bt_search_problem *problem, bt_refit *refit, bt_parts *parts)
+{
+    bt_status status = BT_OK;
+    double *split = NULL;
+    const size_t n_band = problem->bands->n_band;
+    BT_ALLOC(split, n_band * refit->n_test * problem->design->n_feature);
+    bt_bands_split(problem->bands, problem->away ? parts->x_apply : problem->design->x_test, refit->n_test, split);
+    bt_free(parts->x_apply);
+    parts->x_apply = split;
+    refit->n_test *= n_band;
+cleanup:
+    return status;
+}
+
 bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out)
 {
     bt_status status = BT_OK;
     bt_factor factor = {0};
+    bt_parts parts = {0};
     const bt_fit_design *const design = problem->design;
-    const bt_ridge_problem all = {.train = design->x,
-                                  .apply = design->x_test,
-                                  .kernel = design->kernel,
-                                  .n_train = design->n_row,
-                                  .n_apply = design->n_test,
+    bt_refit *refit = bt_calloc(1, sizeof *refit);
+    *out = NULL;
+    BT_TRY(bt_agree(problem->comm, refit ? begin(problem, refit, &parts) : BT_ERR_MEMORY));
+    if (problem->bands) BT_TRY(bt_agree(problem->comm, split_bands(problem, refit, &parts)));
+    const bool taken = parts.x_train || parts.kernel;
+    const double *const apply = problem->away ? design->x : design->x_test;
+    const bt_ridge_problem all = {.train = taken ? parts.x_train : design->x,
+                                  .apply = taken || problem->bands ? parts.x_apply : apply,
+                                  .train_rows = taken ? NULL : refit->train,
+                                  .apply_rows = taken || problem->bands ? NULL : refit->held,
+                                  .kernel = taken ? parts.kernel : design->kernel,
+                                  .cross = parts.cross,
+                                  .n_train = refit->n_row,
+                                  .n_apply = refit->n_test,
                                   .n_feature = design->n_feature,
+                                  .n_rank = problem->n_rank,
                                   .precision = problem->plan->precision,
                                   .weights = weights,
                                   .most_voxel = problem->block};
-    bt_refit *refit = bt_calloc(1, sizeof *refit);
-    *out = NULL;
-    BT_TRY(bt_agree(problem->comm, refit ? bt_fault_point("encode.refit") : BT_ERR_MEMORY));
-    *refit =
-        (bt_refit){.plan = problem->plan, .device = problem->device, .n_row = design->n_row, .n_test = design->n_test};
     BT_TRY(bt_factor_create(problem->comm, problem->device, &all, &factor));
-    if (!weights && factor.rank > 0 && takes_hats(problem->plan, design->n_row, design->n_test, factor.rank, n_voxel)) {
+    bt_parts_clear(&parts);
+    const size_t r = factor.map.rank;
+    if (!weights && r > 0 && takes_hats(problem->plan, problem->n_rank, refit->n_row, refit->n_test, r, n_voxel)) {
         status = make_hats(&factor, refit);
     } else {
         status = bt_ridge_create_from(problem->device, &all, &factor, &refit->ridge);
@@ -122,6 +188,7 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
     *out = refit;
     refit = NULL;
 cleanup:
+    bt_parts_clear(&parts);
     bt_factor_clear(&factor);
     bt_refit_destroy(&refit);
     return status;
@@ -163,7 +230,7 @@ static bt_status predict_by_hats(const bt_refit *refit, bt_block *block, const f
     double *sorted = NULL;
     bt_matrix response = {0}, grouped = {0}, predicted = {0}, wide = {0};
     const bt_dtype type = refit->plan->precision;
-    const bt_row_list rows = {refit->n_row, NULL};
+    const bt_row_list rows = {refit->n_row, refit->train};
     BT_ALLOC(order, n_voxel);
     BT_ALLOC(start, refit->plan->n_alpha + 1);
     BT_ALLOC(sorted, refit->n_test * n_voxel);
@@ -193,7 +260,8 @@ bt_status bt_refit_predict(const bt_refit *refit, bt_block *block, const float *
 {
     bt_status status = BT_OK;
     if (refit->hats) return predict_by_hats(refit, block, y, n_voxel, choice, prediction);
-    BT_TRY(bt_ridge_rotate(refit->ridge, y, n_voxel));
+    if (refit->train) bt_take_rows(y, n_voxel, (bt_row_list){refit->n_row, refit->train}, refit->y_train);
+    BT_TRY(bt_ridge_rotate(refit->ridge, refit->train ? refit->y_train : y, n_voxel));
     BT_TRY(bt_ridge_predict_each(refit->ridge, penalty, prediction));
 cleanup:
     return status;
@@ -209,6 +277,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_size
     return (bt_ridge_problem){.n_train = s->n_row,
                               .n_apply = s->n_test,
                               .n_feature = s->n_feature,
+                              .n_rank = s->n_rank,
                               .precision = plan->precision,
                               .weights = s->weights,
                               .most_voxel = s->block};
@@ -216,7 +285,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_size
 
 static bool will_take_hats(const bt_encode_plan *plan, const bt_refit_sizes *s, size_t rank)
 {
-    return !s->weights && takes_hats(plan, s->n_row, s->n_test, rank, s->n_voxel);
+    return !s->weights && takes_hats(plan, s->n_rank, s->n_row, s->n_test, rank, s->n_voxel);
 }
 
 double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
@@ -224,16 +293,23 @@ double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
     const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const double hats = (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
-    return will_take_hats(plan, s, rank) ? (double)bt_dtype_size(plan->precision) * hats : bt_ridge_bytes(&ridge);
+    const double y_train = s->part ? 4.0 * (double)s->n_row * (double)s->block : 0;
+    return y_train +
+           (will_take_hats(plan, s, rank) ? (double)bt_dtype_size(plan->precision) * hats : bt_ridge_bytes(&ridge));
 }
 
 double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
 {
     const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
     const bt_ridge_problem ridge = ridge_of(plan, s);
-    const double factor = 8 * (double)rank * (double)(s->n_row + s->n_test);
+    const size_t n_rank = s->n_rank ? s->n_rank : 1, columns = s->n_row + s->n_test + (s->weights ? s->n_feature : 0);
+    const double factor = bt_components_bytes(rank, n_rank, columns, BT_F64);
     const double stacked = 8 * (double)(plan->n_alpha * s->n_test) * (double)rank;
     const double later =
         bt_refit_bytes(plan, s) + factor + (will_take_hats(plan, s, rank) ? 2 * stacked + 1.5 * factor : 0);
-    return fmax(bt_factor_bytes(&ridge), later);
+    const double rows = (double)(s->n_row + s->n_test);
+    const bool kernels = s->has_kernel && !s->split, taken = s->part && (n_rank == 1 || s->split);
+    const double parts = (taken ? 8 * rows * (double)(kernels ? s->n_row : s->n_feature) : 0) +
+                         (s->split ? 8 * (double)s->n_test * (double)s->n_feature : 0);
+    return fmax(parts + bt_factor_bytes(&ridge), later);
 }

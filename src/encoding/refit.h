@@ -16,8 +16,9 @@ void bt_refit_destroy(bt_refit **refit); /* takes NULL */
 
 bool bt_refit_has_hats(const bt_refit *refit);
 
-/* prediction (n_test, n_voxel) of y (n_row, n_voxel) at penalty (n_voxel); choice (n_voxel): its index, where penalties
- * come from a grid. One rank, as is the next. */
+/* prediction (n_test, n_voxel), with bands (n_band, n_test, n_voxel), of y (n_row, n_voxel) at penalty (n_voxel);
+ * choice (n_voxel): its index, where penalties come from a grid. One rank, as is the next; of a spread factor as
+ * bt_ridge_predict. */
 bt_status bt_refit_predict(const bt_refit *refit, bt_block *block, const float *y, size_t n_voxel, const size_t *choice,
                            const double *penalty, double *prediction) BT_MUST_CHECK;
 /* weights (n_feature, stride) of the block that was predicted last, columns 0 .. n_voxel - 1. */
@@ -25,8 +26,11 @@ bt_status bt_refit_weights(const bt_refit *refit, const double *penalty, float *
 
 /* Sizes of a refit, with the voxels of this rank. */
 typedef struct {
-    size_t n_row, n_test, n_feature, n_voxel, block;
+    size_t n_row, n_test, n_feature, n_voxel, block; /* n_test: of all bands */
+    size_t n_rank;                                   /* that the factor is spread over; 1: whole on each */
     bool weights, has_kernel;
+    bool split; /* n_test is of several bands */
+    bool part;  /* some of the rows train and some are predicted: an outer fold */
 } bt_refit_sizes;
 
 /* Bytes, at most: what stays, and what create takes with that. */

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "dist/partition.h"
-#include "encoding/fit.h"
+#include "encoding/choice.h"
 #include "encoding/gather.h"
 #include "encoding/refit.h"
 #include "encoding/search.h"

@@ -25,7 +25,8 @@ void bt_ridge_destroy(bt_ridge **ridge); /* takes NULL */
 size_t bt_ridge_rank(const bt_ridge *ridge);            /* r */
 const double *bt_ridge_singular(const bt_ridge *ridge); /* (r) s, descending */
 double bt_ridge_bytes(const bt_ridge_problem *problem); /* what stays and a block take, at most */
-/* The calls below are of one rank. Takes a block of responses y (n_train, n_voxel), n_voxel <= most_voxel. */
+/* The calls below are of one rank; of a factor that is spread they are collective, n_voxel may be 0, and all ranks get
+ * the worst status. Takes a block of responses y (n_train, n_voxel), n_voxel <= most_voxel. */
 bt_status bt_ridge_rotate(bt_ridge *ridge, const float *y, size_t n_voxel) BT_MUST_CHECK;
 /* prediction (n_apply, n_voxel) of the block at one penalty A >= 0, ... */
 bt_status bt_ridge_predict(bt_ridge *ridge, double penalty, double *prediction) BT_MUST_CHECK;

@@ -59,72 +59,21 @@ static bool takes_fast(const bt_encode_plan *plan, size_t n_train, size_t n_appl
     return plan->search == BT_SEARCH_FAST;
 }
 
-/* ---- the rows of a split ---- */
-
-static bt_status take_rows(const double *from, size_t width, const size_t *rows, size_t n, double **to)
-{
-    bt_status status = BT_OK;
-    BT_ALLOC(*to, n * width);
-    for (size_t i = 0; i < n; ++i) memcpy(*to + i * width, from + rows[i] * width, width * sizeof **to);
-cleanup:
-    return status;
-}
-
-/* Rows and columns of the kernel. */
-static bt_status take_kernel(const bt_fit_design *design, const size_t *rows, size_t n_row, const size_t *columns,
-                             size_t n_column, double **to)
-{
-    bt_status status = BT_OK;
-    BT_ALLOC(*to, n_row * n_column);
-    for (size_t i = 0; i < n_row; ++i) {
-        const double *const from = design->kernel + rows[i] * design->n_row;
-        for (size_t j = 0; j < n_column; ++j) (*to)[i * n_column + j] = from[columns[j]];
-    }
-cleanup:
-    return status;
-}
-
-/* What the factor of a split is made of. */
-typedef struct {
-    double *x_train, *x_held, *kernel, *cross;
-} split_parts;
-
-static void clear_parts(split_parts *parts)
-{
-    bt_free(parts->x_train);
-    bt_free(parts->x_held);
-    bt_free(parts->kernel);
-    bt_free(parts->cross);
-    *parts = (split_parts){0};
-}
-
-static bt_status take_parts(const bt_search_problem *problem, const bt_search *search, split_parts *parts)
-{
-    bt_status status = BT_OK;
-    const bt_fit_design *const design = problem->design;
-    if (search->method.dual && design->kernel) {
-        BT_TRY(take_kernel(design, search->train, search->n_train, search->train, search->n_train, &parts->kernel));
-        BT_TRY(take_kernel(design, search->held, search->n_held, search->train, search->n_train, &parts->cross));
-        goto cleanup;
-    }
-    BT_TRY(take_rows(design->x, design->n_feature, search->train, search->n_train, &parts->x_train));
-    BT_TRY(take_rows(design->x, design->n_feature, search->held, search->n_held, &parts->x_held));
-cleanup:
-    return status;
-}
-
-static bt_status begin(const bt_search_problem *problem, size_t split, bt_search *search, split_parts *parts)
+static bt_status begin(const bt_search_problem *problem, size_t split, bt_search *search, bt_parts *parts)
 {
     bt_status status = BT_OK;
     search->plan = problem->plan;
-    search->n_held = bt_folds_held_out(problem->folds, split);
-    search->n_train = problem->design->n_row - search->n_held;
+    search->n_held = bt_folds_count(problem->folds, split, BT_ROW_VALIDATES);
+    search->n_train = bt_folds_count(problem->folds, split, BT_ROW_TRAINS);
+    search->method.n_rank = problem->n_rank;
     search->method.dual = bt_ridge_takes_dual(search->n_train, problem->design->n_feature);
     BT_ALLOC(search->train, search->n_train);
     BT_ALLOC(search->held, search->n_held);
     BT_ALLOC(search->moments, problem->block);
     bt_folds_rows(problem->folds, split, search->train, search->held);
-    BT_TRY(take_parts(problem, search, parts));
+    if (problem->n_rank <= 1) /* a spread factor takes its rows from the design */
+        BT_TRY(bt_parts_take(problem->design, (bt_row_list){search->n_train, search->train},
+                             (bt_row_list){search->n_held, search->held}, search->method.dual, parts));
     BT_TRY(bt_fault_point("encode.split"));
 cleanup:
     return status;
@@ -148,8 +97,8 @@ static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *
 {
     bt_status status = BT_OK;
     const bt_encode_plan *const plan = problem->plan;
-    search->method.rank = factor->rank;
-    search->method.fast = takes_fast(plan, search->n_train, search->n_held, factor->rank);
+    search->method.rank = factor->map.rank;
+    search->method.fast = takes_fast(plan, search->n_train, search->n_held, factor->map.rank);
     search->method.precision = plan->precision;
     if (!search->method.fast) {
         status = bt_ridge_create_from(problem->device, part, factor, &search->ridge);
@@ -176,13 +125,17 @@ cleanup:
 bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_search **out)
 {
     bt_status status = BT_OK;
-    split_parts parts = {0};
+    bt_parts parts = {0};
     bt_factor factor = {0};
     bt_search *search = bt_calloc(1, sizeof *search);
     *out = NULL;
     BT_TRY(bt_agree(problem->comm, search ? begin(problem, split, search, &parts) : BT_ERR_MEMORY));
-    bt_ridge_problem part = {.train = parts.x_train,
-                             .apply = parts.x_held,
+    const bool spread = problem->n_rank > 1;
+    bt_ridge_problem part = {.train = spread ? problem->design->x : parts.x_train,
+                             .apply = spread ? problem->design->x : parts.x_apply,
+                             .train_rows = spread ? search->train : NULL,
+                             .apply_rows = spread ? search->held : NULL,
+                             .n_rank = problem->n_rank,
                              .kernel = parts.kernel,
                              .cross = parts.cross,
                              .n_train = search->n_train,
@@ -191,13 +144,13 @@ bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_se
                              .precision = problem->plan->precision,
                              .most_voxel = problem->block};
     BT_TRY(bt_factor_create(problem->comm, problem->device, &part, &factor));
-    clear_parts(&parts);
+    bt_parts_clear(&parts);
     part.train = part.apply = part.kernel = part.cross = NULL;
     BT_TRY(make(problem, &part, &factor, search));
     *out = search;
     search = NULL;
 cleanup:
-    clear_parts(&parts);
+    bt_parts_clear(&parts);
     bt_factor_clear(&factor);
     bt_search_destroy(&search);
     return status;
@@ -205,17 +158,12 @@ cleanup:
 
 /* ---- a block of voxels ---- */
 
-static void take_responses(const float *from, size_t width, const size_t *rows, size_t n, float *to)
-{
-    for (size_t i = 0; i < n; ++i) memcpy(to + i * width, from + rows[i] * width, width * sizeof *to);
-}
-
 static bt_status search_direct(const bt_search *search, const float *y, size_t n, double *score, size_t stride)
 {
     bt_status status = BT_OK;
     const bt_encode_plan *const plan = search->plan;
-    take_responses(y, n, search->train, search->n_train, search->y_train);
-    take_responses(y, n, search->held, search->n_held, search->y_held);
+    bt_take_rows(y, n, (bt_row_list){search->n_train, search->train}, search->y_train);
+    bt_take_rows(y, n, (bt_row_list){search->n_held, search->held}, search->y_held);
     BT_TRY(bt_ridge_rotate(search->ridge, search->y_train, n));
     for (size_t a = 0; a < plan->n_alpha; ++a) {
         BT_TRY(bt_ridge_predict(search->ridge, plan->penalty[a], search->prediction));
@@ -255,10 +203,11 @@ static size_t most_rank(size_t n_train, size_t n_feature)
     return n_train < n_feature ? n_train : n_feature;
 }
 
-static bt_fast_problem pairs_of(const bt_encode_plan *plan, size_t n_train, size_t n_apply)
+static bt_fast_problem pairs_of(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
-    return (bt_fast_problem){.n_train = n_train,
-                             .n_apply = n_apply,
+    return (bt_fast_problem){.n_train = s->n_train,
+                             .n_apply = s->n_held,
+                             .n_rank = s->n_rank,
                              .n_penalty = plan->n_alpha,
                              .rule = plan->rule,
                              .precision = plan->precision};
@@ -271,6 +220,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_siz
                               .n_apply = s->n_held,
                               .n_feature = s->n_feature,
                               .cross = s->shares_kernel ? &given : NULL,
+                              .n_rank = s->n_rank,
                               .precision = plan->precision,
                               .most_voxel = s->block};
 }
@@ -278,7 +228,7 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_siz
 double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
     const size_t rank = most_rank(s->n_train, s->n_feature);
-    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_fast_problem pairs = pairs_of(plan, s);
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const double scores = 8.0 * (double)(plan->n_alpha * s->block);
     if (takes_fast(plan, s->n_train, s->n_held, rank)) return bt_fast_search_bytes(&pairs, rank) + scores;
@@ -288,19 +238,21 @@ double bt_search_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 double bt_search_making_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
     const size_t rank = most_rank(s->n_train, s->n_feature);
-    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_fast_problem pairs = pairs_of(plan, s);
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const bool dual = bt_ridge_takes_dual(s->n_train, s->n_feature);
     const double rows = (double)(s->n_train + s->n_held);
-    const double parts = 8 * rows * (double)(dual && s->shares_kernel ? s->n_train : s->n_feature);
-    const double later = takes_fast(plan, s->n_train, s->n_held, rank)
-                             ? bt_fast_search_making_bytes(&pairs, rank)
-                             : bt_search_bytes(plan, s) + 8 * (double)rank * rows;
+    const size_t n_rank = s->n_rank ? s->n_rank : 1, width = dual && s->shares_kernel ? s->n_train : s->n_feature;
+    const double parts = n_rank > 1 ? 0 : 8 * rows * (double)width;
+    const double later =
+        takes_fast(plan, s->n_train, s->n_held, rank)
+            ? bt_fast_search_making_bytes(&pairs, rank)
+            : bt_search_bytes(plan, s) + bt_components_bytes(rank, n_rank, s->n_train + s->n_held, BT_F64);
     return fmax(parts + bt_factor_bytes(&ridge), later);
 }
 
 double bt_search_block_bytes(const bt_encode_plan *plan, const bt_search_sizes *s)
 {
-    const bt_fast_problem pairs = pairs_of(plan, s->n_train, s->n_held);
+    const bt_fast_problem pairs = pairs_of(plan, s);
     return bt_fast_search_block_bytes(&pairs, most_rank(s->n_train, s->n_feature), s->block);
 }

@@ -5,29 +5,26 @@
 #ifndef BT_ENCODING_SEARCH_H
 #define BT_ENCODING_SEARCH_H
 
+#include "encoding/bands.h"
 #include "encoding/block.h"
 #include "encoding/folds.h"
 #include "encoding/options.h"
+#include "encoding/parts.h"
 
 #include "dist/comm.h"
 
 typedef struct bt_search bt_search;
-
-/* The design matrices of one space: every rank of a group has them. */
-typedef struct {
-    size_t n_row, n_test, n_feature;
-    double *x;      /* (n_row, n_feature) training rows, delays included */
-    double *x_test; /* (n_test, n_feature) */
-    double *kernel; /* (n_row, n_row) X X', shared by the splits that take the dual form; NULL: not made */
-} bt_fit_design;
 
 typedef struct {
     const bt_comm *comm; /* the ranks that share the voxels */
     bt_device *device;
     const bt_fit_design *design; /* borrowed during create only */
     const bt_folds *folds;
+    const uint8_t *away; /* (n_row) rows that an outer fold holds out, which the refit predicts; NULL: the test rows */
+    const bt_bands *bands; /* the refit predicts each band's part; NULL: one prediction */
     const bt_encode_plan *plan;
-    size_t block; /* voxels at once, at most */
+    size_t block;  /* voxels at once, at most */
+    size_t n_rank; /* comm's ranks when factors are spread over them, 1 when every rank has all of each */
 } bt_search_problem;
 
 /* What a search does, for the log and the file. */
@@ -36,6 +33,7 @@ typedef struct {
     bt_dtype precision; /* of the product that decides it */
     double bound;       /* fast: error of float32, relative to the variance of y */
     size_t rank;
+    size_t n_rank; /* that have a part of the factor each; 1: all have all */
 } bt_search_method;
 
 /* Collective over problem->comm. */
@@ -45,7 +43,8 @@ void bt_search_destroy(bt_search **search); /* takes NULL */
 bt_search_method bt_search_method_of(const bt_search *search);
 
 /* Adds to score (n_alpha, stride) the scores of y (n_row, n_voxel), and to nothing (n_voxel) mean y^2, the mean squared
- * error of predicting nothing. One rank. */
+ * error of predicting nothing. One rank; with spread factors collective, n_voxel may be 0, and all ranks get the worst
+ * status. */
 bt_status bt_search_block(const bt_search *search, bt_block *block, const float *y, size_t n_voxel, double *score,
                           size_t stride, double *nothing) BT_MUST_CHECK;
 
@@ -55,6 +54,7 @@ bool bt_search_is_faster(size_t n_train, size_t n_apply, size_t rank, size_t n_p
 /* Sizes of a split, at most. */
 typedef struct {
     size_t n_train, n_held, n_feature, block;
+    size_t n_rank;      /* of bt_search_problem */
     bool shares_kernel; /* fits of the dual form take their kernel from the design's */
 } bt_search_sizes;
 

@@ -17,6 +17,11 @@ struct bt_voxels {
     bt_power *powers; /* (n_mine), NULL without repeats */
 };
 
+static bool has_repeats(const bt_voxels *voxels)
+{
+    return voxels->options.test && bt_responses_have_repeats(voxels->options.test);
+}
+
 size_t bt_voxels_count(const bt_voxels *voxels)
 {
     return voxels->mine.high - voxels->mine.low;
@@ -35,7 +40,8 @@ static bt_status read_test(const bt_voxels *voxels, bool all, size_t voxel, size
 {
     bt_status status = BT_OK;
     const bt_voxels_options *const options = &voxels->options;
-    const bool repeated = bt_responses_have_repeats(options->test);
+    if (!options->test) return BT_OK;
+    const bool repeated = has_repeats(voxels);
     const size_t n_repeat = bt_responses_repeats(options->test), n_kept = voxels->n_test * n;
     double *sum = bt_calloc(n_kept, sizeof *sum);
     float *rows = bt_calloc(bt_responses_rows_all(options->test) * n, sizeof *rows);
@@ -93,10 +99,11 @@ static void look_at(const float *rows, size_t n_row, size_t stride, size_t n, ti
         }
 }
 
+/* test NULL: there is none. */
 static bt_voxel_state state_of(const tile_facts *train, const tile_facts *test, size_t v)
 {
-    if (!train->finite[v] || !test->finite[v]) return BT_VOXEL_NAN;
-    return train->varies[v] && test->varies[v] ? BT_VOXEL_KEPT : BT_VOXEL_CONSTANT;
+    if (!train->finite[v] || (test && !test->finite[v])) return BT_VOXEL_NAN;
+    return train->varies[v] && (!test || test->varies[v]) ? BT_VOXEL_KEPT : BT_VOXEL_CONSTANT;
 }
 
 /* States of my voxels [low, low + n) from their rows (., n). */
@@ -108,9 +115,9 @@ static void judge_block(bt_voxels *voxels, const float *train, const float *test
         tile_facts a, b;
         const size_t width = n - first < TILE ? n - first : TILE;
         look_at(train + first, voxels->n_train, n, width, &a);
-        look_at(test + first, voxels->n_test, n, width, &b);
+        if (voxels->n_test) look_at(test + first, voxels->n_test, n, width, &b);
         for (size_t v = 0; v < width; ++v) {
-            const bt_voxel_state state = state_of(&a, &b, v);
+            const bt_voxel_state state = state_of(&a, voxels->n_test ? &b : NULL, v);
             voxels->states[low + first + v] = (unsigned char)state;
             off_centre += state == BT_VOXEL_KEPT && a.mean[v] * a.mean[v] > a.square[v] / (double)voxels->n_train;
         }
@@ -221,7 +228,7 @@ cleanup:
 
 double bt_voxels_bytes(const bt_voxels_options *options, size_t n_voxel)
 {
-    const double n_test = (double)bt_responses_rows_all(options->test);
+    const double n_test = options->test ? (double)bt_responses_rows_all(options->test) : 0;
     const double rows = (double)bt_responses_rows_all(options->train) + n_test;
     size_t most = 0;
     for (size_t f = 0; f < bt_responses_files(options->train); ++f)
@@ -248,13 +255,10 @@ bt_status bt_voxels_create(const bt_voxels_options *options, bt_voxels **out)
     voxels->mine = bt_partition((size_t)bt_comm_rank(options->comm), (size_t)bt_comm_size(options->comm),
                                 bt_responses_voxels(options->train));
     voxels->n_train = bt_responses_rows_all(options->train);
-    voxels->n_test = bt_kept_rows(options->test_rows, options->drop);
+    voxels->n_test = options->test ? bt_kept_rows(options->test_rows, options->drop) : 0;
     voxels->states = bt_calloc(bt_voxels_count(voxels), sizeof *voxels->states);
-    if (bt_responses_have_repeats(options->test))
-        voxels->powers = bt_calloc(bt_voxels_count(voxels), sizeof *voxels->powers);
-    BT_TRY(bt_agree(options->comm, voxels->states && (voxels->powers || !bt_responses_have_repeats(options->test))
-                                       ? BT_OK
-                                       : BT_ERR_MEMORY));
+    if (has_repeats(voxels)) voxels->powers = bt_calloc(bt_voxels_count(voxels), sizeof *voxels->powers);
+    BT_TRY(bt_agree(options->comm, voxels->states && (voxels->powers || !has_repeats(voxels)) ? BT_OK : BT_ERR_MEMORY));
     BT_TRY(choose_held(voxels));
     BT_TRY(bt_agree(options->comm, voxels->held ? hold_all(voxels) : survey(voxels)));
     *out = voxels;

@@ -15,7 +15,7 @@ typedef enum { BT_VOXEL_KEPT, BT_VOXEL_NAN, BT_VOXEL_CONSTANT } bt_voxel_state;
 
 typedef struct {
     const bt_responses *train;      /* borrowed, as the next three */
-    const bt_responses *test;       /* with repeats: their mean is the target */
+    const bt_responses *test;       /* with repeats: their mean is the target; NULL: there are no test rows */
     const bt_story_rows *test_rows; /* of the test responses, before `drop` */
     const bt_comm *comm;            /* that the responses were opened with */
     size_t drop;                    /* rows left out at the start of each test story */

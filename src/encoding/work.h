@@ -15,7 +15,7 @@ typedef struct {
     const bt_encode_options *options;
     const bt_inputs *in;
     const bt_encode_plan *plan;
-    const bt_folds *folds;
+    const bt_nested *nested;
     bt_removal *removal; /* what is taken out of the features first, or NULL */
     const bt_null *null; /* of the test correlations; NULL: p is not asked for */
 } bt_work_problem;
@@ -28,7 +28,8 @@ typedef struct {
     size_t n_mine;         /* voxels of a rank, at most */
     size_t block;          /* voxels at once */
     size_t spaces_at_once; /* spaces whose fits are loaded together ... */
-    size_t jobs_at_once;   /* ... and how many jobs (splits, refit) of each */
+    size_t jobs_at_once;   /* ... and how many jobs (splits, refit) of each, of one outer fold */
+    size_t n_rank;         /* a group's ranks where factors do not fit into one and are spread over them, else 1 */
     size_t n_pass;         /* over the responses, of a group */
     bool held;             /* the responses stay in memory */
     double bytes, memory;  /* per rank: what is taken with the responses, and allowed */
@@ -38,12 +39,26 @@ typedef struct {
 /* Collective over the call's comm. Errors: BT_ERR_USAGE when even the smallest block does not fit into memory=. */
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut) BT_MUST_CHECK;
 
+/* Fits of a voxel in these spaces: splits of all draws and folds, and a refit a fold. */
+size_t bt_work_jobs(const bt_work_problem *problem, bt_range spaces);
+
 /* Collective. The grid of layer x voxel; with weights or predictions one group only, since root writes them in parts.
  */
 bt_status bt_work_grid(const bt_work_problem *problem, bt_grid **out) BT_MUST_CHECK;
 
 /* Collective. Computes all spaces and writes the artefact's temporary. */
 bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefact) BT_MUST_CHECK;
+
+/* Bytes that the n_rank ranks of a group send together for one space of n_feature columns and n_band bands, counted as
+ * dist/count.h does, without the few bytes of agreements: the model of SCALING.md. With bands at most: every draw is
+ * refitted when a voxel keeps it. */
+double bt_work_sent_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank, size_t n_feature,
+                          size_t n_band);
+/* And of reading the responses where they are held. */
+double bt_work_dealt_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank);
+
+/* Whether a search takes all of n_penalty alphas by one product, of the sizes of a split. */
+bool bt_work_is_fast(const bt_encode_plan *plan, size_t n, size_t held, size_t rank, size_t n_penalty);
 
 /* Collective. What the run would take, added to call->result. */
 bt_status bt_work_estimate(const bt_work_problem *problem) BT_MUST_CHECK;

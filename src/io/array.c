@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "dist/count.h"
 #include "dist/partition.h"
 #include "io/hdf5.h"
 #include "io/npy.h"
@@ -257,6 +258,7 @@ static bt_status deal_round(const transposition *t, size_t row, size_t n_row, fl
         t->taken_at[rank] = (int)(from.low * (columns.high - columns.low));
     }
     BT_TRY(bt_agree(t->comm, read_my_rows(t, row, rows)));
+    bt_sent_add(BT_SENT_EXCHANGES, (double)(sent - (size_t)t->sent[me]) * sizeof(float), (double)t->n_rank - 1);
     BT_CHECK(MPI_Alltoallv(t->packed, t->sent, t->sent_at, MPI_FLOAT, out, t->taken, t->taken_at, MPI_FLOAT,
                            bt_comm_mpi(t->comm)) == MPI_SUCCESS,
              BT_ERR_REMOTE, "%s: the exchange of columns failed", t->array->spec);

@@ -68,6 +68,7 @@ static bt_status report_root(const bt_stage_call *call, const bt_estimate *estim
     BT_TRY(bt_text_add(call->result, "%-18s %.3g\n", "FLOPs", estimate->flops));
     BT_TRY(add_bytes(call->result, "bytes read", estimate->read_bytes));
     BT_TRY(add_bytes(call->result, "bytes written", estimate->written_bytes));
+    if (estimate->sent_bytes > 0) BT_TRY(add_bytes(call->result, "sent per rank", estimate->sent_bytes));
     BT_TRY(add_bytes(call->result, "memory per rank", estimate->memory_bytes));
     BT_TRY(add_seconds(call->result, estimate->flops / rate, rate, ranks, threads));
 cleanup:

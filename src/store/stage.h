@@ -57,6 +57,7 @@ typedef struct {
     double work;                                           /* units below */
     const char *work_unit;                                 /* "windows" */
     double flops, read_bytes, written_bytes, memory_bytes; /* memory per rank */
+    double sent_bytes;                                     /* to other ranks, by each on average; 0: not estimated */
 } bt_estimate;
 /* Collective. Adds lines to call->result: work, FLOPs, bytes, memory per rank, and seconds at a rate measured on the
  * spot by a short product. Then BT_ERR_USAGE when memory_bytes passes common->memory or the machine, naming memory=. */

@@ -44,6 +44,8 @@ command_of() { # RUN -> ranks, array `words`
     weights) words=(encode dataset="$data" subject="$subject" features="$world/features.h5" grid.voxel=2 weights=true) ;;
     wide) words=(encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy"
         test.responses="$scratch/Y2.npy" cv.scheme=kfold cv.n_fold=2 alphas=10) ;;
+    spread) words=(encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy"
+        test.responses="$scratch/Y2.npy" cv.scheme=kfold cv.n_fold=2 alphas=10,100 search=fast grid.voxel=2 memory=18MiB) ;;
     esac
     words+=(store="$scratch/store" out="$scratch/out/result")
 }
@@ -145,6 +147,27 @@ fails weights encode.collect all
 fails weights encode.refit all
 fails wide dense.gram all
 fails wide dense.eigen all
+fails spread spread.gram all
+fails spread spread.eigen all 2
+fails spread encode.split all
+
+# A full disk: the responses are read and fitted, the file has no room.
+mkdir "$scratch/full"
+if mount -t tmpfs -o size=1m tmpfs "$scratch/full" 2>/dev/null; then
+    trap 'umount "$scratch/full"; rm -rf "$scratch"' EXIT
+    head -c $((1024 * 1024 - 4096)) /dev/zero >"$scratch/full/filler"
+    for run in layers weights spread; do
+        command_of "$run"
+        words=("${words[@]/out=*/out=$scratch/full/result}")
+        attempt none
+        tried=$((tried + 1))
+        [ "$codes" = "4 4 " ] || { cat "$scratch/message"; fail "$run on a full disk: codes $codes"; }
+        [ "$(grep -c 'braintune: error:' "$scratch/message")" -eq 1 ] || { cat "$scratch/message"; fail "$run on a full disk: not one message"; }
+        grep -q 'error: rank 0: .*\(No space left\|full\)' "$scratch/message" || { cat "$scratch/message"; fail "$run on a full disk: another message"; }
+        ! grep "leaked" "$scratch/message" || fail "$run on a full disk: memory leaked"
+        [ "$(ls -A "$scratch/full")" = filler ] || fail "$run on a full disk: left behind: $(ls -A "$scratch/full")"
+    done
+fi
 
 # Files that one rank does not see: the other ranks' working folder is where they lie.
 mkdir "$scratch/elsewhere"
@@ -185,4 +208,4 @@ parted "rank 1: this rank finds [56] sounds" lowlevel dataset=data
 parted "rank 1: this rank finds [56] sounds" features model="$data/model" dataset=data "${feature_settings[@]}"
 
 echo "ok: $tried failures"
-[ "$tried" -ge 110 ]
+[ "$tried" -ge 120 ]

@@ -44,17 +44,14 @@ PROBLEMS = {  # rows, features, voxels, change of the features, alphas
 def braintune(folder, arrays, masks, alphas, **settings):
     """(cv_score, alpha, r) of the program."""
     paths = {}
-    for name, array in {**arrays, "masks": masks}.items():
-        paths[name] = folder / f"{name}.npy"
-        np.save(paths[name], array)
+    keys = {"x": "features", "y": "responses", "x2": "test.features", "y2": "test.responses", "masks": "cv.folds"}
+    for name, array in arrays.items() if masks is None else {**arrays, "masks": masks}.items():
+        paths[keys[name]] = folder / f"{name}.npy"
+        np.save(paths[keys[name]], array)
     out = folder / "scores.h5"
     words = {
-        "features": paths["x"],
-        "responses": paths["y"],
-        "test.features": paths["x2"],
-        "test.responses": paths["y2"],
-        "cv.scheme": "given",
-        "cv.folds": paths["masks"],
+        **paths,
+        **({} if masks is None else {"cv.scheme": "given"}),
         "alphas": ",".join(repr(float(a)) for a in alphas),
         "out": out,
         "store": folder / "store",
@@ -64,10 +61,10 @@ def braintune(folder, arrays, masks, alphas, **settings):
     command = [os.environ["BRAINTUNE"], "encode", *(f"{key}={value}" for key, value in words.items())]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     with h5py.File(out) as file:
-        return file["cv_score"][()], file["alpha"][()], file["r"][()]
+        return file["cv_score"][()], file["alpha"][()] if "alpha" in file else None, file["r"][()]
 
 
-def himalaya(arrays, masks, alphas, select):
+def himalaya(arrays, masks, alphas, select, scope="voxel"):
     from himalaya.ridge import solve_ridge_cv_svd
     from himalaya.scoring import l2_neg_loss, r2_score
     from sklearn.model_selection import PredefinedSplit
@@ -81,9 +78,81 @@ def himalaya(arrays, masks, alphas, select):
         fit_intercept=False,
         score_func=l2_neg_loss if select == "mse" else r2_score,
         cv=PredefinedSplit(folds),
-        local_alpha=True,
+        local_alpha=scope == "voxel",
     )[:3]
     return best, correlation(arrays["y2"], arrays["x2"] @ weights)
+
+
+def nested_peer(arrays, n_outer, n_inner, alphas):
+    """r per outer fold: himalaya chooses and fits on what scikit-learn's folds leave."""
+    from himalaya.ridge import RidgeCV
+    from sklearn.model_selection import KFold
+
+    x, y, r = arrays["x"], arrays["y"], []
+    for train, held in KFold(n_outer).split(x):
+        model = RidgeCV(alphas=alphas, fit_intercept=False, cv=KFold(n_inner), solver_params={"warn": False})
+        r.append(correlation(y[held], model.fit(x[train], y[train]).predict(x[held])))
+    return np.array(r)
+
+
+def compare_nested(folder, name, arrays, alphas):
+    outer, inner = 4, 3
+    braintune(
+        folder,
+        {key: arrays[key] for key in ("x", "y")},
+        None,
+        alphas,
+        **{"cv.scheme": "kfold", "cv.n_fold": inner, "cv.outer": "kfold", "cv.outer.n": outer},
+        penalty="alpha",
+        select="mse",
+        ties="first",
+    )
+    with h5py.File(folder / "scores.h5") as file:
+        mine = file["r_fold"][()]
+    gaps = np.abs(mine - nested_peer(arrays, outer, inner, alphas)).max(axis=0)
+    good = (gaps <= 1e-4).mean() >= 0.999
+    print(f"{name + ': nested, himalaya in folds of scikit-learn':60s} r {np.median(gaps):8.1e}   "
+          f"within 1e-4 {100 * (gaps <= 1e-4).mean():6.2f} %   {'ok' if good else 'FAILED'}")
+    return good
+
+
+def compare_banded(folder, name, arrays, masks, alphas):
+    """Two bands of features, the same draws: himalaya's GroupRidgeCV."""
+    from himalaya.ridge import GroupRidgeCV
+    from himalaya.scoring import correlation_score_split, r2_score_split
+    from sklearn.model_selection import PredefinedSplit
+
+    draws = np.vstack([[0.5, 0.5], np.random.default_rng(1).dirichlet([0.5, 0.5], 7)])
+    half = arrays["x"].shape[1] // 2
+    parts = {key: np.split(arrays[key], [half], axis=1) for key in ("x", "x2")}
+    for key, array in (("draws", draws), ("a", parts["x"][0]), ("b", parts["x"][1])):
+        np.save(folder / f"{key}.npy", array)
+    for key, array in (("a2", parts["x2"][0]), ("b2", parts["x2"][1])):
+        np.save(folder / f"{key}.npy", array)
+    words = {"bands": "random", "bands.draws": folder / "draws.npy", "penalty": "alpha", "select": "mse", "ties": "first"}
+    words["features"] = f"{folder}/a.npy,{folder}/b.npy"
+    words["test.features"] = f"{folder}/a2.npy,{folder}/b2.npy"
+    y2 = arrays["y2"] - arrays["y2"].mean(axis=0)
+    scores, alpha, r = braintune(folder, {"y": arrays["y"], "y2": y2}, masks, alphas, **words)
+    with h5py.File(folder / "scores.h5") as file:
+        scaling, r_split, r2_split = (file[key][()] for key in ("scaling", "r_split", "r2_split"))
+    solver = {"n_iter": draws, "alphas": alphas, "warn": False, "progress_bar": False}
+    model = GroupRidgeCV("input", fit_intercept=False, cv=PredefinedSplit(np.argmax(masks, axis=0)), solver_params=solver)
+    peer = model.fit(parts["x"], arrays["y"]).predict(parts["x2"], split=True)
+    equal = np.isclose(scaling / alpha, np.exp(model.deltas_), rtol=1e-4).all(axis=0)
+    gaps = [
+        np.abs(mine - theirs)[..., equal].max()
+        for mine, theirs in (
+            (r, correlation(y2, peer.sum(axis=0))),
+            (r_split, correlation_score_split(y2, peer)),
+            (r2_split, r2_score_split(y2, peer)),
+        )
+    ]
+    best = np.abs(scores.min(axis=0) + model.cv_scores_.max(axis=0))  # mean squared errors of what was kept
+    good = max(gaps) <= 1e-4 and (equal.mean() >= 0.999 or best[~equal].max() <= 1e-5)
+    print(f"{name + ': banded, himalaya with the same draws':60s} r {gaps[0]:8.1e}   equal penalties "
+          f"{100 * equal.mean():6.2f} %   split r {gaps[1]:.1e}   split r2 {gaps[2]:.1e}   {'ok' if good else 'FAILED'}")
+    return good
 
 
 def sklearn(arrays, alpha):
@@ -138,6 +207,9 @@ def compare_all(folder, name, arrays, whole, masks, folds, alphas, search):
         mine = ours(folds, alphas, penalty="alpha", select=select, ties="first")
         label = f"{name}, {search}"
         good &= compare(f"{label}: himalaya, select={select}", *himalaya(peers, folds, alphas, select), *mine, alphas)
+        one = ours(folds, alphas, penalty="alpha", select=select, ties="first", **{"alpha.scope": "one"})
+        peer = himalaya(peers, folds, alphas, select, scope="one")
+        good &= compare(f"{label}: himalaya, select={select}, one alpha", *peer, *one, alphas)
         good &= compare(f"{label}: scikit-learn at these alphas", mine[1], sklearn(peers, mine[1]), *mine, alphas)
     _, alpha, r, _, _ = ridge_cv(*(peers[k] for k in ("x", "y", "x2", "y2")), masks, np.sqrt(alphas))
     return good & compare(f"{label}: numpy, chunk-split ridge", alpha, r, *ours(masks, np.sqrt(alphas)), np.sqrt(alphas))
@@ -155,6 +227,9 @@ def main():
                 change(arrays["x2"])
             whole = spoil(arrays) if "NaN" in name else np.ones(v, dtype=bool)
             folds, masks = partition_masks(rng, n, 3), masks_of(rng, n, 3)
+            if whole.all():
+                good &= compare_nested(folder, name, arrays, alphas)
+                good &= compare_banded(folder, name, arrays, folds, alphas)
             for search in SEARCHES:
                 good &= compare_all(folder, name, arrays, whole, masks, folds, alphas, search)
     return 0 if good else 1

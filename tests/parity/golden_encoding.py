@@ -80,18 +80,70 @@ def choose(scores, penalties, kind, ties):
     return best
 
 
-def ridge_cv(x, y, x2, y2, masks, alphas, penalty="alpha_squared", kind="signed_root_r2", ties="larger", released=False):
-    """cv_score (n_alpha, n_voxel), alpha, r, r2 (n_voxel), weights (n_feature, n_voxel)."""
+def ridge_cv(
+    x, y, x2, y2, masks, alphas, penalty="alpha_squared", kind="signed_root_r2", ties="larger", released=False, one=False
+):
+    """cv_score (n_alpha, n_voxel), alpha, r, r2 (n_voxel), weights (n_feature, n_voxel). one: all voxels share an alpha."""
     penalties = alphas**2 if penalty == "alpha_squared" else alphas
     scores = np.zeros((len(alphas), y.shape[1]))
     for mask in masks:
         train, held = mask == 0, mask == 1
         for a, value in enumerate(penalties):
             scores[a] += score(kind, y[held], x[held] @ weights(x[train], y[train], value), released) / len(masks)
-    best = choose(scores, penalties, kind, ties)
+    deciding = np.tile(scores.mean(axis=1, keepdims=True), y.shape[1]) if one else scores
+    best = choose(deciding, penalties, kind, ties)
     w = np.column_stack([weights(x, y[:, v], penalties[b]) for v, b in enumerate(best)])
     p = x2 @ w
     return scores, alphas[best], score("correlation", y2, p), score("r2", y2, p), w
+
+
+def contiguous(lengths, n_fold):
+    """(n_fold, n_row) masks: whole stories of these lengths dealt in order into folds."""
+    fold = np.repeat(np.arange(len(lengths)) * n_fold // len(lengths), lengths)
+    return (fold == np.arange(n_fold)[:, None]).astype(np.int8)
+
+
+def nested_cv(x, y, lengths, n_outer, n_inner, alphas, **settings):
+    """alpha, r, r2 (n_outer, n_voxel) and the mean of cv_score. Outer and inner folds of whole stories."""
+    scores, alpha, r, r2 = zip(
+        *(
+            ridge_cv(
+                x[held == 0],
+                y[held == 0],
+                x[held == 1],
+                y[held == 1],
+                contiguous([n for n, m in zip(lengths, split(held, lengths)) if not m[0]], n_inner),
+                alphas,
+                **settings,
+            )[:4]
+            for held in contiguous(lengths, n_outer)
+        )
+    )
+    return np.array(alpha), np.array(r), np.array(r2), np.mean(scores, axis=0)
+
+
+def banded_cv(parts, y, parts2, y2, masks, alphas, draws, kind="signed_root_r2", one=False, **settings):
+    """alpha, r, r2 (n_voxel), then scaling, r_split, r2_split (n_band, n_voxel) one below the other; cv_score of the draw
+    that is kept; weights (n_feature, n_voxel)."""
+    kept = None
+    for gamma in draws:
+        roots = np.sqrt(np.repeat(gamma, [p.shape[1] for p in parts]))
+        x, x2 = np.hstack(parts) * roots, np.hstack(parts2) * roots
+        scores, alpha, _, _, w = ridge_cv(x, y, x2, y2, masks, alphas, kind=kind, one=one, **settings)
+        value = (-1 if kind == "mse" else 1) * (np.tile(scores.mean(axis=1, keepdims=True), y.shape[1]) if one else scores)
+        new = {"best": value.max(axis=0), "scores": scores, "alpha": alpha, "w": w * roots[:, None]}
+        new["scaling"] = np.tile(gamma[:, None], y.shape[1])
+        if kept is None:
+            kept = new
+        better = new["best"] > kept["best"]
+        kept = {key: np.where(better, new[key], kept[key]) for key in new}
+    edges = np.cumsum([p.shape[1] for p in parts])[:-1]
+    predictions = np.array([p @ w for p, w in zip(parts2, np.split(kept["w"], edges))])
+    p, spread = predictions.sum(axis=0), y2 - y2.mean(axis=0)
+    r_split = [(spread * part).sum(axis=0) / len(y2) / y2.std(axis=0) / p.std(axis=0) for part in predictions]
+    r2_split = [(part * (2 * y2 - p)).sum(axis=0) / (spread**2).sum(axis=0) for part in predictions]
+    maps = [kept["alpha"], score("correlation", y2, p), score("r2", y2, p), *kept["scaling"], *r_split, *r2_split]
+    return np.array(maps), kept["scores"], kept["w"]
 
 
 def powers(repeats, total_one=False):
@@ -156,6 +208,7 @@ def write_problem(rng, name, n, p, v, n_split, change=None):
         "r2": {"kind": "r2", "penalty": "alpha"},
         "mse": {"kind": "mse", "ties": "first", "penalty": "alpha"},
         "correlation": {"kind": "correlation"},
+        "one": {"one": True},
     }
     for variant, settings in variants.items():
         scores, alpha, r, r2, w = ridge_cv(x, y, x2, y2, masks, alphas, **settings)
@@ -163,6 +216,51 @@ def write_problem(rng, name, n, p, v, n_split, change=None):
         save(f"{name}_{variant}_maps", np.vstack([alpha, r, r2]))
         if variant == "default":
             save(f"{name}_weights", w)
+
+
+def write_nested():
+    """The tall problem in four stories with delays, two by two; and every row a story: folds of rows."""
+    x, y = (np.load(OUT / f"tall_{key}.npy").astype(np.float64) for key in ("x", "y"))
+    alphas, lengths = np.logspace(-1, 3, 6), [17, 13, 20, 10]
+    save("nested_story", np.repeat([4, 1, 7, 2], lengths))
+    results = {
+        "stories": nested_cv(design(x, lengths, [0, 1]), y, lengths, 2, 2, alphas),
+        "kfold": nested_cv(x, y, [1] * 60, 3, 4, alphas, kind="r2"),
+        "one": nested_cv(x, y, [1] * 60, 3, 4, alphas, one=True),
+    }
+    for name, (alpha, r, r2, scores) in results.items():
+        save(f"nested_{name}", np.vstack([alpha, r, r2]))
+        save(f"nested_{name}_cv", scores)
+
+
+def write_banded(rng):
+    """The tall problem's features in two bands, the second of little use to the first half of the voxels."""
+    x, y, x2, y2 = (np.load(OUT / f"tall_{key}.npy").astype(np.float64) for key in ("x", "y", "x2", "y2"))
+    masks, alphas = np.load(OUT / "tall_masks.npy"), np.logspace(-1, 3, 6)
+    draws = np.vstack([[0.5, 0.5], rng.dirichlet([0.5, 0.5], 5), [1, 0]])
+    parts, parts2 = np.split(x, [4], axis=1), np.split(x2, [4], axis=1)
+    for name, array in (("a", parts[0]), ("b", parts[1]), ("a2", parts2[0]), ("b2", parts2[1])):
+        save(f"banded_{name}", array.astype(np.float32))
+    save("banded_draws", draws)
+    late, late2 = ([delayed(p, [0, 2]) for p in each] for each in (parts, parts2))
+    results = {
+        "default": banded_cv(parts, y, parts2, y2, masks, alphas, draws),
+        "mse": banded_cv(parts, y, parts2, y2, masks, alphas, draws, kind="mse"),
+        "one": banded_cv(parts, y, parts2, y2, masks, alphas, draws, one=True),
+        "delays": banded_cv(late, y, late2, y2, masks, alphas, draws),
+    }
+    for name, (maps, scores, w) in results.items():
+        save(f"banded_{name}", maps)
+        save(f"banded_{name}_cv", scores)
+        if name == "default":
+            save("banded_weights", w)
+    folds = []
+    for held in contiguous([1] * 60, 3):
+        rest, inner = held == 0, contiguous([1] * 40, 4)
+        data = ([p[rest] for p in parts], y[rest], [p[held == 1] for p in parts], y[held == 1])
+        folds.append(banded_cv(*data, inner, alphas, draws, kind="r2"))
+    save("banded_nested", np.mean([maps for maps, _, _ in folds], axis=0))
+    save("banded_nested_cv", np.mean([scores for _, scores, _ in folds], axis=0))
 
 
 def degenerate(x):
@@ -204,6 +302,8 @@ def main():
     write_problem(rng, "square", 40, 30, 5, 2)
     write_problem(rng, "degenerate", 50, 9, 5, 2, degenerate)
     write_repeats(rng)
+    write_nested()
+    write_banded(rng)
 
 
 if __name__ == "__main__":

@@ -224,6 +224,16 @@ static void pdsyevd_of(const bt_comm *comm, bt_device *device, size_t n, kind wh
     problem_free(&p);
 }
 
+/* Every order up to 300 with the program's blocks and with blocks on every place, by `test_dense all` (tests/orders).
+ */
+static void pdsyevd_at_all_sizes(const bt_comm *comm, bt_device *device)
+{
+    for (size_t n = 1; n <= 300; ++n) {
+        pdsyevd_of(comm, device, n, KIND_RANDOM, 64, 99);
+        pdsyevd_of(comm, device, n, (kind)(n % KIND_COUNT), 8, 99);
+    }
+}
+
 static void pdsyevd_at_small_sizes(const bt_comm *comm, bt_device *device)
 {
     static const size_t sizes[] = {16, 64, 200};
@@ -452,6 +462,7 @@ int main(int argc, char **argv)
     false_results_are_found(comm, device);
     grams(comm, device);
     pdsyevd_at_small_sizes(comm, device);
+    if (argc > 1 && !strcmp(argv[1], "all")) pdsyevd_at_all_sizes(comm, device);
     eigen_at_all_sizes(comm, device);
     groups_do_not_meet(comm, device);
     bt_device_destroy(&device);

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "dist/count.h"
 #include "dist/partition.h"
 #include "encoding/ceiling.h"
 #include "encoding/gather.h"
@@ -66,6 +67,27 @@ static void test_numpys_numbers_on_any_number_of_ranks(void **state)
         expect_golden_row(shared_path(name), "/r", maps, 1, 1e-6);
         expect_golden(shared_path(name), "/weights", weights, 1e-6);
     }
+    run_golden("tall", "one_alpha.h5", "alphas.logspace=-1,3,6 precision=double alpha.scope=one");
+    if (is_root()) expect_golden_row(shared_path("one_alpha.h5"), "/alpha", "tall_one_maps", 0, 1e-9);
+    if (is_root()) expect_golden_row(shared_path("one_alpha.h5"), "/r", "tall_one_maps", 1, 1e-6);
+    char words[4096];
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s alphas.logspace=-1,3,6 precision=double select=r2 cv.scheme=kfold "
+                   "cv.n_fold=4 cv.outer=kfold cv.outer.n=3 store=%s out=%s",
+                   golden_path("tall_x"), golden_path("tall_y"), shared_path("store"), shared_path("outer.h5"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) expect_golden(shared_path("outer.h5"), "/cv_score", "nested_kfold_cv", 1e-6);
+    barrier();
+    (void)snprintf(words, sizeof words,
+                   "features=%s,%s test.features=%s,%s responses=%s test.responses=%s cv.scheme=given cv.folds=%s "
+                   "alphas.logspace=-1,3,6 precision=double bands=random bands.draws=%s store=%s out=%s",
+                   golden_path("banded_a"), golden_path("banded_b"), golden_path("banded_a2"), golden_path("banded_b2"),
+                   golden_path("tall_y"), golden_path("tall_y2"), golden_path("tall_masks"),
+                   golden_path("banded_draws"), shared_path("store"), shared_path("banded.h5"));
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    if (is_root()) expect_golden(shared_path("banded.h5"), "/cv_score", "banded_default_cv", 1e-6);
+    if (is_root()) expect_golden_row(shared_path("banded.h5"), "/r", "banded_default", 1, 1e-6);
+    barrier();
     run_golden("repeats", "repeats.h5", "alphas.logspace=0,2,3 precision=double");
     if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
 }
@@ -177,6 +199,150 @@ static void test_layers_in_groups_or_one_after_another(void **state)
     barrier();
 }
 
+/* Subsets are spaces that groups share among them: what their r2 leaves is written by root. */
+static void test_partitions_on_any_number_of_ranks(void **state)
+{
+    (void)state;
+    expect_ok(stage_call(
+        &bt_encode_stage, comm,
+        words_of("partition.h5", "spaces=layer_01+envelope partition=true bands=random bands.n_draw=3"), NULL));
+    if (is_root()) {
+        golden_array unique = score_read(shared_path("partition.h5"), "/layer_01+envelope/partition/unique_layer_01"),
+                     all = score_read(shared_path("partition.h5"), "/layer_01+envelope/r2"),
+                     without = score_read(shared_path("partition.h5"), "/envelope/r2"),
+                     scaling = score_read(shared_path("partition.h5"), "/layer_01+envelope/scaling");
+        assert_int_equal(scaling.rows, 2);
+        for (size_t v = 0; v < 10; ++v) expect_near(unique.v[v], all.v[v] - without.v[v], 1e-6);
+        bt_free(unique.v);
+        bt_free(all.v);
+        bt_free(without.v);
+        bt_free(scaling.v);
+    }
+    barrier();
+}
+
+static void write_normals(const char *name, size_t rows, size_t columns, uint64_t seed)
+{
+    const size_t shape[2] = {rows, columns};
+    bt_random random = bt_random_start(seed, 0);
+    double *const x = bt_calloc(rows * columns, sizeof *x);
+    for (size_t i = 0; i < rows * columns; ++i) x[i] = bt_random_normal(&random);
+    expect_ok(bt_npy_write(shared_path(name), BT_F64, 2, shape, x));
+    bt_free(x);
+}
+
+/* The same answer on all ranks. */
+static bool is_spread(const char *name)
+{
+    bt_h5 *file = NULL;
+    char *solver = NULL;
+    expect_ok(bt_h5_open(shared_path(name), NULL, &file));
+    expect_ok(bt_h5_get_text(file, "/", "solver", &solver));
+    const bool spread = strstr(solver, "factors spread over") != NULL;
+    bt_free(solver);
+    bt_h5_abandon(&file);
+    barrier();
+    return spread;
+}
+
+/* Bytes of all ranks. */
+static double sent_so_far(void)
+{
+    double bytes = 0;
+    for (bt_sent_kind kind = 0; kind < BT_SENT_KINDS; ++kind) bytes += bt_sent_so_far(kind).bytes;
+    (void)MPI_Allreduce(MPI_IN_PLACE, &bytes, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    return bytes;
+}
+
+/* What a dry run says of the bytes that all ranks send; it is printed to one decimal. */
+static double sent_by_model(const char *words)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+    char text[4200], unit[8] = "";
+    double bytes = 0;
+    bt_text result = {0};
+    (void)snprintf(text, sizeof text, "%s dry_run=true", words);
+    expect_ok(stage_call(&bt_encode_stage, comm, text, &result));
+    const char *const at = is_root() ? strstr(result.data, "sent per rank") : NULL;
+    if (at) (void)sscanf(at, "sent per rank %lf %7s", &bytes, unit);
+    for (size_t u = 0; u < 4 && strcmp(unit, units[u]) != 0; ++u) bytes *= 1024;
+    bt_text_clear(&result);
+    expect_ok(bt_comm_broadcast(comm, 0, &bytes, sizeof bytes));
+    return bytes * bt_comm_size(comm);
+}
+
+static bt_status run_wide(const char *name, const char *more)
+{
+    char words[4096], tested[2048] = "";
+    const bool banded = strstr(more, "bands=") != NULL;
+    if (!strstr(more, "cv.outer="))
+        (void)snprintf(tested, sizeof tested, "test.features=%s%s%s test.responses=%s", shared_path("wide_x2.npy"),
+                       banded ? "," : "", banded ? shared_path("more_x2.npy") : "", shared_path("wide_y2.npy"));
+    (void)snprintf(words, sizeof words,
+                   "features=%s%s%s responses=%s %s cv.scheme=kfold cv.n_fold=3 alphas.logspace=0,3,6 "
+                   "precision=double grid.voxel=%d store=%s out=%s overwrite=true %s",
+                   shared_path("wide_x.npy"), banded ? "," : "", banded ? shared_path("more_x.npy") : "",
+                   shared_path("wide_y.npy"), tested, bt_comm_size(comm), shared_path("store"), shared_path(name),
+                   more);
+    const double before = sent_so_far();
+    const bt_status status = stage_call(&bt_encode_stage, comm, words, NULL);
+    const double sent = sent_so_far() - before;
+    barrier();
+    if (status != BT_OK) return status;
+    const double model = sent_by_model(words);
+    if (getenv("SHOW") && is_root()) print_message("%s: %.0f bytes sent, model %.0f\n", more, sent, model);
+    assert_true(sent <= 1.04 * model &&
+                (banded || sent >= 0.96 * model)); /* draws that nobody keeps are not refitted */
+    return status;
+}
+
+/* In the least memory that is enough, factors do not fit into one rank: the same numbers from spread ones. */
+static void expect_spread_is_whole(const char *more, const char *const *paths, size_t n_path)
+{
+    bt_status status = BT_ERR_USAGE;
+    char little[256];
+    expect_ok(run_wide("whole.h5", more));
+    for (double size = 3e6; size < 4e7 && status == BT_ERR_USAGE; size *= 1.02) {
+        (void)snprintf(little, sizeof little, "memory=%.0fB %s", size, more);
+        status = run_wide("spread.h5", little);
+    }
+    expect_ok(status);
+    assert_false(is_spread("whole.h5"));
+    assert_int_equal(is_spread("spread.h5"), bt_comm_size(comm) > 1);
+    for (size_t i = 0; i < n_path; ++i) expect_equal("spread.h5", "whole.h5", paths[i]);
+}
+
+static void test_spread_factors_give_the_same_scores(void **state)
+{
+    (void)state;
+    if (is_root()) {
+        write_normals("wide_x.npy", 450, 200, 1);
+        write_normals("wide_y.npy", 450, 21, 2);
+        write_normals("wide_x2.npy", 40, 200, 3);
+        write_normals("wide_y2.npy", 40, 21, 4);
+    }
+    barrier();
+    static const char *const paths[] = {"/r", "/r2", "/alpha", "/cv_score", "/weights"};
+    expect_spread_is_whole("search=fast", paths, 4);
+    expect_spread_is_whole("search=direct weights=true", paths, 5);
+}
+
+/* Of the voxels of a block some ranks have none that keep a draw, and take part in its refit. */
+static void test_spread_factors_of_folds_and_bands(void **state)
+{
+    (void)state;
+    static const char *const folds[] = {"/r_fold", "/r2_fold", "/alpha_fold", "/cv_score", "/predictions"},
+                             *const bands[] = {"/r", "/r2", "/scaling", "/r2_split", "/weights"};
+    if (is_root()) {
+        write_normals("more_x.npy", 450, 10, 5);
+        write_normals("more_x2.npy", 40, 10, 6);
+    }
+    barrier();
+    expect_spread_is_whole("cv.outer=kfold cv.outer.n=3 predictions=true", folds, 5);
+    expect_spread_is_whole("bands=random bands.n_draw=4 weights=true", bands, 5);
+    expect_spread_is_whole("bands=random bands.n_draw=3 cv.outer=kfold cv.outer.n=2", folds, 4);
+}
+
 static void test_ceilings_on_any_number_of_ranks(void **state)
 {
     (void)state;
@@ -247,10 +413,12 @@ static int make_shared(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_ranks_failure_is_everyones),  TEST(test_numpys_numbers_on_any_number_of_ranks),
-        TEST(test_removal_on_any_number_of_ranks),  TEST(test_twice_gives_the_same_bytes),
-        TEST(test_fewer_voxels_than_ranks),         TEST(test_layers_in_groups_or_one_after_another),
-        TEST(test_ceilings_on_any_number_of_ranks), TEST(test_gathered_columns_are_in_place),
+        TEST(test_one_ranks_failure_is_everyones),    TEST(test_numpys_numbers_on_any_number_of_ranks),
+        TEST(test_removal_on_any_number_of_ranks),    TEST(test_twice_gives_the_same_bytes),
+        TEST(test_fewer_voxels_than_ranks),           TEST(test_layers_in_groups_or_one_after_another),
+        TEST(test_partitions_on_any_number_of_ranks), TEST(test_spread_factors_give_the_same_scores),
+        TEST(test_spread_factors_of_folds_and_bands), TEST(test_ceilings_on_any_number_of_ranks),
+        TEST(test_gathered_columns_are_in_place),
     };
     int provided = 0, failed = 0, rank = 0, size = 1;
     char fault[64];

@@ -18,6 +18,7 @@ static const struct {
     {"r2", "select=r2 penalty=alpha"},
     {"mse", "select=mse ties=first penalty=alpha"},
     {"correlation", "select=correlation"},
+    {"one", "alpha.scope=one"},
 };
 
 static void expect_problem(const char *problem, const char *method, double tolerance)
@@ -292,6 +293,23 @@ static void test_little_memory_gives_the_same_scores(void **state)
     assert_true(fitted >= 2 && fitted < 5);
 }
 
+/* Alphas that voxels share are known behind all splits of all voxels, in blocks too. */
+static void test_a_shared_alpha_in_little_memory(void **state)
+{
+    (void)state;
+    char words[8192];
+    const char *const roomy = encode_scratch("shared.h5"), *const tight = encode_scratch("shared_tight.h5");
+    (void)snprintf(words, sizeof words, "%s alpha.scope=one", many_words(roomy, "1GiB"));
+    expect_ok(encode(words, NULL));
+    (void)snprintf(words, sizeof words, "%s alpha.scope=one", many_words(tight, "2MiB"));
+    expect_ok(encode(words, NULL));
+    expect_equal_scores(tight, roomy);
+    golden_array alpha = score_read(tight, "/alpha");
+    for (size_t v = 0; v < alpha.n; ++v) assert_true(isnan(alpha.v[v]) || alpha.v[v] == alpha.v[0]);
+    assert_true(isnan(alpha.v[17]));
+    bt_free(alpha.v);
+}
+
 static void test_a_dry_run_estimates_and_writes_nothing(void **state)
 {
     (void)state;
@@ -361,6 +379,12 @@ static void test_inputs_that_do_not_fit_are_refused(void **state)
     expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s alphas=1 alphas.logspace=1,2,3",
                          x, y, x2, y2),
                    BT_ERR_USAGE, "both are given");
+    expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s alphas=continuous "
+                         "alpha.scope=one",
+                         x, y, x2, y2),
+                   BT_ERR_USAGE, "alpha.scope");
+    expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s alpha.scope=roi", x, y, x2, y2),
+                   BT_ERR_USAGE, "alpha.scope=roi: there are no ROI labels");
     expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s intercept=true", x, y, x2, y2),
                    BT_ERR_USAGE, "intercept");
     expect_refused(WORDS("features=%s responses=%s test.features=%s test.responses=%s cv.scheme=stories", x, y, x2, y2),
@@ -476,6 +500,7 @@ int main(void)
         TEST(test_ties_go_to_the_larger_penalty_or_to_the_first),
         TEST(test_alphas_may_be_continuous),
         TEST(test_little_memory_gives_the_same_scores),
+        TEST(test_a_shared_alpha_in_little_memory),
         TEST(test_a_dry_run_estimates_and_writes_nothing),
         TEST(test_the_same_recipe_is_done_another_is_refused),
         TEST(test_inputs_that_do_not_fit_are_refused),

@@ -311,6 +311,96 @@ static void test_labels_from_elsewhere(void **state)
     bt_free(roi.v);
 }
 
+/* The best of the mean scores over the voxels v with of[v] == scope. */
+static size_t best_together(const golden_array *score, const int *of, int scope)
+{
+    size_t best = 0;
+    double most = -INFINITY;
+    for (size_t a = 0; a < score->rows; ++a) {
+        double sum = 0;
+        for (size_t v = 0; v < WORLD_VOXELS; ++v)
+            if (of[v] == scope && !isnan(score->v[a * WORLD_VOXELS + v])) sum += score->v[a * WORLD_VOXELS + v];
+        if (sum >= most) {
+            most = sum;
+            best = a;
+        }
+    }
+    return best;
+}
+
+/* Overlapping ROIs: voxels 4 and 5 are in both and count to the first by label value, "null"; 9 and 10 in none. */
+static void test_voxels_of_a_roi_share_an_alpha(void **state)
+{
+    (void)state;
+    static const int of[WORLD_VOXELS] = {1, 1, 1, 1, 0, 0, 0, 0, 0, 2, 2};
+    const char *const folder = world_make("overlap"), *const out = encode_scratch("roi.h5");
+    double masks[2 * WORLD_VOXELS] = {0};
+    const size_t shape[2] = {2, WORLD_VOXELS};
+    for (size_t v = 0; v < 9; ++v) {
+        masks[v] = of[v] == 0;
+        masks[WORLD_VOXELS + v] = v < 6;
+    }
+    expect_ok(bt_npy_write(kept_path(test_path(folder, "derivative/rois/S1.npy")), BT_F64, 2, shape, masks));
+    expect_ok(encode(world_words(folder, out, "layers=1 alpha.scope=roi precision=double"), NULL));
+    golden_array alpha = score_read(out, "/layer_01/alpha"), score = score_read(out, "/layer_01/cv_score");
+    golden_array alphas = score_read(out, "/alphas");
+    for (size_t v = 0; v < 10; ++v) expect_near(alpha.v[v], alphas.v[best_together(&score, of, of[v])], 1e-9);
+    assert_true(alpha.v[0] < alpha.v[9]);
+    assert_true(isnan(alpha.v[10]));
+    bt_free(alpha.v);
+    bt_free(score.v);
+    bt_free(alphas.v);
+    expect_ok(bt_path_remove(folder));
+}
+
+/* Each story is predicted from the others: no test story, no ceiling from its repeats. */
+static void test_outer_folds_need_no_test_story(void **state)
+{
+    (void)state;
+    const char *const out = encode_scratch("outer.h5");
+    bt_text result = {0};
+    char words[4096];
+    (void)snprintf(words, sizeof words,
+                   "dataset=%s subject=S1 features=%s/features.h5 stories.encode=apple,bread,cake,date layers=0,1 "
+                   "cv.outer=stories store=%s out=%s",
+                   world, world, encode_scratch("store"), out);
+    expect_ok(encode(words, &result));
+    golden_array r = score_read(out, "/layer_01/r"), fold = score_read(out, "/layer_01/r_fold"),
+                 norm = score_read(out, "/layer_01/cc_norm");
+    assert_int_equal(fold.rows, 4);
+    for (size_t v = 0; v < 6; ++v) assert_true(r.v[v] > 0.8);
+    assert_true(isnan(r.v[10]) && isnan(fold.v[10]));
+    expect_near(norm.v[0], r.v[0] / 0.9, 1e-5);
+    assert_non_null(strstr(result.data, "language"));
+    bt_text_clear(&result);
+    bt_free(r.v);
+    bt_free(fold.v);
+    bt_free(norm.v);
+    expect_attribute(out, "cv_outer", "stories");
+    expect_attribute(out, "stories", "apple,bread,cake,date");
+}
+
+/* Where a grid ends below every voxel's alpha, all with a positive best score are at its end. */
+static void test_shares_at_the_ends_of_the_grid_are_kept(void **state)
+{
+    (void)state;
+    const char *const out = encode_scratch("ends.h5");
+    bt_h5 *file = NULL;
+    double low = 0, high = 0, n = 0;
+    expect_ok(encode(world_words(world, out, "layers=1 alphas=1e-6,1e-5"), NULL));
+    golden_array score = score_read(out, "/layer_01/cv_score");
+    size_t positive = 0;
+    for (size_t v = 0; v < 10; ++v) positive += fmax(score.v[v], score.v[score.columns + v]) > 0;
+    bt_free(score.v);
+    expect_ok(bt_h5_open(out, NULL, &file));
+    expect_ok(bt_h5_get_real(file, "/layer_01", "alpha_share_low", &low));
+    expect_ok(bt_h5_get_real(file, "/layer_01", "alpha_share_high", &high));
+    expect_ok(bt_h5_get_real(file, "/layer_01", "n_positive", &n));
+    bt_h5_abandon(&file);
+    expect_near(n, (double)positive, 0);
+    expect_near(low + high, 1, 1e-12);
+}
+
 static size_t live;
 
 static int begin(void **state)
@@ -347,6 +437,9 @@ int main(void)
         TEST(test_features_of_another_length_are_refused),
         TEST(test_released_settings_run),
         TEST(test_labels_from_elsewhere),
+        TEST(test_voxels_of_a_roi_share_an_alpha),
+        TEST(test_outer_folds_need_no_test_story),
+        TEST(test_shares_at_the_ends_of_the_grid_are_kept),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, make_world, NULL);

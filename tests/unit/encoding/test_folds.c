@@ -21,7 +21,7 @@ static void test_stories_are_whole_and_held_out_once(void **state)
         for (size_t s = 0; s < 5; ++s) {
             size_t times = 0;
             for (size_t k = 0; k < folds.n_split; ++k) {
-                const uint8_t *const held = folds.held_out + k * folds.n_row;
+                const uint8_t *const held = folds.role + k * folds.n_row;
                 for (size_t i = rows.start[s]; i < rows.start[s + 1]; ++i)
                     assert_int_equal(held[i], held[rows.start[s]]);
                 times += held[rows.start[s]];
@@ -46,14 +46,14 @@ static void test_chunks_are_drawn_whole_without_replacement_and_seeded(void **st
     expect_ok(bt_folds_create(&options, &rows, &other));
     assert_int_equal(folds.n_split, 5);
     for (size_t k = 0; k < 5; ++k) {
-        const uint8_t *const held = folds.held_out + k * 107;
-        assert_int_equal(bt_folds_held_out(&folds, k), 20); /* floor(0.25 * 107 / 10) = 2 chunks */
+        const uint8_t *const held = folds.role + k * 107;
+        assert_int_equal(bt_folds_count(&folds, k, BT_ROW_VALIDATES), 20); /* floor(0.25 * 107 / 10) = 2 chunks */
         for (size_t i = 0; i < 100; ++i) assert_int_equal(held[i], held[i / 10 * 10]);
         for (size_t i = 100; i < 107; ++i) assert_int_equal(held[i], 0); /* the tail trains */
     }
-    assert_memory_equal(folds.held_out, again.held_out, 5 * 107);
-    assert_memory_not_equal(folds.held_out, other.held_out, 5 * 107);
-    assert_memory_not_equal(folds.held_out, folds.held_out + 107, 107);
+    assert_memory_equal(folds.role, again.role, 5 * 107);
+    assert_memory_not_equal(folds.role, other.role, 5 * 107);
+    assert_memory_not_equal(folds.role, folds.role + 107, 107);
     bt_folds_clear(&folds);
     bt_folds_clear(&again);
     bt_folds_clear(&other);
@@ -72,7 +72,8 @@ static void test_kfold_blocks_are_contiguous_and_cover_all_rows(void **state)
     for (size_t k = 0; k < 3; ++k) {
         bt_folds_rows(&folds, k, train, validate);
         assert_int_equal(validate[0], first[k]);
-        for (size_t i = 1; i < bt_folds_held_out(&folds, k); ++i) assert_int_equal(validate[i], validate[i - 1] + 1);
+        for (size_t i = 1; i < bt_folds_count(&folds, k, BT_ROW_VALIDATES); ++i)
+            assert_int_equal(validate[i], validate[i - 1] + 1);
         assert_int_equal(train[0], k == 0 ? 4 : 0);
     }
     bt_folds_clear(&folds);
@@ -97,11 +98,11 @@ static void test_given_ids_and_masks(void **state)
     expect_ok(bt_folds_create(&options, &rows, &folds));
     const uint8_t by_id[] = {0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0};
     assert_int_equal(folds.n_split, 2);
-    assert_memory_equal(folds.held_out, by_id, 12);
+    assert_memory_equal(folds.role, by_id, 12);
     bt_folds_clear(&folds);
     options.file = npy_f64("masks.npy", 2, mask_shape, mask);
     expect_ok(bt_folds_create(&options, &rows, &folds));
-    for (size_t i = 0; i < 12; ++i) assert_int_equal(folds.held_out[i], mask[i] == 1);
+    for (size_t i = 0; i < 12; ++i) assert_int_equal(folds.role[i], mask[i] == 1);
     bt_folds_clear(&folds);
     bt_story_rows_clear(&rows);
 }
@@ -137,7 +138,7 @@ static void test_all_or_nothing_is_refused(void **state)
     expect_failure(bt_folds_create(&options, &rows, &folds), BT_ERR_USAGE, "hold out no whole chunk");
     options = (bt_cv_options){.scheme = BT_CV_CHUNKS, .n_repeat = 1, .chunk = 2, .held_out = 1};
     expect_failure(bt_folds_create(&options, &rows, &folds), BT_ERR_USAGE, "all 6 rows");
-    assert_null(folds.held_out);
+    assert_null(folds.role);
     bt_story_rows_clear(&rows);
 }
 

@@ -1,7 +1,7 @@
 /* Definitions of the scores on rows that can be checked by hand, and the choice of alpha. */
 #include "encoding_support.h"
 
-#include "encoding/fit.h"
+#include "encoding/choice.h"
 #include "encoding/scores.h"
 
 enum { ROWS = 4, VOXELS = 3 };
