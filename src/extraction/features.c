@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 typedef enum { MODE_FRAMES, MODE_WINDOWS } mode;
 

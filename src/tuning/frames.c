@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 1, WINDOWS_AT_A_TIME = 8 };
+enum { VERSION = 2, WINDOWS_AT_A_TIME = 8 };
 
 static const char FRAMES[] = "frames.npy";
 

@@ -196,7 +196,7 @@ cleanup:
 
 const bt_stage bt_tune_stage = {
     .name = "tune",
-    .version = 2,
+    .version = 3,
     .summary =
         "fine-tunes a speech model on responses (brain-tuning), on responses out of place, or on vectors of a file",
     .example =

@@ -42,7 +42,7 @@ grep -q 'sweep.yaml:15:.*figures: 1 figures task: figure fig9-made-up' "$scratch
 n_task=$(grep -c '"task":' "$plan")
 [ "$n_task" -eq 12 ] || fail "$n_task tasks"
 [ "$("$BRAINTUNE" plan "$yaml" | head -n 1)" = "$plan" ] || fail "the same experiment, another plan"
-"$BRAINTUNE" plan "$yaml" --show | grep -q 'select: signed_root_r2' || fail "--show lacks the preset"
+"$BRAINTUNE" plan "$yaml" --show >"$scratch/show" && grep -q 'select: signed_root_r2' "$scratch/show" || fail "--show lacks the preset"
 "$BRAINTUNE" plan "$yaml" --dry-run | grep -q '^encode  *4 .*' || fail "--dry-run"
 [ "$("$BRAINTUNE" plan "$plan" --slots=1 | wc -l)" -eq "$n_task" ] || fail "slots of one task each"
 "$BRAINTUNE" plan "$plan" --slots=1e6 | awk -F'\t' 'NF != 8 || $2 != 1 || $4 < 1e8 { exit 1 }' || fail "slots of 8 columns"
