@@ -110,6 +110,28 @@ static inline const char *test_write_text(const char *name, const char *text)
     return test_write(name, text, strlen(text));
 }
 
+/* Setup and teardown of one test while others' memory lives on: it frees what it takes. */
+static inline size_t *test_live(void)
+{
+    static size_t live;
+    return &live;
+}
+
+static inline int test_begin(void **state)
+{
+    (void)state;
+    *test_live() = bt_memory_live();
+    return 0;
+}
+
+static inline int test_end(void **state)
+{
+    (void)state;
+    return bt_memory_live() == *test_live() ? 0 : -1;
+}
+
+#define LEAK_TEST(name) cmocka_unit_test_setup_teardown(name, test_begin, test_end)
+
 /* cmocka teardown: nothing of ours may still be allocated. */
 static inline int test_no_leak(void **state)
 {

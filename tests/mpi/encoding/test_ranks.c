@@ -383,21 +383,6 @@ static void test_one_ranks_failure_is_everyones(void **state)
     run_golden("tall", "fault.h5", "");
 }
 
-static size_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = bt_memory_live();
-    return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == live ? 0 : -1;
-}
-
 static int make_shared(void **state)
 {
     (void)state;
@@ -408,17 +393,15 @@ static int make_shared(void **state)
     return bt_comm_broadcast(comm, 0, shared, sizeof shared) == BT_OK ? 0 : -1;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_ranks_failure_is_everyones),    TEST(test_numpys_numbers_on_any_number_of_ranks),
-        TEST(test_removal_on_any_number_of_ranks),    TEST(test_twice_gives_the_same_bytes),
-        TEST(test_fewer_voxels_than_ranks),           TEST(test_layers_in_groups_or_one_after_another),
-        TEST(test_partitions_on_any_number_of_ranks), TEST(test_spread_factors_give_the_same_scores),
-        TEST(test_spread_factors_of_folds_and_bands), TEST(test_ceilings_on_any_number_of_ranks),
-        TEST(test_gathered_columns_are_in_place),
+        LEAK_TEST(test_one_ranks_failure_is_everyones),    LEAK_TEST(test_numpys_numbers_on_any_number_of_ranks),
+        LEAK_TEST(test_removal_on_any_number_of_ranks),    LEAK_TEST(test_twice_gives_the_same_bytes),
+        LEAK_TEST(test_fewer_voxels_than_ranks),           LEAK_TEST(test_layers_in_groups_or_one_after_another),
+        LEAK_TEST(test_partitions_on_any_number_of_ranks), LEAK_TEST(test_spread_factors_give_the_same_scores),
+        LEAK_TEST(test_spread_factors_of_folds_and_bands), LEAK_TEST(test_ceilings_on_any_number_of_ranks),
+        LEAK_TEST(test_gathered_columns_are_in_place),
     };
     int provided = 0, failed = 0, rank = 0, size = 1;
     char fault[64];

@@ -267,34 +267,17 @@ static void test_bands_that_do_not_fit_are_refused(void **state)
     expect_failure(encode(banded_words(out, true, words), NULL), BT_ERR_INPUT, "row 0, column 1");
 }
 
-static size_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = bt_memory_live();
-    return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == live ? 0 : -1;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_given_scalings_as_numpy),
-        TEST(test_bands_in_outer_folds_as_numpy),
-        TEST(test_scalings_are_drawn_from_dirichlet_distributions),
-        TEST(test_the_best_draw_is_kept),
-        TEST(test_little_memory_gives_the_same_bands),
-        TEST(test_p_is_of_the_draw_that_is_kept),
-        TEST(test_bands_of_what_is_left_after_a_removal),
-        TEST(test_bands_that_do_not_fit_are_refused),
+        LEAK_TEST(test_given_scalings_as_numpy),
+        LEAK_TEST(test_bands_in_outer_folds_as_numpy),
+        LEAK_TEST(test_scalings_are_drawn_from_dirichlet_distributions),
+        LEAK_TEST(test_the_best_draw_is_kept),
+        LEAK_TEST(test_little_memory_gives_the_same_bands),
+        LEAK_TEST(test_p_is_of_the_draw_that_is_kept),
+        LEAK_TEST(test_bands_of_what_is_left_after_a_removal),
+        LEAK_TEST(test_bands_that_do_not_fit_are_refused),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -472,40 +472,23 @@ static void test_joined_files_stories_and_delays(void **state)
     bt_free(x.v);
 }
 
-static size_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = bt_memory_live();
-    return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == live ? 0 : -1;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_tall_wide_and_square_problems_as_numpy),
-        TEST(test_constant_duplicate_and_collinear_columns_as_numpy),
-        TEST(test_repeats_give_ceilings_as_numpy),
-        TEST(test_voxels_that_cannot_be_fitted_stay_in_place),
-        TEST(test_one_voxel_one_alpha_one_feature),
-        TEST(test_ties_go_to_the_larger_penalty_or_to_the_first),
-        TEST(test_alphas_may_be_continuous),
-        TEST(test_little_memory_gives_the_same_scores),
-        TEST(test_a_shared_alpha_in_little_memory),
-        TEST(test_a_dry_run_estimates_and_writes_nothing),
-        TEST(test_the_same_recipe_is_done_another_is_refused),
-        TEST(test_inputs_that_do_not_fit_are_refused),
-        TEST(test_nan_features_are_refused),
-        TEST(test_joined_files_stories_and_delays),
+        LEAK_TEST(test_tall_wide_and_square_problems_as_numpy),
+        LEAK_TEST(test_constant_duplicate_and_collinear_columns_as_numpy),
+        LEAK_TEST(test_repeats_give_ceilings_as_numpy),
+        LEAK_TEST(test_voxels_that_cannot_be_fitted_stay_in_place),
+        LEAK_TEST(test_one_voxel_one_alpha_one_feature),
+        LEAK_TEST(test_ties_go_to_the_larger_penalty_or_to_the_first),
+        LEAK_TEST(test_alphas_may_be_continuous),
+        LEAK_TEST(test_little_memory_gives_the_same_scores),
+        LEAK_TEST(test_a_shared_alpha_in_little_memory),
+        LEAK_TEST(test_a_dry_run_estimates_and_writes_nothing),
+        LEAK_TEST(test_the_same_recipe_is_done_another_is_refused),
+        LEAK_TEST(test_inputs_that_do_not_fit_are_refused),
+        LEAK_TEST(test_nan_features_are_refused),
+        LEAK_TEST(test_joined_files_stories_and_delays),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

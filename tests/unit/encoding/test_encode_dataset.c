@@ -401,21 +401,6 @@ static void test_shares_at_the_ends_of_the_grid_are_kept(void **state)
     expect_near(low + high, 1, 1e-12);
 }
 
-static size_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = bt_memory_live();
-    return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == live ? 0 : -1;
-}
-
 static int make_world(void **state)
 {
     (void)state;
@@ -423,23 +408,21 @@ static int make_world(void **state)
     return 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_layers_are_told_apart),
-        TEST(test_a_layer_is_what_its_matrices_are),
-        TEST(test_spaces_join_and_default_to_all),
-        TEST(test_ceilings_from_repeats_file_or_nowhere),
-        TEST(test_data_sets_that_do_not_fit_are_refused),
-        TEST(test_repeats_that_do_not_fit_are_refused),
-        TEST(test_features_of_another_length_are_refused),
-        TEST(test_released_settings_run),
-        TEST(test_labels_from_elsewhere),
-        TEST(test_voxels_of_a_roi_share_an_alpha),
-        TEST(test_outer_folds_need_no_test_story),
-        TEST(test_shares_at_the_ends_of_the_grid_are_kept),
+        LEAK_TEST(test_layers_are_told_apart),
+        LEAK_TEST(test_a_layer_is_what_its_matrices_are),
+        LEAK_TEST(test_spaces_join_and_default_to_all),
+        LEAK_TEST(test_ceilings_from_repeats_file_or_nowhere),
+        LEAK_TEST(test_data_sets_that_do_not_fit_are_refused),
+        LEAK_TEST(test_repeats_that_do_not_fit_are_refused),
+        LEAK_TEST(test_features_of_another_length_are_refused),
+        LEAK_TEST(test_released_settings_run),
+        LEAK_TEST(test_labels_from_elsewhere),
+        LEAK_TEST(test_voxels_of_a_roi_share_an_alpha),
+        LEAK_TEST(test_outer_folds_need_no_test_story),
+        LEAK_TEST(test_shares_at_the_ends_of_the_grid_are_kept),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, make_world, NULL);

@@ -185,29 +185,14 @@ static void test_what_does_not_go_with_outer_folds_is_refused(void **state)
     expect_refused("cv.outer=kfold cv.outer.n=60 cv.chunk=40", "cv.chunk=40");
 }
 
-static size_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = bt_memory_live();
-    return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == live ? 0 : -1;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_folds_of_stories_and_of_rows_as_numpy),        TEST(test_predictions_are_of_the_held_out_rows),
-        TEST(test_little_memory_gives_the_same_folds),           TEST(test_splits_within_an_outer_fold),
-        TEST(test_what_does_not_go_with_outer_folds_is_refused),
+        LEAK_TEST(test_folds_of_stories_and_of_rows_as_numpy),
+        LEAK_TEST(test_predictions_are_of_the_held_out_rows),
+        LEAK_TEST(test_little_memory_gives_the_same_folds),
+        LEAK_TEST(test_splits_within_an_outer_fold),
+        LEAK_TEST(test_what_does_not_go_with_outer_folds_is_refused),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

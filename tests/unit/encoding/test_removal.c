@@ -113,30 +113,13 @@ static void test_refusals(void **state)
     expect_failure(encode(golden_words("tall", out, words), NULL), BT_ERR_INPUT, "must match row by row");
 }
 
-static int64_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = (int64_t)bt_memory_live();
-    return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return (int64_t)bt_memory_live() == live ? 0 : -1;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_residuals_are_numpys),
-        TEST(test_residuals_are_orthogonal),
-        TEST(test_what_is_removed_is_gone),
-        TEST(test_refusals),
+        LEAK_TEST(test_residuals_are_numpys),
+        LEAK_TEST(test_residuals_are_orthogonal),
+        LEAK_TEST(test_what_is_removed_is_gone),
+        LEAK_TEST(test_refusals),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,26 +129,11 @@ static void test_rank_deficient_and_zero_designs(void **state)
     bt_ridge_destroy(&ridge);
 }
 
-static size_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = bt_memory_live();
-    return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == live ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_normal_equations_hold, begin, no_leak),
-        cmocka_unit_test_setup_teardown(test_rank_deficient_and_zero_designs, begin, no_leak),
+        LEAK_TEST(test_normal_equations_hold),
+        LEAK_TEST(test_rank_deficient_and_zero_designs),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK || bt_device_create(BT_DEVICE_CPU, &device) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

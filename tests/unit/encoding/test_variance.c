@@ -106,21 +106,6 @@ static void test_what_cannot_be_partitioned_is_refused(void **state)
                    "two parts are called banded_a");
 }
 
-static size_t live;
-
-static int begin(void **state)
-{
-    (void)state;
-    live = bt_memory_live();
-    return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return bt_memory_live() == live ? 0 : -1;
-}
-
 static int make_world(void **state)
 {
     (void)state;
@@ -128,14 +113,12 @@ static int make_world(void **state)
     return 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, no_leak)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_two_files_of_features),
-        TEST(test_three_spaces_of_a_feature_file),
-        TEST(test_what_cannot_be_partitioned_is_refused),
+        LEAK_TEST(test_two_files_of_features),
+        LEAK_TEST(test_three_spaces_of_a_feature_file),
+        LEAK_TEST(test_what_cannot_be_partitioned_is_refused),
     };
     if (bt_comm_create(MPI_COMM_NULL, &comm) != BT_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, make_world, NULL);
