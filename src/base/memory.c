@@ -1,9 +1,14 @@
 #include "base/memory.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* From here on a block begins at a huge page and asks for more of them: one page fault in place of 512. */
+enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 2 * HUGE_PAGE };
 
 static atomic_size_t live;
 
@@ -15,12 +20,15 @@ void *bt_calloc(size_t count, size_t size)
     }
     const size_t bytes = count * size;
     const size_t padded = (bytes + BT_ALIGNMENT - 1) / BT_ALIGNMENT * BT_ALIGNMENT;
-    void *const block = aligned_alloc(BT_ALIGNMENT, padded ? padded : BT_ALIGNMENT);
+    const bool huge = padded >= HUGE_FROM;
+    void *const block = huge ? aligned_alloc(HUGE_PAGE, (padded + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE)
+                             : aligned_alloc(BT_ALIGNMENT, padded ? padded : BT_ALIGNMENT);
     if (!block) {
         (void)!bt_fail(BT_ERR_MEMORY, "out of memory: %.3f GiB were asked for; use more ranks or a smaller memory=",
                        (double)bytes / 1073741824.0);
         return NULL;
     }
+    if (huge) (void)madvise(block, padded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish; small pages do too */
     memset(block, 0, padded ? padded : BT_ALIGNMENT);
     atomic_fetch_add(&live, 1);
     return block;
