@@ -8,17 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* LAPACK's symmetric eigensolvers; Debian's OpenBLAS has no header for them. Fortran passes the lengths of texts last.
- */
-void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
-             const int *lwork, int *iwork, const int *liwork, int *info, size_t jobz_length, size_t uplo_length);
-void dsyev_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
-            const int *lwork, int *info, size_t jobz_length, size_t uplo_length);
-
-/* DSYEVD's workspace 1 + 6 n + 2 n^2 passes 2^31 - 1 above this. */
-enum { DSYEVD_LARGEST = 32766 };
-
-static bt_status check_matrix(bt_matrix m, const char *name)
+bt_status bt_check_matrix(bt_matrix m, const char *name)
 {
     if (m.rows > INT_MAX || m.columns > INT_MAX || m.stride > INT_MAX)
         return bt_fail(BT_ERR_INPUT, "matrix %s (%zu, %zu): OpenBLAS takes up to %d rows and columns; use fewer", name,
@@ -65,9 +55,9 @@ bt_status bt_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, do
     const bt_dtype type = bt_buffer_type(c.buffer);
     BT_TRY(check_types(type, bt_buffer_type(a.buffer)));
     BT_TRY(check_types(type, bt_buffer_type(b.buffer)));
-    BT_TRY(check_matrix(a, "A"));
-    BT_TRY(check_matrix(b, "B"));
-    BT_TRY(check_matrix(c, "C"));
+    BT_TRY(bt_check_matrix(a, "A"));
+    BT_TRY(bt_check_matrix(b, "B"));
+    BT_TRY(bt_check_matrix(c, "C"));
     const size_t m = op_a == BT_PLAIN ? a.rows : a.columns, inner = op_a == BT_PLAIN ? a.columns : a.rows;
     const size_t n = op_b == BT_PLAIN ? b.columns : b.rows, inner_b = op_b == BT_PLAIN ? b.rows : b.columns;
     BT_CHECK(inner == inner_b && c.rows == m && c.columns == n, BT_ERR_INTERNAL,
@@ -108,8 +98,8 @@ bt_status bt_product_gram(bt_device *device, bt_transpose op, bt_matrix x, doubl
     bt_status status = BT_OK;
     const bt_dtype type = bt_buffer_type(g.buffer);
     BT_TRY(check_types(type, bt_buffer_type(x.buffer)));
-    BT_TRY(check_matrix(x, "X"));
-    BT_TRY(check_matrix(g, "G"));
+    BT_TRY(bt_check_matrix(x, "X"));
+    BT_TRY(bt_check_matrix(g, "G"));
     const size_t n = op == BT_PLAIN ? x.rows : x.columns, inner = op == BT_PLAIN ? x.columns : x.rows;
     BT_CHECK(g.rows == n && g.columns == n, BT_ERR_INTERNAL, "Gram matrix of order %zu into (%zu, %zu)", n, g.rows,
              g.columns);
@@ -124,83 +114,5 @@ bt_status bt_product_gram(bt_device *device, bt_transpose op, bt_matrix x, doubl
         mirror_f64(f64_of(g), n, g.stride);
     }
 cleanup:
-    return status;
-}
-
-/* Rows and columns turn into each other without harm: the matrix is symmetric, and LAPACK's eigenvector columns are
- * rows here. *info is LAPACK's; above DSYEVD_LARGEST it is set without a try. */
-static bt_status divide_and_conquer(double *a, int n, int stride, double *values, int *info)
-{
-    bt_status status = BT_OK;
-    double *work = NULL, query = 0.0;
-    int *iwork = NULL, iquery = 0;
-    const int ask = -1;
-    *info = n;
-    if (n > DSYEVD_LARGEST) goto cleanup;
-    dsyevd_("V", "L", &n, a, &stride, values, &query, &ask, &iquery, &ask, info, 1, 1);
-    if (*info != 0) goto cleanup;
-    const int lwork = (int)query, liwork = iquery;
-    BT_ALLOC(work, (size_t)lwork);
-    BT_ALLOC(iwork, (size_t)liwork);
-    dsyevd_("V", "L", &n, a, &stride, values, work, &lwork, iwork, &liwork, info, 1, 1);
-cleanup:
-    bt_free(work);
-    bt_free(iwork);
-    return status;
-}
-
-static bt_status implicit_ql(double *a, int n, int stride, double *values, int *info)
-{
-    bt_status status = BT_OK;
-    double *work = NULL, query = 0.0;
-    const int ask = -1;
-    dsyev_("V", "L", &n, a, &stride, values, &query, &ask, info, 1, 1);
-    if (*info != 0) goto cleanup;
-    const int lwork = (int)query;
-    BT_ALLOC(work, (size_t)lwork);
-    dsyev_("V", "L", &n, a, &stride, values, work, &lwork, info, 1, 1);
-cleanup:
-    bt_free(work);
-    return status;
-}
-
-static bt_status check_eigen(bt_matrix a, const bt_buffer *values)
-{
-    bt_status status = BT_OK;
-    BT_TRY(check_matrix(a, "A"));
-    BT_CHECK(bt_buffer_type(a.buffer) == BT_F64 && bt_buffer_type(values) == BT_F64, BT_ERR_INTERNAL,
-             "the eigenproblem needs float64");
-    BT_CHECK(a.rows == a.columns && bt_buffer_count(values) >= a.rows, BT_ERR_INTERNAL,
-             "eigenproblem of (%zu, %zu) with room for %zu values", a.rows, a.columns, bt_buffer_count(values));
-    for (size_t i = 0; i < a.rows; ++i)
-        for (size_t j = i; j < a.rows; ++j) /* what LAPACK reads */
-            BT_CHECK(isfinite(f64_of(a)[i * a.stride + j]), BT_ERR_NUMERICS,
-                     "eigenproblem of order %zu: element (%zu, %zu) is not finite; look for NaN or huge values in the "
-                     "features",
-                     a.rows, i, j);
-cleanup:
-    return status;
-}
-
-bt_status bt_eigen(bt_device *device, bt_matrix a, bt_buffer *values)
-{
-    (void)device;
-    bt_status status = BT_OK;
-    double *kept = NULL; /* A, for a second try */
-    const size_t n = a.rows;
-    int info = 0;
-    BT_TRY(check_eigen(a, values));
-    if (n == 0) goto cleanup;
-    BT_ALLOC(kept, n * n);
-    for (size_t i = 0; i < n; ++i) memcpy(kept + i * n, f64_of(a) + i * a.stride, n * sizeof *kept);
-    BT_TRY(divide_and_conquer(f64_of(a), (int)n, leading(a), values->data, &info));
-    if (info == 0) goto cleanup;
-    bt_log_warn("DSYEVD did not solve an eigenproblem of order %zu (info %d); the slower DSYEV takes over", n, info);
-    for (size_t i = 0; i < n; ++i) memcpy(f64_of(a) + i * a.stride, kept + i * n, n * sizeof *kept);
-    BT_TRY(implicit_ql(f64_of(a), (int)n, leading(a), values->data, &info));
-    BT_CHECK(info == 0, BT_ERR_NUMERICS, "neither DSYEVD nor DSYEV solved an eigenproblem of order %zu (info %d)", n,
-             info);
-cleanup:
-    bt_free(kept);
     return status;
 }

@@ -73,7 +73,7 @@ bt_status bt_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, do
 bt_status bt_product_gram(bt_device *device, bt_transpose op, bt_matrix x, double beta, bt_matrix g) BT_MUST_CHECK;
 
 /* Symmetric eigenproblem, float64: A (n, n) is replaced by eigenvectors in its ROWS (row i belongs to value i),
- * values (n) ascending. Errors: BT_ERR_NUMERICS when LAPACK does not converge (dsyevd, then dsyev is tried). */
+ * values (n) ascending. Errors: BT_ERR_NUMERICS when LAPACK does not converge (DSTEDC, then DSYEV is tried). */
 bt_status bt_eigen(bt_device *device, bt_matrix a, bt_buffer *values) BT_MUST_CHECK;
 
 #endif

@@ -44,6 +44,9 @@ void bt_halves(const bt_device *device, const float *x, size_t stride, size_t ro
 /* to (n, width) dense. */
 void bt_copy_rows(const float *from, size_t stride, size_t n, size_t width, float *to);
 
+/* That a matrix lies inside its buffer, and has no more rows and columns than OpenBLAS takes. */
+bt_status bt_check_matrix(bt_matrix m, const char *name) BT_MUST_CHECK;
+
 /* bt_product with alpha = 1 for a layer: operands are rounded as the device's products are. */
 bt_status bt_layer_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, bt_matrix a, bt_matrix b,
                            double beta, bt_matrix c) BT_MUST_CHECK;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "device/spectral.h"
 #include "encoding/factor.h"
+#include "encoding/hats.h"
 #include "encoding/ridge.h"
 
 #include <math.h>
@@ -37,67 +38,18 @@ bool bt_refit_has_hats(const bt_refit *refit)
     return refit->hats != NULL;
 }
 
+static size_t most_rank(const bt_ridge_problem *problem)
+{
+    return problem->n_train < problem->n_feature ? problem->n_train : problem->n_feature;
+}
+
 /* Not of a spread factor, whose rows no rank has all; for a grid of penalties, with at most four times the memory of U'
  * and fewer operations. */
-static bool takes_hats(const bt_encode_plan *plan, size_t n_rank, size_t n_row, size_t n_test, size_t rank,
-                       size_t n_voxel)
+static bool takes_hats(const bt_encode_plan *plan, const bt_ridge_problem *p, size_t rank, size_t n_voxel)
 {
-    const double n = (double)n_row, t = (double)n_test, r = (double)rank, v = (double)n_voxel;
+    const double n = (double)p->n_train, t = (double)p->n_apply, r = (double)rank, v = (double)n_voxel;
     const double rows = (double)plan->n_alpha * t;
-    return n_rank <= 1 && !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
-}
-
-/* rows (n_alpha n_test, r) = P diag(s / (s^2 + A)), one alpha below the other. */
-static void stack(const bt_factor *factor, const bt_encode_plan *plan, size_t n_test, double *rows)
-{
-    const size_t r = factor->map.rank;
-    for (size_t a = 0; a < plan->n_alpha; ++a)
-        for (size_t i = 0; i < n_test; ++i)
-            for (size_t k = 0; k < r; ++k) {
-                const double s = factor->singular[k];
-                *rows++ = factor->apply[k * n_test + i] * s / (s * s + plan->penalty[a]);
-            }
-}
-
-/* Host float64 on the device, in `type`. */
-static bt_status upload(bt_device *device, bt_dtype type, const double *host, size_t rows, size_t columns,
-                        bt_buffer **out)
-{
-    bt_status status = BT_OK;
-    bt_buffer *wide = NULL;
-    BT_TRY(bt_buffer_create(device, BT_F64, rows * columns, &wide));
-    BT_TRY(bt_buffer_write(wide, 0, host, rows * columns));
-    if (type == BT_F64) {
-        *out = wide;
-        wide = NULL;
-        goto cleanup;
-    }
-    BT_TRY(bt_buffer_create(device, type, rows * columns, out));
-    BT_TRY(bt_convert(device, bt_matrix_of(wide, rows, columns), bt_matrix_of(*out, rows, columns)));
-cleanup:
-    bt_buffer_destroy(&wide);
-    return status;
-}
-
-static bt_status make_hats(const bt_factor *factor, bt_refit *refit)
-{
-    bt_status status = BT_OK;
-    double *rows = NULL;
-    bt_buffer *left = NULL, *stacked = NULL;
-    const bt_dtype type = refit->plan->precision;
-    const size_t r = factor->map.rank, n = refit->n_row, n_hat = refit->plan->n_alpha * refit->n_test;
-    BT_ALLOC(rows, n_hat * r);
-    stack(factor, refit->plan, refit->n_test, rows);
-    BT_TRY(upload(refit->device, type, rows, n_hat, r, &stacked));
-    BT_TRY(upload(refit->device, type, factor->left, r, n, &left));
-    BT_TRY(bt_buffer_create(refit->device, type, n_hat * n, &refit->hats));
-    BT_TRY(bt_product(refit->device, BT_PLAIN, BT_PLAIN, 1, bt_matrix_of(stacked, n_hat, r), bt_matrix_of(left, r, n),
-                      0, bt_matrix_of(refit->hats, n_hat, n)));
-cleanup:
-    bt_free(rows);
-    bt_buffer_destroy(&left);
-    bt_buffer_destroy(&stacked);
-    return status;
+    return p->n_rank <= 1 && !p->weights && !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
 }
 
 /* The rows that train and that are predicted, of an outer fold. */
@@ -151,10 +103,25 @@ cleanup:
     return status;
 }
 
-bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out)
+/* Collective. */
+static bt_status make_from_factor(const bt_search_problem *problem, const bt_ridge_problem *all, size_t n_voxel,
+                                  bt_refit *refit)
 {
     bt_status status = BT_OK;
     bt_factor factor = {0};
+    BT_TRY(bt_factor_create(problem->comm, problem->device, all, &factor));
+    if (factor.map.rank > 0 && takes_hats(problem->plan, all, factor.map.rank, n_voxel))
+        status = bt_hats_of_factor(problem->device, problem->plan, &factor, all, &refit->hats);
+    else
+        status = bt_ridge_create_from(problem->device, all, &factor, &refit->ridge);
+cleanup:
+    bt_factor_clear(&factor);
+    return status;
+}
+
+bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out)
+{
+    bt_status status = BT_OK;
     bt_parts parts = {0};
     const bt_fit_design *const design = problem->design;
     bt_refit *refit = bt_calloc(1, sizeof *refit);
@@ -176,20 +143,16 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
                                   .precision = problem->plan->precision,
                                   .weights = weights,
                                   .most_voxel = problem->block};
-    BT_TRY(bt_factor_create(problem->comm, problem->device, &all, &factor));
+    status = bt_comm_size(problem->comm) == 1 && takes_hats(problem->plan, &all, most_rank(&all), n_voxel) &&
+                     bt_hats_can_solve(problem->plan, &all)
+                 ? bt_hats_solve(problem->device, problem->plan, &all, &refit->hats)
+                 : make_from_factor(problem, &all, n_voxel, refit);
     bt_parts_clear(&parts);
-    const size_t r = factor.map.rank;
-    if (!weights && r > 0 && takes_hats(problem->plan, problem->n_rank, refit->n_row, refit->n_test, r, n_voxel)) {
-        status = make_hats(&factor, refit);
-    } else {
-        status = bt_ridge_create_from(problem->device, &all, &factor, &refit->ridge);
-    }
     BT_TRY(bt_agree(problem->comm, status));
     *out = refit;
     refit = NULL;
 cleanup:
     bt_parts_clear(&parts);
-    bt_factor_clear(&factor);
     bt_refit_destroy(&refit);
     return status;
 }
@@ -283,33 +246,27 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_size
                               .most_voxel = s->block};
 }
 
-static bool will_take_hats(const bt_encode_plan *plan, const bt_refit_sizes *s, size_t rank)
-{
-    return !s->weights && takes_hats(plan, s->n_rank, s->n_row, s->n_test, rank, s->n_voxel);
-}
-
 double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
 {
-    const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
     const bt_ridge_problem ridge = ridge_of(plan, s);
-    const double hats = (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
+    const double hats = (double)bt_dtype_size(plan->precision) * (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
     const double y_train = s->part ? 4.0 * (double)s->n_row * (double)s->block : 0;
-    return y_train +
-           (will_take_hats(plan, s, rank) ? (double)bt_dtype_size(plan->precision) * hats : bt_ridge_bytes(&ridge));
+    return y_train + (takes_hats(plan, &ridge, most_rank(&ridge), s->n_voxel) ? hats : bt_ridge_bytes(&ridge));
 }
 
 double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
 {
-    const size_t rank = s->n_row < s->n_feature ? s->n_row : s->n_feature;
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const size_t n_rank = s->n_rank ? s->n_rank : 1, columns = s->n_row + s->n_test + (s->weights ? s->n_feature : 0);
+    const size_t rank = most_rank(&ridge);
     const double factor = bt_components_bytes(rank, n_rank, columns, BT_F64);
-    const double stacked = 8 * (double)(plan->n_alpha * s->n_test) * (double)rank;
+    const bool has_hats = takes_hats(plan, &ridge, rank, s->n_voxel);
     const double later =
-        bt_refit_bytes(plan, s) + factor + (will_take_hats(plan, s, rank) ? 2 * stacked + 1.5 * factor : 0);
+        factor + bt_refit_bytes(plan, s) + (has_hats ? bt_hats_of_factor_bytes(plan, &ridge, rank) : 0);
+    const double solved = has_hats ? bt_hats_solve_bytes(plan, &ridge) : 0;
     const double rows = (double)(s->n_row + s->n_test);
     const bool kernels = s->has_kernel && !s->split, taken = s->part && (n_rank == 1 || s->split);
     const double parts = (taken ? 8 * rows * (double)(kernels ? s->n_row : s->n_feature) : 0) +
                          (s->split ? 8 * (double)s->n_test * (double)s->n_feature : 0);
-    return fmax(parts + bt_factor_bytes(&ridge), later);
+    return fmax(parts + fmax(bt_factor_bytes(&ridge), solved), later);
 }

@@ -1,4 +1,5 @@
 /* The kernels for whatever CPU the compiler's default is for. */
+#include "device/kernels/band_body.h"
 #include "device/kernels/body.h"
 #include "device/kernels/spectral_body.h"
 
@@ -18,6 +19,7 @@ const bt_kernels bt_kernels_baseline = {.name = "baseline",
                                         .column_sums = kernel_column_sums,
                                         .norm_columns = kernel_norm_columns,
                                         .moments = kernel_moments,
+                                        .band_solve = kernel_band_solve,
                                         .spectral_f32 = kernel_spectral_f32,
                                         .spectral_f64 = kernel_spectral_f64,
                                         .signal_slope = kernel_signal_slope};

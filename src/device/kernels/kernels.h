@@ -162,6 +162,8 @@ typedef struct {
     /* sums (kernel + 1, BT_LANES) += over n_frame <= BT_SLOPE_FRAMES frames f of d[f, lane] x[f stride + k], the last
      * row of d[f, lane]. */
     void (*signal_slope)(const bt_signal_slope *task, size_t n_frame, double *sums);
+    /* x (n, BT_LANES) becomes (L L')^-1 x; element (i, j) of L, j <= i <= j + band, is l[j * (band + 1) + i - j]. */
+    void (*band_solve)(const double *l, size_t n, size_t band, double *x);
     void (*spectral_f32)(const bt_spectral_f32 *task);
     void (*spectral_f64)(const bt_spectral_f64 *task);
 } bt_kernels;

@@ -3,6 +3,7 @@
 #pragma GCC target("arch=x86-64-v4")
 #pragma GCC optimize("fp-contract=fast")
 #endif
+#include "device/kernels/band_body.h"
 #include "device/kernels/body.h"
 #include "device/kernels/spectral_body.h"
 
@@ -22,6 +23,7 @@ const bt_kernels bt_kernels_v4 = {.name = "x86-64-v4",
                                   .column_sums = kernel_column_sums,
                                   .norm_columns = kernel_norm_columns,
                                   .moments = kernel_moments,
+                                  .band_solve = kernel_band_solve,
                                   .spectral_f32 = kernel_spectral_f32,
                                   .spectral_f64 = kernel_spectral_f64,
                                   .signal_slope = kernel_signal_slope};

@@ -1,20 +1,20 @@
-/* When DSYEVD gives up, DSYEV takes over from the matrix as it was. This file's dsyevd_ stands in for LAPACK's. */
+/* When DSTEDC gives up, DSYEV takes over from the matrix as it was. This file's dstedc_ stands in for LAPACK's. */
 #include "base/random.h"
 #include "device/device.h"
 #include "support.h"
 
 #include <float.h>
 
-void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
-             const int *lwork, int *iwork, const int *liwork, int *info, size_t jobz_length, size_t uplo_length);
+void dstedc_(const char *compz, const int *n, double *d, double *e, double *z, const int *ldz, double *work,
+             const int *lwork, int *iwork, const int *liwork, int *info, size_t compz_length);
 
 static int tries;
 
-/* Answers the query for workspace; then spoils A and fails. */
-void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
-             const int *lwork, int *iwork, const int *liwork, int *info, size_t jobz_length, size_t uplo_length)
+/* Answers the query for workspace; then fails. DSYTRD has spoilt A by then. */
+void dstedc_(const char *compz, const int *n, double *d, double *e, double *z, const int *ldz, double *work,
+             const int *lwork, int *iwork, const int *liwork, int *info, size_t compz_length)
 {
-    (void)jobz, (void)uplo, (void)w, (void)liwork, (void)jobz_length, (void)uplo_length;
+    (void)compz, (void)n, (void)d, (void)e, (void)z, (void)ldz, (void)liwork, (void)compz_length;
     *info = 0;
     if (*lwork < 0) {
         work[0] = 10.0;
@@ -22,8 +22,6 @@ void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const 
         return;
     }
     ++tries;
-    for (int i = 0; i < *n; ++i)
-        for (int j = 0; j < *n; ++j) a[i * *lda + j] = NAN;
     *info = 3;
 }
 

@@ -1,0 +1,23 @@
+/* Hat matrices, X_apply (X'X + A)^-1 X' for every penalty A of the plan: what predicts rows of any number of voxels,
+ * one below the other as a buffer (n_alpha n_apply, n_train) in the precision of the plan. */
+#ifndef BT_ENCODING_HATS_H
+#define BT_ENCODING_HATS_H
+
+#include "encoding/factor.h"
+#include "encoding/search.h"
+
+/* P diag(s / (s^2 + A)) U'. One rank. */
+bt_status bt_hats_of_factor(bt_device *device, const bt_encode_plan *plan, const bt_factor *factor,
+                            const bt_ridge_problem *problem, bt_buffer **out) BT_MUST_CHECK;
+
+/* Without an eigenproblem, by device/shifted.h, in the dual form X_apply X' (X X' + A)^-1 where that is cheaper: about
+ * half the time. For penalties that are not too small beside the features; errors then stay below 1e-6. One rank. */
+bool bt_hats_can_solve(const bt_encode_plan *plan, const bt_ridge_problem *problem);
+bt_status bt_hats_solve(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *problem,
+                        bt_buffer **out) BT_MUST_CHECK;
+
+/* Bytes at most, with what they return: from a factor of rank r that is held beside, and solved. */
+double bt_hats_of_factor_bytes(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t rank);
+double bt_hats_solve_bytes(const bt_encode_plan *plan, const bt_ridge_problem *problem);
+
+#endif
