@@ -74,35 +74,32 @@ cleanup:
 
 enum { TILE = 64 };
 
-/* Of up to TILE voxels: whether all rows are finite, whether they vary, and their means and squares about them. */
+/* Of up to TILE voxels, sums over the rows. */
 typedef struct {
-    bool finite[TILE], varies[TILE];
-    double mean[TILE], square[TILE];
+    double sum[TILE], square[TILE];
+    float zero[TILE]; /* of 0 x: NaN where x is not finite */
+    bool varies[TILE];
 } tile_facts;
 
 static void look_at(const float *rows, size_t n_row, size_t stride, size_t n, tile_facts *facts)
 {
+    int unlike[TILE] = {0}; /* as wide as a float, so that one loop does all */
     *facts = (tile_facts){0};
-    for (size_t v = 0; v < n; ++v) facts->finite[v] = true;
     for (size_t i = 0; i < n_row; ++i)
         for (size_t v = 0; v < n; ++v) {
             const float value = rows[i * stride + v];
-            facts->finite[v] &= isfinite(value) != 0;
-            facts->varies[v] |= value != rows[v];
-            facts->mean[v] += (double)value;
+            facts->zero[v] += 0 * value;
+            unlike[v] |= value != rows[v];
+            facts->sum[v] += (double)value;
+            facts->square[v] += (double)value * (double)value;
         }
-    for (size_t v = 0; v < n; ++v) facts->mean[v] /= (double)n_row;
-    for (size_t i = 0; i < n_row; ++i)
-        for (size_t v = 0; v < n; ++v) {
-            const double away = (double)rows[i * stride + v] - facts->mean[v];
-            facts->square[v] += away * away;
-        }
+    for (size_t v = 0; v < n; ++v) facts->varies[v] = unlike[v];
 }
 
 /* test NULL: there is none. */
 static bt_voxel_state state_of(const tile_facts *train, const tile_facts *test, size_t v)
 {
-    if (!train->finite[v] || (test && !test->finite[v])) return BT_VOXEL_NAN;
+    if (isnan(train->zero[v]) || (test && isnan(test->zero[v]))) return BT_VOXEL_NAN;
     return train->varies[v] && (!test || test->varies[v]) ? BT_VOXEL_KEPT : BT_VOXEL_CONSTANT;
 }
 
@@ -119,7 +116,8 @@ static void judge_block(bt_voxels *voxels, const float *train, const float *test
         for (size_t v = 0; v < width; ++v) {
             const bt_voxel_state state = state_of(&a, voxels->n_test ? &b : NULL, v);
             voxels->states[low + first + v] = (unsigned char)state;
-            off_centre += state == BT_VOXEL_KEPT && a.mean[v] * a.mean[v] > a.square[v] / (double)voxels->n_train;
+            const double n_row = (double)voxels->n_train, square = a.sum[v] * a.sum[v] / n_row;
+            off_centre += state == BT_VOXEL_KEPT && square > a.square[v] - square; /* mean^2 above the variance */
         }
     }
     voxels->n_off_centre += off_centre;

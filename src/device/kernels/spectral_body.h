@@ -6,12 +6,25 @@
 
 enum { SPECTRAL_DEPTH = 2 * BT_SPECTRAL_ROWS };
 
-/* to (BT_SPECTRAL_ROWS, BT_LANES) = a b for n_row rows, zeros below and beside. */
+enum { CACHE_LINE = 64 };
+
+/* `bytes` from here: rows lie too far apart for the CPU to see them coming. */
+BT_INLINE void fetch(const void *from, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += CACHE_LINE) __builtin_prefetch((const char *)from + at);
+}
+
+/* to (BT_SPECTRAL_ROWS, BT_LANES) = a b for n_row rows, zeros below and beside; as many rows behind them, up to n_left
+ * from a on, are fetched. */
 BT_INLINE void products_f32(const float *a, size_t a_stride, const float *b, size_t b_stride, size_t n_row,
-                            size_t n_lane, float *to)
+                            size_t n_left, size_t n_lane, float *to)
 {
     for (size_t i = 0; i < n_row; ++i, to += BT_LANES) {
         const float *const left = a + i * a_stride, *const right = b + i * b_stride;
+        if (i + BT_SPECTRAL_ROWS < n_left) {
+            fetch(left + BT_SPECTRAL_ROWS * a_stride, BT_LANES * sizeof *left);
+            fetch(right + BT_SPECTRAL_ROWS * b_stride, BT_LANES * sizeof *right);
+        }
         if (n_lane == BT_LANES)
             for (size_t lane = 0; lane < BT_LANES; lane += WIDTH)
                 store(to + lane, load(left + lane) * load(right + lane));
@@ -29,11 +42,12 @@ static void kernel_spectral_f32(const bt_spectral_f32 *task)
     const size_t depth = task->z ? SPECTRAL_DEPTH : BT_SPECTRAL_ROWS;
     const float *table = task->table;
     for (size_t low = 0; low < task->n_component; low += BT_SPECTRAL_ROWS) {
-        const size_t n = task->n_component - low < BT_SPECTRAL_ROWS ? task->n_component - low : BT_SPECTRAL_ROWS;
+        const size_t left = task->n_component - low, n = left < BT_SPECTRAL_ROWS ? left : BT_SPECTRAL_ROWS;
         const float *const x = task->x + low * task->x_stride;
-        products_f32(x, task->x_stride, task->y + low * task->y_stride, task->y_stride, n, task->n_lane, products);
+        products_f32(x, task->x_stride, task->y + low * task->y_stride, task->y_stride, n, left, task->n_lane,
+                     products);
         if (task->z)
-            products_f32(x, task->x_stride, task->z + low * task->z_stride, task->z_stride, n, task->n_lane,
+            products_f32(x, task->x_stride, task->z + low * task->z_stride, task->z_stride, n, left, task->n_lane,
                          products + BT_SPECTRAL_ROWS * BT_LANES);
         for (size_t k = 0; k < task->n_weight; k += TILE_ROWS)
             tile_some(task->n_weight - k < TILE_ROWS ? task->n_weight - k : TILE_ROWS, depth,
