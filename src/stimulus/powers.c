@@ -15,13 +15,15 @@ static void variances(const float *single, const double *wide, size_t n_row, siz
     for (size_t low = 0; low < n_voxel; low += TILE) {
         const size_t n = n_voxel - low < TILE ? n_voxel - low : TILE;
         double mean[TILE] = {0}, square[TILE] = {0}, row[TILE];
-        for (int pass = 0; pass < 2; ++pass)
-            for (size_t i = 0; i < n_row; ++i) {
-                const size_t at = i * n_voxel + low;
-                for (size_t v = 0; v < n; ++v) row[v] = single ? (double)single[at + v] : wide[at + v];
-                for (size_t v = 0; v < n && !pass; ++v) mean[v] += row[v] / (double)n_row;
-                for (size_t v = 0; v < n && pass; ++v) square[v] += (row[v] - mean[v]) * (row[v] - mean[v]);
-            }
+        for (size_t i = 0; i < n_row; ++i)
+            for (size_t v = 0, at = i * n_voxel + low; v < n; ++v)
+                mean[v] += single ? (double)single[at + v] : wide[at + v];
+        for (size_t v = 0; v < n; ++v) mean[v] /= (double)n_row;
+        for (size_t i = 0; i < n_row; ++i) {
+            const size_t at = i * n_voxel + low;
+            for (size_t v = 0; v < n; ++v) row[v] = (single ? (double)single[at + v] : wide[at + v]) - mean[v];
+            for (size_t v = 0; v < n; ++v) square[v] += row[v] * row[v];
+        }
         for (size_t v = 0; v < n; ++v) variance[low + v] = square[v] / (double)(n_row - 1);
     }
 }
@@ -32,6 +34,7 @@ bt_status bt_power_add(const float *repeat, size_t n_row, size_t n_voxel, double
     double *variance = NULL;
     BT_ALLOC(variance, n_voxel);
     variances(repeat, NULL, n_row, n_voxel, variance);
+#pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n_row * n_voxel; ++i) sum[i] += (double)repeat[i];
     for (size_t v = 0; v < n_voxel; ++v) power[v].total += variance[v];
 cleanup:
