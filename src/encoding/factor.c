@@ -84,22 +84,48 @@ cleanup:
     return status;
 }
 
+/* Found before, from their owner. */
+static bt_status take_pairs(const bt_comm *comm, const bt_ridge_problem *p, size_t n, double *values, double *vectors)
+{
+    bt_status status = BT_OK;
+    if ((size_t)bt_comm_rank(comm) == p->owner) {
+        memcpy(values, p->pairs->values, n * sizeof *values);
+        memcpy(vectors, p->pairs->vectors, n * n * sizeof *vectors);
+    }
+    BT_TRY(bt_comm_broadcast(comm, (int)p->owner, values, n * sizeof *values));
+    BT_TRY(bt_comm_broadcast(comm, (int)p->owner, vectors, n * n * sizeof *vectors));
+cleanup:
+    return status;
+}
+
+/* Collective. */
+static bt_status solve(const bt_comm *comm, bt_device *device, const bt_ridge_problem *p, bool dual, size_t n,
+                       double *values, double *vectors)
+{
+    bt_status status = BT_OK;
+    double *const gram = bt_calloc(n * n, sizeof *gram);
+    BT_TRY(bt_agree(comm, gram ? BT_OK : BT_ERR_MEMORY));
+    if (dual && p->kernel)
+        memcpy(gram, p->kernel, n * n * sizeof *gram);
+    else
+        BT_TRY(bt_dense_gram(comm, device, p->train, p->n_train, p->n_feature, dual, gram));
+    BT_TRY(bt_dense_eigen(comm, device, gram, n, values, vectors));
+cleanup:
+    bt_free(gram);
+    return status;
+}
+
 /* Eigenpairs of X'X or X X': vectors (n, n), rows of the largest values first. Collective. */
 static bt_status decompose(const bt_comm *comm, bt_device *device, const bt_ridge_problem *p, bool dual,
                            double *vectors, bt_factor *factor)
 {
     bt_status status = BT_OK;
     const size_t n = dual ? p->n_train : p->n_feature;
-    double *gram = bt_calloc(n * n, sizeof *gram), *values = bt_calloc(n, sizeof *values);
-    BT_TRY(bt_agree(comm, gram && values && vectors ? BT_OK : BT_ERR_MEMORY));
-    if (dual && p->kernel)
-        memcpy(gram, p->kernel, n * n * sizeof *gram);
-    else
-        BT_TRY(bt_dense_gram(comm, device, p->train, p->n_train, p->n_feature, dual, gram));
-    BT_TRY(bt_dense_eigen(comm, device, gram, n, values, vectors));
+    double *const values = bt_calloc(n, sizeof *values);
+    BT_TRY(bt_agree(comm, values && vectors ? BT_OK : BT_ERR_MEMORY));
+    BT_TRY(p->pairs ? take_pairs(comm, p, n, values, vectors) : solve(comm, device, p, dual, n, values, vectors));
     BT_TRY(bt_agree(comm, keep(values, vectors, n, factor)));
 cleanup:
-    bt_free(gram);
     bt_free(values);
     return status;
 }

@@ -13,13 +13,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Of a Gram matrix of order n: values (n) ascending, vectors (n, n) in rows. */
+typedef struct {
+    double *values, *vectors;
+} bt_eigenpairs;
+
 typedef struct {
     const double *train; /* (n_train, n_feature), borrowed during create only */
     const double *apply; /* (n_apply, n_feature): rows to predict, likewise */
     size_t n_train, n_apply, n_feature;
     const double *kernel; /* (n_train, n_train) X X' and */
     const double *cross;  /* (n_apply, n_train) X_apply X', when the caller has both; likewise, of the dual form */
-    size_t n_rank;        /* above 1: spread over that many ranks; then neither kernel nor cross, and */
+    const bt_eigenpairs *pairs; /* of the Gram matrix, which rank `owner` has found before; NULL: not yet found */
+    size_t owner;
+    size_t n_rank; /* above 1: spread over that many ranks; then neither kernel nor cross, and */
     const size_t *train_rows, *apply_rows; /* (n_train), (n_apply) which rows of train and apply; NULL: the first */
     bt_dtype precision;                    /* BT_F32 or BT_F64, of the products over voxels */
     bool weights;                          /* bt_ridge_weights will be asked */

@@ -1,6 +1,7 @@
 #include "encoding/fit.h"
 
 #include "base/memory.h"
+#include "encoding/dealt.h"
 #include "encoding/fit_choice.h"
 #include "encoding/fit_test.h"
 #include "encoding/ridge.h"
@@ -144,6 +145,7 @@ static void clear_test_room(bt_fit *fit)
 void bt_fit_clear(bt_fit *fit)
 {
     bt_fit_unload(fit);
+    bt_dealt_destroy(&fit->dealt);
     bt_free(fit->cv_score);
     bt_free(fit->nothing);
     bt_free(fit->alpha);
@@ -170,21 +172,39 @@ void bt_fit_clear(bt_fit *fit)
     *fit = (bt_fit){0};
 }
 
+/* Eigenpairs of split k, where they are dealt, with those of its group. Collective. */
+static bt_status deal(bt_fit *fit, const bt_search_problem *problem, size_t k)
+{
+    const bool has = problem->n_rank == 1 && bt_dealt_has((size_t)bt_comm_size(problem->comm), fit->n_job - 1, k);
+    if (has && fit->dealt && k < fit->dealt->first + fit->dealt->n) return BT_OK;
+    bt_dealt_destroy(&fit->dealt);
+    return has ? bt_dealt_create(problem, k, &fit->dealt) : BT_OK;
+}
+
+/* Behind its last split. */
+static void end_deal(bt_fit *fit, size_t k)
+{
+    if (fit->dealt && k + 1 == fit->dealt->first + fit->dealt->n) bt_dealt_destroy(&fit->dealt);
+}
+
 bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
 {
     bt_status status = BT_OK;
     const size_t n_split = fit->n_job - 1;
-    const bt_search_problem problem = {.comm = fit->problem.comm,
-                                       .device = fit->problem.device,
-                                       .design = design,
-                                       .folds = &fit->problem.nested->inner[fit->fold],
-                                       .away = bt_nested_away(fit->problem.nested, fit->fold),
-                                       .bands = fit->problem.bands.n_band > 1 ? &fit->problem.bands : NULL,
-                                       .plan = fit->problem.plan,
-                                       .block = fit->problem.block,
-                                       .n_rank = fit->problem.n_rank};
+    bt_search_problem problem = {.comm = fit->problem.comm,
+                                 .device = fit->problem.device,
+                                 .design = design,
+                                 .folds = &fit->problem.nested->inner[fit->fold],
+                                 .away = bt_nested_away(fit->problem.nested, fit->fold),
+                                 .bands = fit->problem.bands.n_band > 1 ? &fit->problem.bands : NULL,
+                                 .plan = fit->problem.plan,
+                                 .block = fit->problem.block,
+                                 .n_rank = fit->problem.n_rank};
     for (size_t k = jobs.low; k < jobs.high && k < n_split; ++k) {
+        BT_TRY(deal(fit, &problem, k));
+        problem.dealt = fit->dealt;
         BT_TRY(bt_search_create(&problem, k, &fit->searches[k]));
+        end_deal(fit, k);
         if (k == 0 && fit->fold == 0 && fit->at_work == 0) fit->method = bt_search_method_of(fit->searches[k]);
     }
     if (jobs.high <= n_split) goto cleanup;
@@ -296,8 +316,10 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
     return (bt_fit_bytes){
         .results = v * (8 * ((double)plan->n_alpha + 7 + folds + 3 * bands + curves) + outputs),
         .design = 8 * (rows * p * (1 + (bands > 0) + 2 / (double)s->n_delay) + (kernel ? n * n : 0)),
-        .making = fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
-        .job = fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
+        .making = bt_dealt_bytes(s->n_share, s->most_split, s->most_train, s->n_feature) +
+                  fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
+        .job = bt_dealt_bytes(s->n_share, s->most_split, s->most_train, s->n_feature) +
+               fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
         .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + tests + picked + 32) +
                  (s->null ? bt_null_bytes(s->null) : 0),
     };

@@ -79,6 +79,7 @@ typedef struct {
     bt_refit *refit;         /* when loaded */
     double *curves;          /* (n_split, n_alpha, n_voxel) with alphas=continuous, else NULL */
     double *earlier;         /* (n_alpha, n_voxel) cv_score summed over the folds before; NULL with one */
+    bt_dealt *dealt;         /* eigenpairs for the splits that come next; NULL: none */
     size_t at_work;          /* the draw whose jobs are loaded */
     bt_fit_choice kept;
     bt_fit_room room;
@@ -137,7 +138,7 @@ typedef struct {
     size_t most_train, least_train, most_held; /* rows of a split that train, and validate */
     bool nested;
     size_t n_voxel, block;
-    size_t n_rank; /* of bt_fit_problem */
+    size_t n_rank, n_share; /* of bt_fit_problem; ranks of comm where factors are whole, else 1 */
     bool weights, predictions;
     const bt_null *null;
 } bt_fit_sizes;

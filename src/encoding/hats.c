@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "device/shifted.h"
 #include "device/spectral.h"
+#include "dist/dense.h"
+#include "dist/partition.h"
 
 #include <math.h>
 
@@ -86,10 +88,11 @@ static double trace_of(const bt_ridge_problem *p)
     return trace;
 }
 
-bool bt_hats_can_solve(const bt_encode_plan *plan, const bt_ridge_problem *problem)
+bool bt_hats_can_solve(const bt_comm *comm, const bt_encode_plan *plan, const bt_ridge_problem *problem)
 {
     static const double share = 1e-8; /* rounding, some 50 eps of the trace, then stays below 1e-6 of the result */
-    return problem->n_rank <= 1 && least_penalty(plan) >= share * trace_of(problem);
+    return problem->n_rank <= 1 && bt_comm_size(comm) <= BT_HATS_RANKS &&
+           least_penalty(plan) >= share * trace_of(problem);
 }
 
 typedef struct {
@@ -130,53 +133,106 @@ cleanup:
     return status;
 }
 
-static bt_status solve_dual(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *p, room *own,
-                            bt_matrix hats)
+/* The penalties of this rank, and its rows of the hat matrices. */
+typedef struct {
+    const bt_comm *comm;
+    bt_device *device;
+    const double *penalty;
+    size_t n_penalty;
+    bt_matrix hats; /* (n_penalty n_apply, n_train) */
+} share;
+
+static bt_status solve_dual(const share *mine, const bt_ridge_problem *p, room *own)
 {
     bt_status status = BT_OK;
-    BT_TRY(take_kernels(device, p, own));
+    BT_TRY(take_kernels(mine->device, p, own));
     bt_buffer_destroy(&own->train);
     bt_buffer_destroy(&own->apply);
-    BT_TRY(bt_solve_shifted(device, bt_matrix_of(own->gram, p->n_train, p->n_train), plan->penalty, plan->n_alpha,
-                            bt_matrix_of(own->cross, p->n_apply, p->n_train), hats));
+    BT_TRY(bt_solve_shifted(mine->device, bt_matrix_of(own->gram, p->n_train, p->n_train), mine->penalty,
+                            mine->n_penalty, bt_matrix_of(own->cross, p->n_apply, p->n_train), mine->hats));
 cleanup:
     return status;
 }
 
+/* X'X. Collective. */
+static bt_status share_gram(const share *mine, const bt_ridge_problem *p, room *own)
+{
+    bt_status status = BT_OK;
+    const size_t n = p->n_feature * p->n_feature;
+    double *const gram = bt_calloc(n, sizeof *gram);
+    BT_TRY(bt_agree(mine->comm, gram ? BT_OK : BT_ERR_MEMORY));
+    BT_TRY(bt_dense_gram(mine->comm, mine->device, p->train, p->n_train, p->n_feature, 0, gram));
+    status = bt_buffer_create(mine->device, BT_F64, n, &own->gram);
+    if (status == BT_OK) status = bt_buffer_write(own->gram, 0, gram, n);
+    BT_TRY(bt_agree(mine->comm, status));
+cleanup:
+    bt_free(gram);
+    return status;
+}
+
 /* X_apply (X'X + A)^-1, and that times X' in float64: its terms are larger than the hat matrix where A is small. */
-static bt_status solve_primal(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *p, room *own,
-                              bt_matrix hats)
+static bt_status solve_primal(const share *mine, const bt_ridge_problem *p, room *own)
 {
     bt_status status = BT_OK;
     const size_t n = p->n_train, m = p->n_apply, width = p->n_feature;
-    BT_TRY(upload_rows(device, p, own));
-    const bt_matrix train = bt_matrix_of(own->train, n, width);
-    BT_TRY(bt_buffer_create(device, BT_F64, width * width, &own->gram));
-    BT_TRY(bt_buffer_create(device, BT_F64, plan->n_alpha * m * width, &own->solved));
-    BT_TRY(bt_buffer_create(device, BT_F64, m * n, &own->hat));
-    const bt_matrix gram = bt_matrix_of(own->gram, width, width), hat = bt_matrix_of(own->hat, m, n);
-    const bt_matrix solved = bt_matrix_of(own->solved, plan->n_alpha * m, width);
-    BT_TRY(bt_product_gram(device, BT_TRANSPOSED, train, 0, gram));
-    BT_TRY(bt_solve_shifted(device, gram, plan->penalty, plan->n_alpha, bt_matrix_of(own->apply, m, width), solved));
-    for (size_t a = 0; a < plan->n_alpha; ++a) {
-        BT_TRY(
-            bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, bt_matrix_part(solved, a * m, 0, m, width), train, 0, hat));
-        BT_TRY(bt_convert(device, hat, bt_matrix_part(hats, a * m, 0, m, n)));
+    BT_TRY(upload_rows(mine->device, p, own));
+    BT_TRY(bt_buffer_create(mine->device, BT_F64, mine->n_penalty * m * width, &own->solved));
+    BT_TRY(bt_buffer_create(mine->device, BT_F64, m * n, &own->hat));
+    const bt_matrix solved = bt_matrix_of(own->solved, mine->n_penalty * m, width), hat = bt_matrix_of(own->hat, m, n);
+    BT_TRY(bt_solve_shifted(mine->device, bt_matrix_of(own->gram, width, width), mine->penalty, mine->n_penalty,
+                            bt_matrix_of(own->apply, m, width), solved));
+    for (size_t a = 0; a < mine->n_penalty; ++a) {
+        BT_TRY(bt_product(mine->device, BT_PLAIN, BT_TRANSPOSED, 1, bt_matrix_part(solved, a * m, 0, m, width),
+                          bt_matrix_of(own->train, n, width), 0, hat));
+        BT_TRY(bt_convert(mine->device, hat, bt_matrix_part(mine->hats, a * m, 0, m, n)));
     }
 cleanup:
     return status;
 }
 
-bt_status bt_hats_solve(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *problem, bt_buffer **out)
+/* Every rank's rows (n_hat of them, of n_alpha alphas) to all. Collective. */
+static bt_status exchange(const bt_comm *comm, const bt_encode_plan *plan, size_t n_apply, bt_matrix hats)
+{
+    enum { PIECE = 1 << 22 }; /* elements */
+    bt_status status = BT_OK;
+    const size_t size = (size_t)bt_comm_size(comm), n = hats.columns, element = bt_dtype_size(plan->precision);
+    const size_t most = n < PIECE ? PIECE / n : 1;
+    void *rows = NULL;
+    if (size == 1) return BT_OK;
+    rows = bt_calloc(most * n, element);
+    BT_TRY(bt_agree(comm, rows ? BT_OK : BT_ERR_MEMORY));
+    for (size_t owner = 0; owner < size; ++owner) {
+        const bt_range range = bt_partition(owner, size, plan->n_alpha);
+        for (size_t row = range.low * n_apply, end = range.high * n_apply; row < end; row += most) {
+            const size_t count = (end - row < most ? end - row : most) * n;
+            if (owner == (size_t)bt_comm_rank(comm)) status = bt_buffer_read(hats.buffer, row * n, rows, count);
+            BT_TRY(status);
+            BT_TRY(bt_comm_broadcast(comm, (int)owner, rows, count * element));
+            BT_TRY(bt_buffer_write(hats.buffer, row * n, rows, count));
+        }
+    }
+cleanup:
+    bt_free(rows);
+    return status;
+}
+
+bt_status bt_hats_solve(const bt_comm *comm, bt_device *device, const bt_encode_plan *plan,
+                        const bt_ridge_problem *problem, bt_buffer **out)
 {
     bt_status status = BT_OK;
     room own = {0};
-    const size_t n = problem->n_train, n_hat = plan->n_alpha * problem->n_apply;
-    BT_TRY(bt_buffer_create(device, plan->precision, n_hat * n, out));
-    if (bt_ridge_takes_dual(n, problem->n_feature))
-        BT_TRY(solve_dual(device, plan, problem, &own, bt_matrix_of(*out, n_hat, n)));
-    else
-        BT_TRY(solve_primal(device, plan, problem, &own, bt_matrix_of(*out, n_hat, n)));
+    const size_t n = problem->n_train, m = problem->n_apply;
+    const bt_range range = bt_partition((size_t)bt_comm_rank(comm), (size_t)bt_comm_size(comm), plan->n_alpha);
+    const bool dual = bt_ridge_takes_dual(n, problem->n_feature);
+    share mine = {.comm = comm, .device = device, .penalty = plan->penalty + range.low};
+    mine.n_penalty = range.high - range.low;
+    BT_TRY(bt_agree(comm, bt_buffer_create(device, plan->precision, plan->n_alpha * m * n, out)));
+    const bt_matrix hats = bt_matrix_of(*out, plan->n_alpha * m, n);
+    mine.hats = bt_matrix_part(hats, range.low * m, 0, mine.n_penalty * m, n);
+    if (!dual) BT_TRY(share_gram(&mine, problem, &own));
+    BT_TRY(bt_agree(comm, dual ? solve_dual(&mine, problem, &own) : solve_primal(&mine, problem, &own)));
+    clear_room(&own);
+    BT_TRY(exchange(comm, plan, m, hats));
 cleanup:
     clear_room(&own);
     return status;
@@ -191,5 +247,5 @@ double bt_hats_solve_bytes(const bt_encode_plan *plan, const bt_ridge_problem *p
         bt_solve_shifted_bytes(dual ? problem->n_train : problem->n_feature, problem->n_apply, plan->n_alpha);
     const double rows = (n + m) * p;
     if (dual) return hats + 8 * (n * n + m * n) + fmax(8 * rows, solving);
-    return hats + 8 * (rows + p * p + n_hat * p + m * n) + solving;
+    return hats + 8 * (rows + 2 * p * p + n_hat * p + m * n) + solving;
 }

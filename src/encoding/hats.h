@@ -11,10 +11,13 @@ bt_status bt_hats_of_factor(bt_device *device, const bt_encode_plan *plan, const
                             const bt_ridge_problem *problem, bt_buffer **out) BT_MUST_CHECK;
 
 /* Without an eigenproblem, by device/shifted.h, in the dual form X_apply X' (X X' + A)^-1 where that is cheaper: about
- * half the time. For penalties that are not too small beside the features; errors then stay below 1e-6. One rank. */
-bool bt_hats_can_solve(const bt_encode_plan *plan, const bt_ridge_problem *problem);
-bt_status bt_hats_solve(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *problem,
-                        bt_buffer **out) BT_MUST_CHECK;
+ * half the time. For penalties that are not too small beside the features, when errors stay below 1e-6, and for few
+ * ranks: each reduces the Gram matrix for itself and solves for its share of the penalties. */
+enum { BT_HATS_RANKS = 8 };
+bool bt_hats_can_solve(const bt_comm *comm, const bt_encode_plan *plan, const bt_ridge_problem *problem);
+/* Collective. */
+bt_status bt_hats_solve(const bt_comm *comm, bt_device *device, const bt_encode_plan *plan,
+                        const bt_ridge_problem *problem, bt_buffer **out) BT_MUST_CHECK;
 
 /* Bytes at most, with what they return: from a factor of rank r that is held beside, and solved. */
 double bt_hats_of_factor_bytes(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t rank);

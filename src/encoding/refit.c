@@ -43,13 +43,16 @@ static size_t most_rank(const bt_ridge_problem *problem)
     return problem->n_train < problem->n_feature ? problem->n_train : problem->n_feature;
 }
 
-/* Not of a spread factor, whose rows no rank has all; for a grid of penalties, with at most four times the memory of U'
- * and fewer operations. */
-static bool takes_hats(const bt_encode_plan *plan, const bt_ridge_problem *p, size_t rank, size_t n_voxel)
+static bool takes_hats_at(const bt_encode_plan *plan, const bt_ridge_problem *p, size_t rank, size_t n_voxel)
 {
     const double n = (double)p->n_train, t = (double)p->n_apply, r = (double)rank, v = (double)n_voxel;
     const double rows = (double)plan->n_alpha * t;
     return p->n_rank <= 1 && !p->weights && !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
+}
+
+bool bt_refit_takes_hats(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t n_voxel)
+{
+    return takes_hats_at(plan, problem, most_rank(problem), n_voxel);
 }
 
 /* The rows that train and that are predicted, of an outer fold. */
@@ -110,7 +113,7 @@ static bt_status make_from_factor(const bt_search_problem *problem, const bt_rid
     bt_status status = BT_OK;
     bt_factor factor = {0};
     BT_TRY(bt_factor_create(problem->comm, problem->device, all, &factor));
-    if (factor.map.rank > 0 && takes_hats(problem->plan, all, factor.map.rank, n_voxel))
+    if (factor.map.rank > 0 && takes_hats_at(problem->plan, all, factor.map.rank, n_voxel))
         status = bt_hats_of_factor(problem->device, problem->plan, &factor, all, &refit->hats);
     else
         status = bt_ridge_create_from(problem->device, all, &factor, &refit->ridge);
@@ -123,10 +126,12 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
 {
     bt_status status = BT_OK;
     bt_parts parts = {0};
+    double most = (double)n_voxel; /* the same way on all ranks */
     const bt_fit_design *const design = problem->design;
     bt_refit *refit = bt_calloc(1, sizeof *refit);
     *out = NULL;
     BT_TRY(bt_agree(problem->comm, refit ? begin(problem, refit, &parts) : BT_ERR_MEMORY));
+    BT_TRY(bt_comm_max_f64(problem->comm, &most, 1));
     if (problem->bands) BT_TRY(bt_agree(problem->comm, split_bands(problem, refit, &parts)));
     const bool taken = parts.x_train || parts.kernel;
     const double *const apply = problem->away ? design->x : design->x_test;
@@ -143,10 +148,10 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
                                   .precision = problem->plan->precision,
                                   .weights = weights,
                                   .most_voxel = problem->block};
-    status = bt_comm_size(problem->comm) == 1 && takes_hats(problem->plan, &all, most_rank(&all), n_voxel) &&
-                     bt_hats_can_solve(problem->plan, &all)
-                 ? bt_hats_solve(problem->device, problem->plan, &all, &refit->hats)
-                 : make_from_factor(problem, &all, n_voxel, refit);
+    status =
+        bt_refit_takes_hats(problem->plan, &all, (size_t)most) && bt_hats_can_solve(problem->comm, problem->plan, &all)
+            ? bt_hats_solve(problem->comm, problem->device, problem->plan, &all, &refit->hats)
+            : make_from_factor(problem, &all, (size_t)most, refit);
     bt_parts_clear(&parts);
     BT_TRY(bt_agree(problem->comm, status));
     *out = refit;
@@ -251,7 +256,7 @@ double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const double hats = (double)bt_dtype_size(plan->precision) * (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
     const double y_train = s->part ? 4.0 * (double)s->n_row * (double)s->block : 0;
-    return y_train + (takes_hats(plan, &ridge, most_rank(&ridge), s->n_voxel) ? hats : bt_ridge_bytes(&ridge));
+    return y_train + (bt_refit_takes_hats(plan, &ridge, s->n_voxel) ? hats : bt_ridge_bytes(&ridge));
 }
 
 double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
@@ -260,7 +265,7 @@ double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s
     const size_t n_rank = s->n_rank ? s->n_rank : 1, columns = s->n_row + s->n_test + (s->weights ? s->n_feature : 0);
     const size_t rank = most_rank(&ridge);
     const double factor = bt_components_bytes(rank, n_rank, columns, BT_F64);
-    const bool has_hats = takes_hats(plan, &ridge, rank, s->n_voxel);
+    const bool has_hats = bt_refit_takes_hats(plan, &ridge, s->n_voxel);
     const double later =
         factor + bt_refit_bytes(plan, s) + (has_hats ? bt_hats_of_factor_bytes(plan, &ridge, rank) : 0);
     const double solved = has_hats ? bt_hats_solve_bytes(plan, &ridge) : 0;

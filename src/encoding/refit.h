@@ -6,15 +6,21 @@
 #ifndef BT_ENCODING_REFIT_H
 #define BT_ENCODING_REFIT_H
 
+#include "encoding/factor.h"
 #include "encoding/search.h"
 
 typedef struct bt_refit bt_refit;
 
-/* Collective over problem->comm. n_voxel: how many this rank will predict; weights: bt_refit_weights will be asked. */
+/* Collective over problem->comm. n_voxel: how many this rank will predict, the most of all ranks counts; weights:
+ * bt_refit_weights will be asked. */
 bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out) BT_MUST_CHECK;
 void bt_refit_destroy(bt_refit **refit); /* takes NULL */
 
 bool bt_refit_has_hats(const bt_refit *refit);
+
+/* Whether hat matrices are the cheaper way for that many voxels a rank: not of a spread factor, whose rows no rank has
+ * all; for a grid of penalties, with at most four times the memory of U' and fewer operations. */
+bool bt_refit_takes_hats(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t n_voxel);
 
 /* prediction (n_test, n_voxel), with bands (n_band, n_test, n_voxel), of y (n_row, n_voxel) at penalty (n_voxel);
  * choice (n_voxel): its index, where penalties come from a grid. One rank, as is the next; of a spread factor as

@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
+#include "encoding/dealt.h"
 #include "encoding/fast_search.h"
 #include "encoding/ridge.h"
 
@@ -138,6 +139,8 @@ bt_status bt_search_create(const bt_search_problem *problem, size_t split, bt_se
                              .n_rank = problem->n_rank,
                              .kernel = parts.kernel,
                              .cross = parts.cross,
+                             .pairs = problem->dealt ? &problem->dealt->mine : NULL,
+                             .owner = problem->dealt ? split - problem->dealt->first : 0,
                              .n_train = search->n_train,
                              .n_apply = search->n_held,
                              .n_feature = problem->design->n_feature,

@@ -7,6 +7,7 @@
 
 #include "encoding/bands.h"
 #include "encoding/block.h"
+#include "encoding/factor.h"
 #include "encoding/folds.h"
 #include "encoding/options.h"
 #include "encoding/parts.h"
@@ -14,6 +15,7 @@
 #include "dist/comm.h"
 
 typedef struct bt_search bt_search;
+typedef struct bt_dealt bt_dealt; /* dealt.h */
 
 typedef struct {
     const bt_comm *comm; /* the ranks that share the voxels */
@@ -23,8 +25,9 @@ typedef struct {
     const uint8_t *away; /* (n_row) rows that an outer fold holds out, which the refit predicts; NULL: the test rows */
     const bt_bands *bands; /* the refit predicts each band's part; NULL: one prediction */
     const bt_encode_plan *plan;
-    size_t block;  /* voxels at once, at most */
-    size_t n_rank; /* comm's ranks when factors are spread over them, 1 when every rank has all of each */
+    const bt_dealt *dealt; /* eigenpairs of the split, found before; NULL: not */
+    size_t block;          /* voxels at once, at most */
+    size_t n_rank;         /* comm's ranks when factors are spread over them, 1 when every rank has all of each */
 } bt_search_problem;
 
 /* What a search does, for the log and the file. */

@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     size_t most_feature;   /* columns of the widest design */
     size_t n_group;        /* groups of ranks, each with spaces of its own */
+    size_t n_share;        /* ranks of a group */
     size_t n_mine;         /* voxels of a rank, at most */
     size_t block;          /* voxels at once */
     size_t spaces_at_once; /* spaces whose fits are loaded together ... */

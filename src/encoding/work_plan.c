@@ -74,6 +74,7 @@ static bt_fit_bytes bytes_at(const bt_work_problem *problem, const bt_work_cut *
                           .n_voxel = cut->n_mine,
                           .block = cut->block,
                           .n_rank = cut->n_rank,
+                          .n_share = cut->n_rank > 1 ? 1 : cut->n_share,
                           .weights = problem->options->weights,
                           .predictions = problem->options->predictions,
                           .null = problem->null};
@@ -186,6 +187,7 @@ bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_w
     const bt_voxels_options responses = {.train = in->train, .test = in->test};
     *cut = (bt_work_cut){.most_feature = widest_design(problem),
                          .n_group = bt_grid_extent(grid, BT_AXIS_LAYER),
+                         .n_share = share,
                          .n_mine = first.high - first.low,
                          .memory = bt_memory_per_rank(problem->call)};
     const size_t n_space = ceiling_of(bt_spaces_count(in->spaces), cut->n_group);

@@ -1,5 +1,8 @@
 #include "dist/dense.h"
+#include "encoding/dealt.h"
+#include "encoding/hats.h"
 #include "encoding/output.h"
+#include "encoding/refit.h"
 #include "encoding/ridge.h"
 #include "encoding/work.h"
 
@@ -7,6 +10,7 @@
 typedef struct {
     size_t n, apply, p, rank;
     bool dual, fast, refit;
+    bool dealt; /* its eigenproblem is one rank's */
 } job;
 
 /* Job k of a fold. */
@@ -27,12 +31,25 @@ static job job_of(const bt_work_problem *problem, size_t fold, size_t k, size_t 
     return j;
 }
 
-/* Whole factors: matrices and their eigenvectors for all; nothing once a block of voxels is at hand. */
-static double whole_bytes(const job *j, size_t n_rank)
+static bool is_solved(const bt_work_problem *problem, const bt_work_cut *cut, const job *j, size_t n_rank)
+{
+    const bt_ridge_problem refit = {
+        .n_train = j->n, .n_apply = j->apply, .n_feature = j->p, .n_rank = 1, .weights = problem->options->weights};
+    return j->refit && n_rank <= BT_HATS_RANKS && bt_refit_takes_hats(problem->plan, &refit, cut->n_mine);
+}
+
+/* Whole factors: matrices and their eigenvectors for all, or hat matrices; nothing once a block of voxels is at hand.
+ */
+static double whole_bytes(const bt_work_problem *problem, const bt_work_cut *cut, const job *j, size_t n_rank)
 {
     const size_t order = j->dual ? j->n : j->p;
     const double gram = j->dual ? 0 : bt_dense_gram_sent(n_rank, j->n, order); /* dual: from the shared kernel */
-    return gram + bt_dense_eigen_sent(n_rank, order) + (j->fast ? bt_dense_gram_sent(n_rank, j->apply, j->rank) : 0);
+    const double pairs = j->fast ? bt_dense_gram_sent(n_rank, j->apply, j->rank) : 0;
+    if (is_solved(problem, cut, j, n_rank))
+        return gram + (double)((n_rank - 1) * problem->plan->n_alpha * j->apply * j->n) *
+                          (double)bt_dtype_size(problem->plan->precision);
+    if (j->dealt) return (double)(n_rank - 1) * 8 * (double)order * (double)(order + 1) + pairs;
+    return gram + bt_dense_eigen_sent(n_rank, order) + pairs;
 }
 
 /* Spread factors: ScaLAPACK's, P' for M, and for each of n_block blocks of voxels every row of all. */
@@ -61,9 +78,11 @@ static double jobs_bytes(const bt_work_problem *problem, const bt_work_cut *cut,
     bool kernel = false;
     for (size_t f = 0; f < nested->n_fold; ++f)
         for (size_t k = 0; k <= nested->inner[f].n_split; ++k) {
-            const job j = job_of(problem, f, k, n_feature, n_band);
+            job j = job_of(problem, f, k, n_feature, n_band);
+            j.dealt = !j.refit && bt_dealt_has(n_rank, nested->inner[f].n_split, k);
             kernel = kernel || j.dual;
-            bytes += cut->n_rank > 1 ? spread_bytes(problem, &j, n_rank, n_block) : whole_bytes(&j, n_rank);
+            bytes +=
+                cut->n_rank > 1 ? spread_bytes(problem, &j, n_rank, n_block) : whole_bytes(problem, cut, &j, n_rank);
         }
     const double kernels = n_band > 1 ? 2 * (double)nested->n_fold : 1; /* scaled: for a fold's splits, for its refit */
     if (kernel && cut->n_rank == 1) bytes += kernels * bt_dense_gram_sent(n_rank, n_feature, nested->inner[0].n_row);
