@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "dist/dense.h"
+#include "dist/partition.h"
 
 #include <float.h>
 #include <math.h>
@@ -136,59 +137,103 @@ static void divide_rows(double *x, const double *by, size_t rows, size_t columns
         for (size_t i = 0; i < columns; ++i) x[k * columns + i] /= by[k];
 }
 
-/* Eigenvectors are V': U' = diag(1/s) V'X', P' = V' X_apply'. */
-static bt_status finish_primal(bt_device *device, const bt_ridge_problem *p, double *vectors, bt_factor *factor)
+/* What the ranks make of the eigenvectors together: each its rows of every matrix. */
+typedef struct {
+    const bt_comm *comm;
+    bt_device *device;
+    const double *vectors; /* (r, order) */
+    size_t order, r;
+    bt_range mine; /* of the r rows */
+    const double *singular;
+} projection;
+
+/* My rows of vectors times op(x), divided by s unless `plain`, into out (r, columns). */
+static bt_status project(const projection *p, host_matrix x, bool plain, double *out)
+{
+    const size_t low = p->mine.low, n = p->mine.high - low, columns = x.op == BT_PLAIN ? x.columns : x.rows;
+    const host_matrix rows = {BT_PLAIN, p->vectors + low * p->order, n, p->order};
+    if (n == 0) return BT_OK;
+    const bt_status status = multiply(p->device, rows, x, out + low * columns);
+    if (status == BT_OK && !plain) divide_rows(out + low * columns, p->singular + low, n, columns);
+    return status;
+}
+
+/* Everybody's rows to all. Collective. */
+static bt_status share(const projection *p, size_t columns, double *out)
 {
     bt_status status = BT_OK;
-    const size_t r = factor->map.rank;
-    const host_matrix right = {BT_PLAIN, vectors, r, p->n_feature};
-    BT_TRY(multiply(device, right, (host_matrix){BT_TRANSPOSED, p->train, p->n_train, p->n_feature}, factor->left));
-    divide_rows(factor->left, factor->singular, r, p->n_train);
-    BT_TRY(multiply(device, right, (host_matrix){BT_TRANSPOSED, p->apply, p->n_apply, p->n_feature}, factor->apply));
-    if (p->weights) memcpy(factor->right, vectors, r * p->n_feature * sizeof *vectors);
+    const size_t size = (size_t)bt_comm_size(p->comm);
+    for (size_t owner = 0; owner < size && size > 1; ++owner) {
+        const bt_range range = bt_partition(owner, size, p->r);
+        BT_TRY(bt_comm_broadcast(p->comm, (int)owner, out + range.low * columns,
+                                 (range.high - range.low) * columns * sizeof *out));
+    }
+cleanup:
+    return status;
+}
+
+/* Eigenvectors are V': U' = diag(1/s) V'X', P' = V' X_apply'. */
+static bt_status finish_primal(const projection *made, const bt_ridge_problem *p, bt_factor *factor)
+{
+    bt_status status = BT_OK;
+    const size_t width = p->n_feature;
+    BT_TRY(project(made, (host_matrix){BT_TRANSPOSED, p->train, p->n_train, width}, false, factor->left));
+    BT_TRY(project(made, (host_matrix){BT_TRANSPOSED, p->apply, p->n_apply, width}, true, factor->apply));
+    if (p->weights) memcpy(factor->right, made->vectors, made->r * width * sizeof *factor->right);
 cleanup:
     return status;
 }
 
 /* Eigenvectors are U': P' = diag(1/s) U' (X X_apply'), V' = diag(1/s) U'X. */
-static bt_status finish_dual(bt_device *device, const bt_ridge_problem *p, const double *vectors, bt_factor *factor)
+static bt_status finish_dual(const projection *made, const bt_ridge_problem *p, bt_factor *factor)
 {
     bt_status status = BT_OK;
     double *kernel = NULL;
     const double *cross = p->cross;
-    const size_t r = factor->map.rank;
-    memcpy(factor->left, vectors, r * p->n_train * sizeof *vectors);
+    const host_matrix train = {BT_PLAIN, p->train, p->n_train, p->n_feature};
+    memcpy(factor->left, made->vectors, made->r * p->n_train * sizeof *factor->left);
     if (!cross) {
         BT_ALLOC(kernel, p->n_apply * p->n_train);
-        BT_TRY(multiply(device, (host_matrix){BT_PLAIN, p->apply, p->n_apply, p->n_feature},
+        BT_TRY(multiply(made->device, (host_matrix){BT_PLAIN, p->apply, p->n_apply, p->n_feature},
                         (host_matrix){BT_TRANSPOSED, p->train, p->n_train, p->n_feature}, kernel));
         cross = kernel;
     }
-    BT_TRY(multiply(device, (host_matrix){BT_PLAIN, vectors, r, p->n_train},
-                    (host_matrix){BT_TRANSPOSED, cross, p->n_apply, p->n_train}, factor->apply));
-    divide_rows(factor->apply, factor->singular, r, p->n_apply);
-    if (p->weights) {
-        BT_TRY(multiply(device, (host_matrix){BT_PLAIN, vectors, r, p->n_train},
-                        (host_matrix){BT_PLAIN, p->train, p->n_train, p->n_feature}, factor->right));
-        divide_rows(factor->right, factor->singular, r, p->n_feature);
-    }
+    BT_TRY(project(made, (host_matrix){BT_TRANSPOSED, cross, p->n_apply, p->n_train}, false, factor->apply));
+    if (p->weights) BT_TRY(project(made, train, false, factor->right));
 cleanup:
     bt_free(kernel);
     return status;
 }
 
-static bt_status finish(bt_device *device, const bt_ridge_problem *p, bool dual, double *vectors, bt_factor *factor)
+static bt_status make_room(const bt_ridge_problem *p, size_t r, bt_factor *factor)
 {
     bt_status status = BT_OK;
-    const size_t r = factor->map.rank;
-    if (r == 0) return BT_OK;
     BT_ALLOC(factor->left, r * p->n_train);
     BT_ALLOC(factor->apply, r * p->n_apply);
     if (p->weights) BT_ALLOC(factor->right, r * p->n_feature);
-    if (dual)
-        BT_TRY(finish_dual(device, p, vectors, factor));
-    else
-        BT_TRY(finish_primal(device, p, vectors, factor));
+cleanup:
+    return status;
+}
+
+/* Collective. */
+static bt_status finish(const bt_comm *comm, bt_device *device, const bt_ridge_problem *p, bool dual,
+                        const double *vectors, bt_factor *factor)
+{
+    bt_status status = BT_OK;
+    const size_t r = factor->map.rank;
+    const projection made = {.comm = comm,
+                             .device = device,
+                             .vectors = vectors,
+                             .order = factor->map.order,
+                             .r = r,
+                             .mine = bt_partition((size_t)bt_comm_rank(comm), (size_t)bt_comm_size(comm), r),
+                             .singular = factor->singular};
+    if (r == 0) return BT_OK;
+    BT_TRY(bt_agree(comm, make_room(p, r, factor)));
+    BT_TRY(bt_agree(comm, dual ? finish_dual(&made, p, factor) : finish_primal(&made, p, factor)));
+    BT_TRY(share(&made, p->n_apply, factor->apply));
+    if (!dual) BT_TRY(share(&made, p->n_train, factor->left));
+    if (dual && p->weights) BT_TRY(share(&made, p->n_feature, factor->right));
 cleanup:
     return status;
 }
@@ -202,7 +247,7 @@ bt_status bt_factor_create(const bt_comm *comm, bt_device *device, const bt_ridg
     double *const vectors = bt_calloc(n * n, sizeof *vectors);
     *out = (bt_factor){0};
     BT_TRY(decompose(comm, device, problem, dual, vectors, out));
-    BT_TRY(bt_agree(comm, finish(device, problem, dual, vectors, out)));
+    BT_TRY(finish(comm, device, problem, dual, vectors, out));
 cleanup:
     bt_free(vectors);
     if (status != BT_OK) bt_factor_clear(out);

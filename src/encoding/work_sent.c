@@ -48,8 +48,11 @@ static double whole_bytes(const bt_work_problem *problem, const bt_work_cut *cut
     if (is_solved(problem, cut, j, n_rank))
         return gram + (double)((n_rank - 1) * problem->plan->n_alpha * j->apply * j->n) *
                           (double)bt_dtype_size(problem->plan->precision);
-    if (j->dealt) return (double)(n_rank - 1) * 8 * (double)order * (double)(order + 1) + pairs;
-    return gram + bt_dense_eigen_sent(n_rank, order) + pairs;
+    const size_t columns =
+        j->apply + (j->dual ? 0 : j->n) + (j->dual && j->refit && problem->options->weights ? j->p : 0);
+    const double factor = (double)(n_rank - 1) * 8 * (double)j->rank * (double)columns;
+    if (j->dealt) return (double)(n_rank - 1) * 8 * (double)order * (double)(order + 1) + factor + pairs;
+    return gram + bt_dense_eigen_sent(n_rank, order) + factor + pairs;
 }
 
 /* Spread factors: ScaLAPACK's, P' for M, and for each of n_block blocks of voxels every row of all. */
