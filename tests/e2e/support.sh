@@ -45,6 +45,13 @@ make_matrices() {
 spread_words=(encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy"
     test.responses="$scratch/Y2.npy" cv.scheme=kfold cv.n_fold=2 alphas=10,100 search=fast grid.voxel=2 memory=18MiB)
 
+# The command goes well, and a line that it prints matches the basic regular expression PATTERN. It is read to its end: a
+# program whose reader leaves early may end by SIGPIPE.
+says() { # PATTERN COMMAND...
+    local printed
+    printed=$("${@:2}") && grep -q -- "$1" <<<"$printed"
+}
+
 ranks_of() { # the braintune processes below a job of this shell
     local child
     for child in $(pgrep -P "$1"); do
