@@ -342,8 +342,8 @@ static void test_spread_factors_of_folds_and_bands(void **state)
         write_normals("more_x2.npy", 40, 10, 6);
     }
     barrier();
-    expect_spread_is_whole("cv.outer=kfold cv.outer.n=3 predictions=true", folds, 5);
-    expect_spread_is_whole("bands=random bands.n_draw=4 weights=true", bands, 5);
+    expect_spread_is_whole("cv.outer=kfold cv.outer.n=3 cv.n_fold=2 predictions=true", folds, 5);
+    expect_spread_is_whole("bands=random bands.n_draw=3 cv.n_fold=2 weights=true", bands, 5);
     expect_spread_is_whole("bands=random bands.n_draw=2 cv.outer=kfold cv.outer.n=2 cv.n_fold=2", folds, 4);
 }
 
