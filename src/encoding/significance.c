@@ -1,11 +1,11 @@
 #include "encoding/significance.h"
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "device/threads.h"
 
 #include <math.h>
 #include <omp.h>
-#include <stdlib.h>
 
 enum { TILE = 16 }; /* voxels that one thread takes together */
 
@@ -181,31 +181,16 @@ cleanup:
 
 /* ---- false discovery rates ---- */
 
-typedef struct {
-    double p;
-    size_t at;
-} place;
-
-static int compare_places(const void *a, const void *b)
-{
-    const place *const left = a, *const right = b;
-    return (left->p > right->p) - (left->p < right->p);
-}
-
 bt_status bt_false_discovery(const double *p, size_t n, double *q)
 {
     bt_status status = BT_OK;
-    place *order = NULL;
+    bt_place *order = NULL;
     size_t m = 0;
     double least = 1;
-    BT_ALLOC(order, n);
-    for (size_t i = 0; i < n; ++i) {
-        q[i] = (double)NAN;
-        if (!isnan(p[i])) order[m++] = (place){p[i], i};
-    }
-    if (m) qsort(order, m, sizeof *order, compare_places);
+    BT_TRY(bt_order(p, n, &order, &m));
+    for (size_t i = 0; i < n; ++i) q[i] = (double)NAN;
     for (size_t k = m; k-- > 0;) {
-        least = fmin(least, order[k].p * (double)m / (double)(k + 1));
+        least = fmin(least, order[k].value * (double)m / (double)(k + 1));
         q[order[k].at] = least;
     }
 cleanup:

@@ -40,6 +40,10 @@ typedef struct {
 /* Collective over the call's comm. Errors: BT_ERR_USAGE when even the smallest block does not fit into memory=. */
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut) BT_MUST_CHECK;
 
+/* The same for n_group groups of `share` ranks, which need not be there. False: it does not fit into `memory` bytes a
+ * rank, and cut->bytes is what it needs. */
+bool bt_work_cut_of(const bt_work_problem *problem, size_t n_group, size_t share, double memory, bt_work_cut *cut);
+
 /* Fits of a voxel in these spaces: splits of all draws and folds, and a refit a fold. */
 size_t bt_work_jobs(const bt_work_problem *problem, bt_range spaces);
 
@@ -49,6 +53,9 @@ bt_status bt_work_grid(const bt_work_problem *problem, bt_grid **out) BT_MUST_CH
 
 /* Collective. Computes all spaces and writes the artefact's temporary. */
 bt_status bt_work_run(const bt_work_problem *problem, const bt_artefact *artefact) BT_MUST_CHECK;
+
+/* Products, Gram matrices and eigenproblems of one space over all ranks. */
+double bt_work_flops(const bt_work_problem *problem, size_t n_feature, size_t n_band);
 
 /* Bytes that the n_rank ranks of a group send together for one space of n_feature columns and n_band bands, counted as
  * dist/count.h does, without the few bytes of agreements: the model of SCALING.md. With bands at most: every draw is

@@ -177,27 +177,33 @@ static bool choose_spread(const bt_work_problem *problem, double response_bytes,
     return false;
 }
 
+bool bt_work_cut_of(const bt_work_problem *problem, size_t n_group, size_t share, double memory, bt_work_cut *cut)
+{
+    const bt_inputs *const in = problem->in;
+    const bt_range first = bt_partition(0, share, bt_responses_voxels(in->train));
+    const bt_voxels_options responses = {.train = in->train, .test = in->test};
+    *cut = (bt_work_cut){.most_feature = widest_design(problem),
+                         .n_group = n_group,
+                         .n_share = share,
+                         .n_mine = first.high - first.low,
+                         .memory = memory};
+    const size_t n_space = ceiling_of(bt_spaces_count(in->spaces), n_group);
+    return choose_spread(problem, bt_voxels_bytes(&responses, cut->n_mine), n_space, share, cut);
+}
+
 bt_status bt_work_plan(const bt_work_problem *problem, const bt_grid *grid, bt_work_cut *cut)
 {
     enum { MIB = 1 << 20 };
     bt_status status = BT_OK;
-    const bt_inputs *const in = problem->in;
-    const size_t n_voxel = bt_responses_voxels(in->train), share = bt_grid_extent(grid, BT_AXIS_VOXEL);
-    const bt_range first = bt_partition(0, share, n_voxel);
-    const bt_voxels_options responses = {.train = in->train, .test = in->test};
-    *cut = (bt_work_cut){.most_feature = widest_design(problem),
-                         .n_group = bt_grid_extent(grid, BT_AXIS_LAYER),
-                         .n_share = share,
-                         .n_mine = first.high - first.low,
-                         .memory = bt_memory_per_rank(problem->call)};
-    const size_t n_space = ceiling_of(bt_spaces_count(in->spaces), cut->n_group);
-    const bool fits = choose_spread(problem, bt_voxels_bytes(&responses, cut->n_mine), n_space, share, cut);
+    const bool fits = bt_work_cut_of(problem, bt_grid_extent(grid, BT_AXIS_LAYER), bt_grid_extent(grid, BT_AXIS_VOXEL),
+                                     bt_memory_per_rank(problem->call), cut);
     if (!fits && !problem->call->common->dry_run)
-        status = bt_fail(BT_ERR_USAGE,
-                         "memory: %zu rows of %zu features need %.2f MiB per rank at least, and %.2f MiB are allowed; "
-                         "set memory= higher, or take fewer features or delays%s",
-                         bt_responses_rows_all(in->train), cut->most_feature, cut->bytes / MIB, cut->memory / MIB,
-                         cut->n_group > 1 ? ", or grid.layer=1, so that more ranks share a layer's matrices" : "");
+        status =
+            bt_fail(BT_ERR_USAGE,
+                    "memory: %zu rows of %zu features need %.2f MiB per rank at least, and %.2f MiB are allowed; "
+                    "set memory= higher, or take fewer features or delays%s",
+                    bt_responses_rows_all(problem->in->train), cut->most_feature, cut->bytes / MIB, cut->memory / MIB,
+                    cut->n_group > 1 ? ", or grid.layer=1, so that more ranks share a layer's matrices" : "");
     return bt_agree(problem->call->comm, status);
 }
 
@@ -233,8 +239,7 @@ static double flops_of_fit(const bt_work_problem *problem, double n, double held
            (double)bt_responses_voxels(problem->in->train) * products_of(problem, n, held, r, n_penalty);
 }
 
-/* Products, Gram matrices and eigenproblems of one space over all ranks. */
-static double flops_of(const bt_work_problem *problem, size_t n_feature, size_t n_band)
+double bt_work_flops(const bt_work_problem *problem, size_t n_feature, size_t n_band)
 {
     const bt_nested *const nested = problem->nested;
     const double n_draw = (double)bt_bands_draws(problem->plan, n_band);
@@ -273,7 +278,7 @@ bt_status bt_work_estimate(const bt_work_problem *problem)
         const size_t width = bt_spaces_width(in->spaces, i) * problem->plan->design.delays.n;
         const size_t n_band = bt_bands_count(problem->plan, in->spaces, i);
         estimate.sent_bytes += bt_work_sent_bytes(problem, &cut, share, width, n_band) / n_rank;
-        estimate.flops += flops_of(problem, width, n_band);
+        estimate.flops += bt_work_flops(problem, width, n_band);
         estimate.read_bytes += rows * (double)width * 4;
         if (problem->options->weights) estimate.written_bytes += 4 * (double)width * (double)n_voxel;
     }

@@ -98,7 +98,7 @@ struct transfer {
     bt_status code;
     hid_t memory_type, list;
     bt_dtype type; /* in memory */
-    size_t limit;  /* bytes of `type` per piece */
+    size_t limit;  /* bytes of `type` per piece, which is PIECE bytes of the file at most too */
     void *scratch; /* SCRATCH bytes or NULL */
     herr_t (*piece)(const transfer *t, hid_t memory_space, size_t n, void *data);
 };
@@ -189,11 +189,13 @@ static bt_status choose_read(transfer *t)
     const char *const path = t->path;
     const hid_t type = t->set->type;
     const H5T_class_t class = H5Tget_class(type);
+    const size_t in_file = H5Tget_size(type), in_memory = bt_dtype_size(t->type);
     BT_CHECK(class == H5T_INTEGER || class == H5T_FLOAT || is_bool(type), BT_ERR_INPUT,
              "%s:%s: expected numbers, found text or records; store a plain array of numbers", file->path, path);
     BT_CHECK(t->type != BT_I32 || class != H5T_FLOAT, BT_ERR_INPUT,
              "%s:%s: expected integers, found floating point numbers; store an integer array", file->path, path);
     t->piece = read_piece;
+    t->limit = PIECE / (in_file > in_memory ? in_file : in_memory) * in_memory;
     if (t->type == BT_F32 && H5Tequal(type, H5T_NATIVE_DOUBLE) > 0 && !is_chunked(t->set)) {
         t->piece = read_narrowed; /* of chunks, small pieces would unpack the same ones again and again */
     }
@@ -220,8 +222,7 @@ static bt_status read_set(const bt_h5 *file, const char *path, const data_set *s
                                          : "cannot be read; fetch or write the file again",
                   .code = BT_ERR_INPUT,
                   .memory_type = memory_type(type),
-                  .type = type,
-                  .limit = PIECE};
+                  .type = type};
     t.list = H5Pcreate(H5P_DATASET_XFER);
     BT_H5_CHECK(t.list >= 0, BT_ERR_INTERNAL, file, path, "HDF5 transfer properties");
     BT_TRY(choose_read(&t));

@@ -1,6 +1,7 @@
 #include "reporting/statistics.h"
 
 #include "base/memory.h"
+#include "base/order.h"
 #include "base/random.h"
 
 #include <math.h>
@@ -255,28 +256,17 @@ cleanup:
     return status;
 }
 
-typedef struct {
-    double p;
-    size_t at;
-} place;
-
-static int compare_places(const void *a, const void *b)
-{
-    const place *const left = a, *const right = b;
-    return (left->p > right->p) - (left->p < right->p);
-}
-
 bt_status bt_holm(const double *p, size_t n, double *adjusted)
 {
     bt_status status = BT_OK;
-    place *order = NULL;
+    bt_place *order = NULL;
+    size_t m = 0;
     double least = 0;
-    BT_ALLOC(order, n);
-    for (size_t i = 0; i < n; ++i) order[i] = (place){p[i], i};
-    if (n) qsort(order, n, sizeof *order, compare_places);
-    for (size_t i = 0; i < n; ++i) {
-        least = fmax(least, fmin(1, (double)(n - i) * order[i].p));
-        adjusted[order[i].at] = least;
+    BT_TRY(bt_order(p, n, &order, &m));
+    for (size_t i = 0; i < n; ++i) adjusted[i] = (double)NAN;
+    for (size_t k = 0; k < m; ++k) {
+        least = fmax(least, fmin(1, (double)(m - k) * order[k].value));
+        adjusted[order[k].at] = least;
     }
 cleanup:
     bt_free(order);

@@ -39,7 +39,8 @@ double bt_student_quantile(double p, double freedom); /* t with P(T <= t) = p; 0
 #define BT_LEAST_BASE 0.02
 bt_status bt_percent_gain(const double *before, const double *after, size_t n, bt_interval *out) BT_MUST_CHECK;
 
-/* Holm's step-down correction (1979) of n p values: adjusted (n), never below p, at most 1. */
+/* Holm's step-down correction (1979) of the p (n) that are not NaN: adjusted (n), never below p, at most 1; NaN where p
+ * is. */
 bt_status bt_holm(const double *p, size_t n, double *adjusted) BT_MUST_CHECK;
 
 #endif

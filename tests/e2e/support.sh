@@ -28,6 +28,30 @@ make_world() {
         { cat "$folder/log"; fail lowlevel; }
 }
 
+# NAME ROWS COLUMNS: $scratch/NAME.npy of small integers
+integers() {
+    local header="{'descr': '|i1', 'fortran_order': False, 'shape': ($2, $3), }"
+    { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "$header"; LC_ALL=C awk -v n=$(($2 * $3)) -v seed="$2" \
+        'BEGIN { srand(seed); for (i = 0; i < n; ++i) printf "%c", 1 + int(125 * rand()) }'; } >"$scratch/$1.npy"
+}
+
+# X, Y, X2, Y2 of a fit that two ranks spread the factors of, in so little memory.
+make_matrices() {
+    integers X 530 515
+    integers Y 530 3
+    integers X2 20 515
+    integers Y2 20 3
+}
+spread_words=(encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy"
+    test.responses="$scratch/Y2.npy" cv.scheme=kfold cv.n_fold=2 alphas=10,100 search=fast grid.voxel=2 memory=18MiB)
+
+# The command goes well, and a line that it prints matches the basic regular expression PATTERN. It is read to its end: a
+# program whose reader leaves early may end by SIGPIPE.
+says() { # PATTERN COMMAND...
+    local printed
+    printed=$("${@:2}") && grep -q -- "$1" <<<"$printed"
+}
+
 ranks_of() { # the braintune processes below a job of this shell
     local child
     for child in $(pgrep -P "$1"); do

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # help, --help of every stage, version, unknown commands.
-set -euo pipefail
-fail() { echo "FAILED: $*" >&2; exit 1; }
+source "$(dirname "$0")/support.sh"
 
-"$BRAINTUNE" help | grep -q '^usage: braintune' || fail help
-"$BRAINTUNE" --version | grep -q '^braintune [0-9]' || fail version
-"$BRAINTUNE" version | grep -qi 'openblas' || fail "version names the BLAS kernel"
+says '^usage: braintune' "$BRAINTUNE" help || fail help
+says '^braintune [0-9]' "$BRAINTUNE" --version || fail version
+says 'OpenBLAS' "$BRAINTUNE" version || fail "version names the BLAS kernel"
 for stage in $("$BRAINTUNE" help | awk '/^stages/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'); do
     help=$("$BRAINTUNE" "$stage" --help) || fail "$stage --help"
     grep -q 'store  ' <<<"$help" || fail "$stage --help does not list store="
@@ -15,7 +14,7 @@ for command in plan run status rerun preset inspect summary version help; do
     "$BRAINTUNE" "$command" --help >/dev/null || fail "$command --help"
     cmp <("$BRAINTUNE" "$command" --help) <("$BRAINTUNE" help "$command") || fail "help $command is not $command --help"
 done
-"$BRAINTUNE" inspect anything --help | grep -q 'map=' || fail "inspect PATH --help"
+says 'map=' "$BRAINTUNE" inspect anything --help || fail "inspect PATH --help"
 set +e
 message=$("$BRAINTUNE" encod 2>&1); code=$?
 [ $code -eq 2 ] || fail "unknown command: exit $code"

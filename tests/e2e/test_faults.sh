@@ -19,16 +19,7 @@ echo $? >"${0%/*}/codes/$OMPI_COMM_WORLD_RANK"
 END
 chmod +x "$scratch/rank"
 
-# NAME of a .npy file of ROWS x COLUMNS small integers
-integers() {
-    local header="{'descr': '|i1', 'fortran_order': False, 'shape': ($2, $3), }"
-    { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "$header"; LC_ALL=C awk -v n=$(($2 * $3)) -v seed="$2" \
-        'BEGIN { srand(seed); for (i = 0; i < n; ++i) printf "%c", 1 + int(125 * rand()) }'; } >"$scratch/$1.npy"
-}
-integers X 530 515
-integers Y 530 3
-integers X2 20 515
-integers Y2 20 3
+make_matrices
 
 command_of() { # RUN -> ranks, array `words`
     ranks=2
@@ -44,8 +35,7 @@ command_of() { # RUN -> ranks, array `words`
     weights) words=(encode dataset="$data" subject="$subject" features="$world/features.h5" grid.voxel=2 weights=true) ;;
     wide) words=(encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy"
         test.responses="$scratch/Y2.npy" cv.scheme=kfold cv.n_fold=2 alphas=10) ;;
-    spread) words=(encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy"
-        test.responses="$scratch/Y2.npy" cv.scheme=kfold cv.n_fold=2 alphas=10,100 search=fast grid.voxel=2 memory=18MiB) ;;
+    spread) words=("${spread_words[@]}") ;;
     esac
     words+=(store="$scratch/store" out="$scratch/out/result")
 }

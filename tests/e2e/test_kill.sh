@@ -2,12 +2,14 @@
 # timeout: 1500
 # labels: slow
 # processors: 1
-# kill -9 of one rank at seeded moments of every stage and inside publication: everything ends within 10 s, nothing
-# half-made is taken for done, and the next run gives the same bytes.
+# kill -9 (once TERM) of one rank at seeded moments of every stage and inside publication, and where encode spreads
+# factors over ranks: everything ends within 10 s, nothing half-made is taken for done, and the next run gives the same
+# bytes.
 source "$(dirname "$0")/support.sh"
 RANDOM=20261123
 reference=$scratch/reference
 make_world "$reference"
+make_matrices
 data=$reference/data
 subject=$(ls "$data/derivative/preprocessed_data")
 
@@ -18,7 +20,17 @@ command_of() { # STAGE OUT -> array `words`
     lowlevel) words=(lowlevel dataset="$data" features=envelope,word_rate out="$2") ;;
     ceiling) words=(ceiling dataset="$data" subject="$subject" out="$2") ;;
     encode) words=(encode dataset="$data" subject="$subject" features="$reference/features.h5" out="$2") ;;
+    spread) words=("${spread_words[@]}" store="$scratch/store" out="$2") ;;
     esac
+}
+
+moments_of() { # STAGE: "time", or a fault
+    if [ "$1" = spread ]; then
+        echo time spread.gram:kill:1 spread.eigen:kill:0:2 encode.split:term:1 encode.refit:kill:0
+    else
+        echo time time time artefact.leased:kill artefact.computed:kill publish.synced:kill publish.renamed:kill \
+            publish.sidecar:kill
+    fi
 }
 
 same() { # A B: equal bytes; of a folder, every file but run facts
@@ -27,7 +39,7 @@ same() { # A B: equal bytes; of a folder, every file but run facts
 
 moments=0 killed=0
 declare -A seconds
-for stage in simulate features lowlevel ceiling encode; do
+for stage in simulate features lowlevel ceiling encode spread; do
     suffix=.h5
     [ "$stage" = simulate ] && suffix=
     folder=$scratch/$stage
@@ -36,8 +48,9 @@ for stage in simulate features lowlevel ceiling encode; do
     from=$(date +%s%N)
     on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 || { cat "$folder/log"; fail "$stage"; }
     seconds[$stage]=$((($(date +%s%N) - from) / 1000000)) # ms
+    [ "$stage" != spread ] || grep -aq "factors spread over 2 ranks" "$folder/reference/out.h5" || fail "factors are whole"
 
-    for moment in time time time artefact.leased artefact.computed publish.synced publish.renamed publish.sidecar; do
+    for moment in $(moments_of $stage); do
         moments=$((moments + 1))
         try=$folder/try$moments
         mkdir -p "$try"
@@ -50,7 +63,7 @@ for stage in simulate features lowlevel ceiling encode; do
             if hit "$job" KILL; then end_of "$job" 10 "$stage"; fi
             wait "$job" 2>/dev/null || killed=$((killed + 1))
         else
-            BRAINTUNE_FAULT=$moment:kill on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 &
+            BRAINTUNE_FAULT=$moment on_ranks 2 "$BRAINTUNE" "${words[@]}" >"$folder/log" 2>&1 &
             job=$!
             wait_for_end_from=$SECONDS
             code=0

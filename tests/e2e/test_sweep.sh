@@ -43,7 +43,7 @@ n_task=$(grep -c '"task":' "$plan")
 [ "$n_task" -eq 12 ] || fail "$n_task tasks"
 [ "$("$BRAINTUNE" plan "$yaml" | head -n 1)" = "$plan" ] || fail "the same experiment, another plan"
 "$BRAINTUNE" plan "$yaml" --show >"$scratch/show" && grep -q 'select: signed_root_r2' "$scratch/show" || fail "--show lacks the preset"
-"$BRAINTUNE" plan "$yaml" --dry-run | grep -q '^encode  *4 .*' || fail "--dry-run"
+says '^encode  *4 .*' "$BRAINTUNE" plan "$yaml" --dry-run || fail "--dry-run"
 [ "$("$BRAINTUNE" plan "$plan" --slots=1 | wc -l)" -eq "$n_task" ] || fail "slots of one task each"
 "$BRAINTUNE" plan "$plan" --slots=1e6 | awk -F'\t' 'NF != 8 || $2 != 1 || $4 < 1e8 { exit 1 }' || fail "slots of 8 columns"
 
@@ -69,7 +69,7 @@ BRAINTUNE_FAULT=features.model:fail:1:2 on_ranks 2 "$BRAINTUNE" run "$yaml" >"$s
 "$BRAINTUNE" status "$yaml" >"$scratch/status" || fail status
 grep -qE '^features +3 +2 +0 +1 +0 +0 +0 +[0-9.]+ s$' "$scratch/status" || { cat "$scratch/status"; fail "one of three features failed"; }
 grep -qE '^encode +4 +3 +0 +0 +1 +0 +0 +[0-9.]+ s$' "$scratch/status" || { cat "$scratch/status"; fail "one of four encodings is blocked"; }
-grep -A 1 '^failed: .*code 4' "$scratch/status" | grep -q 'rank 1' || { cat "$scratch/status"; fail "no last line of the failure"; }
+says 'rank 1' grep -A 1 '^failed: .*code 4' "$scratch/status" || { cat "$scratch/status"; fail "no last line of the failure"; }
 grep -q '^blocked: *1 task by task' "$scratch/status" || fail "no word of what is blocked by what"
 [ -s "$scratch/one/results/table.csv" ] || fail "the others' table is missing"
 [ "$("$BRAINTUNE" plan "$yaml" --slots=1e6 --failed | cut -f1 | tr '\n' ' ')" = "features encode " ] || fail "slots of what failed"
@@ -127,14 +127,14 @@ for stage in features encode lowlevel tune; do
 done
 
 # --- the preset clean is what the program does unless told ---
-"$BRAINTUNE" preset | tr '\n' ' ' | grep -q '^clean paper released-code $' || fail "preset lists"
-"$BRAINTUNE" preset diff paper clean | grep -q '^encode.cv.scheme *chunks *stories$' || fail "preset diff"
+[ "$("$BRAINTUNE" preset | tr '\n' ' ')" = "clean paper released-code " ] || fail "preset lists"
+says '^encode.cv.scheme *chunks *stories$' "$BRAINTUNE" preset diff paper clean || fail "preset diff"
 refuse 2 "command line: preset: there is no papre; there are clean, paper, released-code; did you mean paper?" "" \
     "$BRAINTUNE" ceiling dataset="$SWEEP_DATA" subject=SIM01 preset=papre out="$scratch/c.h5"
 "$BRAINTUNE" ceiling dataset="$SWEEP_DATA" subject=SIM01 preset=released-code out="$scratch/c.h5" >/dev/null 2>&1 || fail "a preset by name"
-"$BRAINTUNE" inspect "$scratch/c.h5" | grep -q 'ceiling.total_power.*one' || { "$BRAINTUNE" inspect "$scratch/c.h5"; fail "preset= is a name without its settings"; }
+says 'ceiling.total_power.*one' "$BRAINTUNE" inspect "$scratch/c.h5" || { "$BRAINTUNE" inspect "$scratch/c.h5"; fail "preset= is a name without its settings"; }
 "$BRAINTUNE" ceiling dataset="$SWEEP_DATA" subject=SIM01 preset=released-code ceiling.total_power=data out="$scratch/d.h5" >/dev/null 2>&1
-"$BRAINTUNE" inspect "$scratch/d.h5" | grep -q 'ceiling.total_power.*data' || fail "a preset wins over what is given"
+says 'ceiling.total_power.*data' "$BRAINTUNE" inspect "$scratch/d.h5" || fail "a preset wins over what is given"
 compared=0
 while read -r key value; do
     stage=${key%%.*} setting=${key#*.}

@@ -1,13 +1,11 @@
 /* Factors spread over ranks against factors that every rank has whole: scores of the fast search, predictions, weights;
  * primal and dual, clusters of eigenvalues, missing rank, more ranks than components, ranks without voxels; and one
  * rank's failure becomes everyone's. */
-#include "encoding_support.h"
+#include "encoding_fast_search.h"
 
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "encoding/fast_search.h"
-#include "encoding/ridge.h"
 
 #include <mpi.h>
 
@@ -100,25 +98,18 @@ static bt_ridge_problem problem_of(const world *w, bool wanted, bt_dtype precisi
 static void fast(const world *w, bool spread, bt_score_rule rule, bt_dtype precision, const double *penalty,
                  double *score)
 {
-    bt_factor factor = {0};
-    bt_fast_search *pairs = NULL;
-    bt_block block = {.device = device};
-    const bt_ridge_problem problem = problem_of(w, spread, precision);
-    expect_ok(bt_factor_create(comm, device, &problem, &factor));
-    assert_int_equal(factor.map.comm != NULL, is_spread(spread));
-    const bt_fast_problem wanted = {.factor = &factor,
-                                    .n_train = w->n,
-                                    .n_apply = w->held,
-                                    .penalty = penalty,
-                                    .n_penalty = PENALTIES,
-                                    .rule = rule,
-                                    .precision = precision};
-    expect_ok(bt_fast_search_create(comm, device, &wanted, &pairs));
-    bt_factor_clear(&factor);
-    expect_ok(bt_fast_search_score(pairs, &block, w->y, w->voxels, (bt_row_list){w->n, w->train},
-                                   (bt_row_list){w->held, w->apply}, score));
-    bt_fast_search_destroy(&pairs);
-    bt_block_clear(&block);
+    const fast_run run = {.comm = comm,
+                          .device = device,
+                          .ridge = problem_of(w, spread, precision),
+                          .train = {w->n, w->train},
+                          .apply = {w->held, w->apply},
+                          .y = w->y,
+                          .n_voxel = w->voxels,
+                          .penalty = penalty,
+                          .n_penalty = PENALTIES,
+                          .rule = rule,
+                          .precision = precision};
+    assert_int_equal(fast_scores(&run, score).spread, is_spread(spread));
 }
 
 static void compare_scores(const world *w)

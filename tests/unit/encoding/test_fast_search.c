@@ -1,10 +1,8 @@
 /* The fast search against the direct one: spectra with gaps, duplicates, clusters and none, tall and wide, every score,
  * penalties from far below to far above the spectrum; and the bound by which the precision is chosen. */
-#include "encoding_support.h"
+#include "encoding_fast_search.h"
 
 #include "base/random.h"
-#include "encoding/fast_search.h"
-#include "encoding/ridge.h"
 
 static bt_comm *comm;
 static bt_device *device;
@@ -106,29 +104,21 @@ static void direct(const world *w, bt_score_rule rule, const double *penalty, si
     bt_free(prediction);
 }
 
-static void fast(const world *w, bt_score_rule rule, const double *penalty, size_t n_penalty, bt_dtype precision,
-                 double *score, double *bound, bt_dtype *paired)
+static fast_facts fast(const world *w, bt_score_rule rule, const double *penalty, size_t n_penalty, bt_dtype precision,
+                       double *score)
 {
-    bt_factor factor = {0};
-    bt_fast_search *pairs = NULL;
-    bt_block block = {.device = device};
-    const bt_ridge_problem problem = problem_of(w);
-    expect_ok(bt_factor_create(comm, device, &problem, &factor));
-    const bt_fast_problem wanted = {.factor = &factor,
-                                    .n_train = w->n,
-                                    .n_apply = w->held,
-                                    .penalty = penalty,
-                                    .n_penalty = n_penalty,
-                                    .rule = rule,
-                                    .precision = precision};
-    expect_ok(bt_fast_search_create(comm, device, &wanted, &pairs));
-    bt_factor_clear(&factor);
-    expect_ok(bt_fast_search_score(pairs, &block, w->y, w->voxels, (bt_row_list){w->n, w->train},
-                                   (bt_row_list){w->held, w->apply}, score));
-    *bound = bt_fast_search_bound(pairs);
-    *paired = bt_fast_search_precision(pairs);
-    bt_fast_search_destroy(&pairs);
-    bt_block_clear(&block);
+    const fast_run run = {.comm = comm,
+                          .device = device,
+                          .ridge = problem_of(w),
+                          .train = {w->n, w->train},
+                          .apply = {w->held, w->apply},
+                          .y = w->y,
+                          .n_voxel = w->voxels,
+                          .penalty = penalty,
+                          .n_penalty = n_penalty,
+                          .rule = rule,
+                          .precision = precision};
+    return fast_scores(&run, score);
 }
 
 /* Largest difference, of mean squared errors relative to the variance of y, or to themselves where they are larger. */
@@ -174,17 +164,16 @@ static void test_double_is_exact(void **state)
 {
     (void)state;
     enum { VOXELS = 37 };
-    double penalty[PENALTIES], a[PENALTIES * VOXELS], b[PENALTIES * VOXELS], bound = 0;
-    bt_dtype paired = BT_F32;
+    double penalty[PENALTIES], a[PENALTIES * VOXELS], b[PENALTIES * VOXELS];
     fill_penalties(-6, 9, penalty);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
         world w = make(shapes[i].n, shapes[i].held, shapes[i].p, VOXELS, shapes[i].size, shapes[i].orthogonal);
         for (size_t k = 0; k < sizeof rules / sizeof *rules; ++k) {
             direct(&w, rules[k], penalty, PENALTIES, a);
-            fast(&w, rules[k], penalty, PENALTIES, BT_F64, b, &bound, &paired);
+            const fast_facts facts = fast(&w, rules[k], penalty, PENALTIES, BT_F64, b);
             const double worst = gap(&w, rules[k], b, a, PENALTIES);
             if (getenv("SHOW")) print_message("shape %zu rule %zu: %.1e\n", i, k, worst);
-            assert_int_equal(paired, BT_F64);
+            assert_int_equal(facts.paired, BT_F64);
             assert_true(worst < (rules[k].kind == BT_SCORE_SIGNED_ROOT ? 1e-6 : 1e-9));
         }
         clear(&w);
@@ -196,21 +185,20 @@ static void test_single_keeps_its_bound(void **state)
 {
     (void)state;
     enum { VOXELS = 64 };
-    double penalty[PENALTIES], a[PENALTIES * VOXELS], b[PENALTIES * VOXELS], bound = 0;
-    bt_dtype paired = BT_F32;
+    double penalty[PENALTIES], a[PENALTIES * VOXELS], b[PENALTIES * VOXELS];
     const double lows[] = {-6, -2, 1};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
         world w = make(shapes[i].n, shapes[i].held, shapes[i].p, VOXELS, shapes[i].size, shapes[i].orthogonal);
         for (size_t l = 0; l < 3; ++l) {
             fill_penalties(lows[l], 7, penalty);
             direct(&w, rules[0], penalty, PENALTIES, a);
-            fast(&w, rules[0], penalty, PENALTIES, BT_F32, b, &bound, &paired);
+            const fast_facts facts = fast(&w, rules[0], penalty, PENALTIES, BT_F32, b);
             const double worst = gap(&w, rules[0], b, a, PENALTIES);
             if (getenv("SHOW"))
-                print_message("shape %zu low %g: %.1e bound %.1e %s\n", i, lows[l], worst, bound,
-                              paired == BT_F64 ? "double" : "single");
-            assert_int_equal(paired == BT_F64, bound > BT_FAST_TOLERANCE);
-            assert_true(worst < (paired == BT_F64 ? BT_FAST_TOLERANCE : bound));
+                print_message("shape %zu low %g: %.1e bound %.1e %s\n", i, lows[l], worst, facts.bound,
+                              facts.paired == BT_F64 ? "double" : "single");
+            assert_int_equal(facts.paired == BT_F64, facts.bound > BT_FAST_TOLERANCE);
+            assert_true(worst < (facts.paired == BT_F64 ? BT_FAST_TOLERANCE : facts.bound));
         }
         clear(&w);
     }

@@ -38,7 +38,7 @@ static void check(const char *what, const double *x, size_t n, const double *wan
 {
     bt_wilcoxon test;
     bt_interval interval;
-    double adjusted[MOST];
+    double p[MOST + 1], adjusted[MOST + 1];
     if (!strcmp(what, "wilcoxon")) {
         expect_ok(bt_wilcoxon_test(x, n, &test));
         expect_same(test.statistic, wanted[0]);
@@ -55,8 +55,11 @@ static void check(const char *what, const double *x, size_t n, const double *wan
         expect_same(bt_student_quantile(x[0], x[1]), wanted[0]);
     } else {
         assert_string_equal(what, "holm");
-        expect_ok(bt_holm(x, n, adjusted));
+        memcpy(p, x, n * sizeof *p);
+        p[n] = (double)NAN; /* not counted */
+        expect_ok(bt_holm(p, n + 1, adjusted));
         for (size_t i = 0; i < n; ++i) expect_same(adjusted[i], wanted[i]);
+        assert_true(isnan(adjusted[n]));
     }
 }
 

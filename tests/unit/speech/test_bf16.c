@@ -15,7 +15,8 @@ static double relative(const float *a, const float *b, size_t rows, size_t step,
 }
 
 /* The first sequence of every arrangement, layer by layer. The golden WavLM, whose gates and distances were made to
- * matter, magnifies rounding: torch.autocast of transformers' own lies 2.9e-2 from float32 there. */
+ * matter, magnifies rounding: torch.autocast of transformers' own lies 2.9e-2 from float32 there. HuBERT's lies
+ * at 1.9e-2, the others below 9e-3. */
 static void states(void **state)
 {
     expect_ok(bt_device_set_products(*state, BT_BF16, true));
@@ -41,7 +42,8 @@ static void states(void **state)
             bt_free(wanted);
         }
         print_message("%s: at most %.1e from float32\n", golden[g], worst);
-        assert_true(worst < (strcmp(golden[g], "wavlm") ? 2e-2 : 3e-2) && worst > 1e-5); /* rounded, and not more */
+        const double most = !strcmp(golden[g], "wavlm") ? 3e-2 : !strcmp(golden[g], "hubert") ? 2.5e-2 : 1e-2;
+        assert_true(worst < most && worst > 1e-3); /* rounded, and not more: a bit fewer doubles it */
         bt_free(part);
         bt_free(out);
         bt_free(sound);
