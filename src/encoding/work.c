@@ -359,9 +359,11 @@ static void say_cut(const worker *w)
         bt_log_info("significance: %zu of %.3g other orders of the test rows", bt_null_draws(w->problem->null),
                     bt_null_orders(w->problem->null));
     if (!cut->held)
-        bt_log_info("passes over the responses: %zu, the first to look at them; spaces at once: %zu, each with %zu of "
-                    "its %zu fits (splits and refit)",
-                    cut->n_pass, cut->spaces_at_once, cut->jobs_at_once, nested->inner[0].n_split + 1);
+        bt_log_info(
+            "passes over the responses: %s%zu, the first to look at them; spaces at once: %zu, each with %zu of "
+            "its %zu fits (splits and refit)",
+            w->problem->plan->bands != BT_BANDS_NONE ? "at most " : "", cut->n_pass, cut->spaces_at_once,
+            cut->jobs_at_once, nested->inner[0].n_split + 1);
     if (w->problem->plan->bands != BT_BANDS_NONE)
         bt_log_info("bands: up to %zu, with %s%zu draws of their scalings, each a fit of all splits", most_bands(w),
                     w->problem->plan->bands == BT_BANDS_COORDINATE ? "at most " : "",
