@@ -26,7 +26,7 @@ typedef struct {
     size_t *draw_at; /* (n_value^n_band) */
 } bt_bands;
 
-/* Errors: BT_ERR_USAGE for a grid with more points than can be told apart here. */
+/* Errors: BT_ERR_USAGE for a grid of too many points to keep a number for each. */
 bt_status bt_bands_check(const bt_encode_plan *plan, const bt_spaces *spaces) BT_MUST_CHECK;
 
 /* Draws that a space of n_band bands takes; with a grid, at most. */
