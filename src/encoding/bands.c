@@ -6,14 +6,44 @@
 #include <math.h>
 #include <string.h>
 
+static size_t power(size_t base, size_t exponent)
+{
+    size_t product = 1;
+    while (exponent-- > 0) product *= base;
+    return product;
+}
+
+static size_t grid_values(const bt_encode_plan *plan)
+{
+    return plan->bands == BT_BANDS_COORDINATE ? (size_t)plan->band_logspace.v[2] : 0;
+}
+
 size_t bt_bands_draws(const bt_encode_plan *plan, size_t n_band)
 {
-    return n_band > 1 ? plan->n_draw : 1;
+    const size_t n = grid_values(plan);
+    if (n_band == 1) return 1;
+    return n > 0 ? power(n, n_band) - power(n - 1, n_band) : plan->n_draw;
 }
 
 size_t bt_bands_count(const bt_encode_plan *plan, const bt_spaces *spaces, size_t space)
 {
-    return plan->is_banded ? bt_spaces_parts(spaces, space)->n : 1;
+    return plan->bands != BT_BANDS_NONE ? bt_spaces_parts(spaces, space)->n : 1;
+}
+
+bt_status bt_bands_check(const bt_encode_plan *plan, const bt_spaces *spaces)
+{
+    enum { MOST_POINTS = 100000 };
+    bt_status status = BT_OK;
+    const size_t n = grid_values(plan);
+    for (size_t s = 0; n > 0 && s < bt_spaces_count(spaces); ++s) {
+        const size_t n_band = bt_bands_count(plan, spaces, s);
+        BT_CHECK(n_band == 1 || pow((double)n, (double)n_band) <= MOST_POINTS, BT_ERR_USAGE,
+                 "bands.logspace: %zu scalings of each of %zu bands are a grid of %.3g points, expected up to %d; take "
+                 "fewer scalings, or bands=random",
+                 n, n_band, pow((double)n, (double)n_band), MOST_POINTS);
+    }
+cleanup:
+    return status;
 }
 
 /* The logarithm of a gamma variate of this shape (Marsaglia & Tsang 2000); below 1 by way of shape + 1, which small
@@ -58,6 +88,42 @@ static bt_status draw_all(const bt_encode_plan *plan, bt_bands *bands)
     return BT_OK;
 }
 
+/* gamma (n_band) at a point of the grid, of its values (n_value). */
+static void scale_at(const bt_bands *bands, const double *value, size_t point, double *gamma)
+{
+    double sum = 0;
+    for (size_t b = 0; b < bands->n_band; ++b, point /= bands->n_value) sum += gamma[b] = value[point % bands->n_value];
+    for (size_t b = 0; b < bands->n_band; ++b) gamma[b] /= sum;
+}
+
+/* The lowest of the bands' places at a point. */
+static size_t lowest_place(const bt_bands *bands, size_t point)
+{
+    size_t lowest = bands->n_value;
+    for (size_t b = 0; b < bands->n_band; ++b, point /= bands->n_value)
+        if (point % bands->n_value < lowest) lowest = point % bands->n_value;
+    return lowest;
+}
+
+/* A point at which no band lies lowest has the ratios of the one where all are moved down together. */
+static bt_status lay_grid(const bt_encode_plan *plan, bt_bands *bands)
+{
+    bt_status status = BT_OK;
+    double *value = NULL;
+    const size_t n = bands->n_value, n_point = power(n, bands->n_band), all_by_one = (n_point - 1) / (n - 1);
+    BT_ALLOC(bands->draw_at, n_point);
+    BT_ALLOC(value, n);
+    bt_logspace_fill(&plan->band_logspace, value);
+    for (size_t p = 0, draw = 0; p < n_point; ++p) {
+        const size_t lowest = lowest_place(bands, p);
+        bands->draw_at[p] = lowest > 0 ? bands->draw_at[p - lowest * all_by_one] : draw++;
+        if (lowest == 0) scale_at(bands, value, p, bands->gamma + bands->draw_at[p] * bands->n_band);
+    }
+cleanup:
+    bt_free(value);
+    return status;
+}
+
 bt_status bt_bands_create(const bt_encode_plan *plan, const bt_spaces *spaces, size_t space, bt_bands *out)
 {
     bt_status status = BT_OK;
@@ -68,7 +134,9 @@ bt_status bt_bands_create(const bt_encode_plan *plan, const bt_spaces *spaces, s
     out->width[0] = bt_spaces_width(spaces, space);
     out->gamma[0] = 1;
     for (size_t b = 0; n_band > 1 && b < n_band; ++b) out->width[b] = bt_spaces_part_width(spaces, space, b);
-    if (n_band > 1) BT_TRY(draw_all(plan, out));
+    if (n_band == 1) goto cleanup;
+    out->n_value = grid_values(plan);
+    BT_TRY(out->n_value > 0 ? lay_grid(plan, out) : draw_all(plan, out));
 cleanup:
     if (status != BT_OK) bt_bands_clear(out);
     return status;
@@ -78,6 +146,7 @@ void bt_bands_clear(bt_bands *bands)
 {
     bt_free(bands->width);
     bt_free(bands->gamma);
+    bt_free(bands->draw_at);
     *bands = (bt_bands){0};
 }
 

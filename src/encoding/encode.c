@@ -35,6 +35,7 @@ static bt_status prepare(const bt_stage_call *call, everything *all)
     BT_TRY(bt_fault_point("encode.open"));
     BT_TRY(bt_inputs_open(options, &all->in));
     BT_TRY(bt_encode_plan_create(options, call->settings, all->in.has_stories, &all->plan));
+    BT_TRY(bt_bands_check(&all->plan, all->in.spaces));
     BT_TRY(bt_nested_create(&all->plan, &all->in.train_rows, &all->nested));
     const bt_removal_problem removal = {
         .options = options, .plan = &all->plan, .in = &all->in, .folds = &all->nested.inner[0]};

@@ -157,12 +157,7 @@ void bt_fit_clear(bt_fit *fit)
     bt_free(fit->predictions);
     bt_free(fit->searches);
     bt_free(fit->curves);
-    bt_free(fit->kept.alpha);
-    bt_free(fit->kept.penalty);
-    bt_free(fit->kept.ends);
-    bt_free(fit->kept.draw);
-    bt_free(fit->kept.score);
-    bt_free(fit->kept.cv_score);
+    bt_fit_choice_clear(&fit->kept);
     bt_free(fit->earlier);
     bt_free(fit->r_split);
     bt_free(fit->r2_split);
@@ -311,10 +306,13 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
     const double outputs = (s->weights ? 4 * p : 0) + (s->predictions ? 4 * predicted : 0);
     const double copies = (double)((s->n_fold > 1) + (s->n_draw > 1)), bands = s->n_band > 1 ? (double)s->n_band : 0;
     const double folds = 4 * (double)s->n_fold + copies * (double)plan->n_alpha;
+    const double seen = plan->bands == BT_BANDS_COORDINATE ? (double)s->n_draw : 0; /* as coordinates.h keeps them */
     const double tests = (double)s->n_test * (32 + (bands > 0 ? 8 * (bands + 1) : 0));
     const double picked = bands > 0 ? 4 * (n + (s->weights ? p : 0)) : 0;
     return (bt_fit_bytes){
-        .results = v * (8 * ((double)plan->n_alpha + 7 + folds + 3 * bands + curves) + outputs),
+        .results =
+            v * (8 * ((double)plan->n_alpha + 7 + folds + 3 * bands + curves + seen * ((double)plan->n_alpha + 4)) +
+                 outputs),
         .design = 8 * (rows * p * (1 + (bands > 0) + 2 / (double)s->n_delay) + (kernel ? n * n : 0)),
         .making = bt_dealt_bytes(s->n_share, s->most_split, s->most_train, s->n_feature) +
                   fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),

@@ -32,17 +32,23 @@ static void average(bt_fit *fit, size_t low, size_t n)
     for (size_t v = low; v < low + n; ++v) fit->nothing[v] /= n_split;
 }
 
-/* Voxel v takes the alpha at `best`, or the best between those. */
-static void take_alpha(bt_fit *fit, size_t v, size_t best)
+/* Of voxel v: the alpha at `best`, or the best between those. */
+static void take_alpha(const bt_fit *fit, size_t v, size_t best, bt_fit_choice *to)
 {
     const bt_encode_plan *const plan = fit->problem.plan;
     bool lowest = false, highest = false;
     bt_choice_ends(plan, best, &lowest, &highest);
-    fit->kept.alpha[v] = best;
-    fit->kept.penalty[v] = fit->curves ? penalty_of_curve(fit, v, &lowest, &highest) : plan->penalty[best];
+    to->alpha[v] = best;
+    to->penalty[v] = fit->curves ? penalty_of_curve(fit, v, &lowest, &highest) : plan->penalty[best];
+    to->ends[v] = (unsigned char)((lowest ? LOWEST : 0) | (highest ? HIGHEST : 0));
+}
+
+/* Of the fold at work, what voxel v has kept. */
+static void write_alpha(bt_fit *fit, size_t v)
+{
+    const bt_encode_plan *const plan = fit->problem.plan;
     fit->alpha[fit->fold * fit->n_voxel + v] =
-        fit->curves ? bt_encode_plan_alpha(plan, fit->kept.penalty[v]) : plan->alpha[best];
-    fit->kept.ends[v] = (unsigned char)((lowest ? LOWEST : 0) | (highest ? HIGHEST : 0));
+        fit->curves ? bt_encode_plan_alpha(plan, fit->kept.penalty[v]) : plan->alpha[fit->kept.alpha[v]];
 }
 
 /* Of voxels that are fitted: whether the best score beats predicting nothing, and at which end it lies. */
@@ -61,8 +67,10 @@ static void count(bt_fit *fit, size_t low, size_t n)
 void bt_fit_choose(bt_fit *fit, size_t low, size_t n)
 {
     average(fit, low, n);
-    for (size_t v = low; v < low + n; ++v)
-        take_alpha(fit, v, bt_choose(fit->cv_score + v, fit->n_voxel, fit->problem.plan));
+    for (size_t v = low; v < low + n; ++v) {
+        take_alpha(fit, v, bt_choose(fit->cv_score + v, fit->n_voxel, fit->problem.plan), &fit->kept);
+        write_alpha(fit, v);
+    }
     count(fit, low, n);
 }
 
@@ -92,17 +100,63 @@ cleanup:
     return status;
 }
 
-/* Voxel v keeps this draw. */
-static void keep_draw(bt_fit *fit, size_t v, size_t draw, size_t best)
+static bt_status make_choice(size_t n_voxel, bt_fit_choice *out)
 {
-    take_alpha(fit, v, best);
-    fit->kept.draw[v] = draw;
-    for (size_t a = 0; fit->kept.cv_score && a < fit->n_alpha; ++a)
-        fit->kept.cv_score[a * fit->n_voxel + v] = fit->cv_score[a * fit->n_voxel + v];
+    bt_status status = BT_OK;
+    BT_ALLOC(out->alpha, n_voxel);
+    BT_ALLOC(out->penalty, n_voxel);
+    BT_ALLOC(out->ends, n_voxel);
+    BT_ALLOC(out->score, n_voxel);
+cleanup:
+    return status;
 }
 
-/* cv_score becomes that of the kept draws. */
-static void settle(bt_fit *fit)
+void bt_fit_choice_clear(bt_fit_choice *choice)
+{
+    bt_free(choice->alpha);
+    bt_free(choice->penalty);
+    bt_free(choice->ends);
+    bt_free(choice->draw);
+    bt_free(choice->score);
+    bt_free(choice->cv_score);
+    *choice = (bt_fit_choice){0};
+}
+
+bt_status bt_fit_find(bt_fit *fit, bt_fit_choice *found)
+{
+    bt_status status = BT_OK;
+    const bt_scopes *const scopes = fit->problem.scopes;
+    const size_t n = scopes->n > 0 ? scopes->n : fit->n_voxel;
+    size_t *const best = bt_calloc(n, sizeof *best);
+    double *const value = bt_calloc(n, sizeof *value);
+    BT_TRY(bt_agree(fit->problem.comm, best && value ? make_choice(fit->n_voxel, found) : BT_ERR_MEMORY));
+    average(fit, 0, fit->n_voxel);
+    BT_TRY(find_best(fit, n, best, value));
+    for (size_t v = 0; v < fit->n_voxel; ++v) {
+        const size_t s = scopes->n > 0 ? scopes->of[v] : v;
+        found->score[v] = value[s];
+        take_alpha(fit, v, best[s], found);
+    }
+cleanup:
+    bt_free(best);
+    bt_free(value);
+    return status;
+}
+
+void bt_fit_keep(bt_fit *fit, size_t v, size_t draw, const bt_fit_choice *found, const double *cv_score)
+{
+    bt_fit_choice *const kept = &fit->kept;
+    kept->alpha[v] = found->alpha[v];
+    kept->penalty[v] = found->penalty[v];
+    kept->ends[v] = found->ends[v];
+    kept->score[v] = found->score[v];
+    kept->draw[v] = draw;
+    write_alpha(fit, v);
+    for (size_t a = 0; kept->cv_score && a < fit->n_alpha; ++a)
+        kept->cv_score[a * fit->n_voxel + v] = cv_score[a * fit->n_voxel + v];
+}
+
+void bt_fit_settle(bt_fit *fit)
 {
     double *const last = fit->cv_score;
     if (fit->kept.cv_score) {
@@ -115,27 +169,17 @@ static void settle(bt_fit *fit)
 bt_status bt_fit_decide(bt_fit *fit, size_t draw)
 {
     bt_status status = BT_OK;
-    const bt_scopes *const scopes = fit->problem.scopes;
-    const bt_score_kind kind = fit->problem.plan->rule.kind;
-    const size_t n = scopes->n > 0 ? scopes->n : fit->n_voxel;
-    size_t *const best = bt_calloc(n, sizeof *best);
-    double *const value = bt_calloc(n, sizeof *value);
-    BT_TRY(bt_agree(fit->problem.comm, best && value ? BT_OK : BT_ERR_MEMORY));
-    average(fit, 0, fit->n_voxel);
-    BT_TRY(find_best(fit, n, best, value));
-    for (size_t v = 0; v < fit->n_voxel; ++v) {
-        const size_t s = scopes->n > 0 ? scopes->of[v] : v;
-        if (draw > 0 && !bt_score_is_better(value[s], fit->kept.score[v], kind)) continue;
-        fit->kept.score[v] = value[s];
-        keep_draw(fit, v, draw, best[s]);
-    }
+    bt_fit_choice found = {0};
+    BT_TRY(bt_fit_find(fit, &found));
+    for (size_t v = 0; v < fit->n_voxel; ++v)
+        if (draw == 0 || bt_score_is_better(found.score[v], fit->kept.score[v], fit->problem.plan->rule.kind))
+            bt_fit_keep(fit, v, draw, &found, fit->cv_score);
     if (draw + 1 == fit->problem.bands.n_draw)
-        settle(fit);
+        bt_fit_settle(fit);
     else
         bt_fit_reset(fit);
 cleanup:
-    bt_free(best);
-    bt_free(value);
+    bt_fit_choice_clear(&found);
     return status;
 }
 

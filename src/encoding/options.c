@@ -95,9 +95,9 @@ const bt_setting bt_encode_settings[] = {
      "signed root: var y, or (1 + var y) / 2 (released code)"},
     {"ties", BT_SET_CHOICE, AT(ties), BT_SCIENCE, "larger", "larger|first", 0, 0, NULL,
      "of equal scores the larger penalty wins, or the first alpha in the order given"},
-    {"bands", BT_SET_CHOICE, AT(bands), BT_SCIENCE, "none", "none|random", 0, 0, NULL,
-     "banded ridge: each part of a joined space (a+b; files of features=) has a scaling, drawn at random, the best "
-     "kept"},
+    {"bands", BT_SET_CHOICE, AT(bands), BT_SCIENCE, "none", "none|random|coordinate", 0, 0, NULL,
+     "banded ridge: each part of a joined space (a+b; files of features=) has a scaling: the best of random draws, or "
+     "of a grid, one band after another"},
     {"bands.n_draw", BT_SET_INT, AT(band_draws), BT_SCIENCE, "100", NULL, 1, 1e6, NULL,
      "draws of the scalings; the first is equal ones"},
     {"bands.concentrations", BT_SET_REALS, AT(concentrations), BT_SCIENCE, "0.1,1", NULL, 1e-3, 1e6, NULL,
@@ -105,6 +105,11 @@ const bt_setting bt_encode_settings[] = {
     {"bands.seed", BT_SET_INT, AT(band_seed), BT_SCIENCE, "0", NULL, 0, 9e15, NULL, "of the draws"},
     {"bands.draws", BT_SET_TEXT, AT(band_file), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "D.npy (n_draw, n_band): scalings to choose from in place of drawn ones; a feature is multiplied by their root"},
+    {"bands.logspace", BT_SET_REALS, AT(band_logspace), BT_SCIENCE, "-2,2,5", NULL, 0, 0, NULL,
+     "low,high,n: n scalings of a band from 10^low to 10^high, of which bands=coordinate tries each; all start in the "
+     "middle, only ratios count"},
+    {"bands.n_sweep", BT_SET_INT, AT(band_sweeps), BT_SCIENCE, "10", NULL, 1, 1e6, NULL,
+     "times that bands=coordinate goes through the bands, at most; fewer when nothing improves"},
     {"partition", BT_SET_BOOL, AT(partition), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "fit every subset of two or three joined spaces too, and part r2 into what each explains alone and together"},
     {"precision", BT_SET_CHOICE, AT(precision), BT_SCIENCE, "single", "single|double", 0, 0, NULL,
@@ -358,17 +363,32 @@ cleanup:
     return status;
 }
 
+/* Values of a grid that a band's scaling takes. */
+static bt_status check_grid(const bt_reals *space)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_logspace_check("bands.logspace", space));
+    BT_CHECK(space->v[0] < space->v[1] && space->v[2] >= 2, BT_ERR_USAGE,
+             "bands.logspace: expected low,high,n with low below high and n of 2 or more, found %g,%g,%g", space->v[0],
+             space->v[1], space->v[2]);
+cleanup:
+    return status;
+}
+
 static bt_status plan_bands(const bt_encode_options *options, bt_encode_plan *plan)
 {
     bt_status status = BT_OK;
-    plan->is_banded = options->bands != 0;
-    plan->n_draw = plan->is_banded ? (size_t)options->band_draws : 1;
+    plan->bands = (bt_band_search)options->bands;
+    plan->n_draw = (size_t)options->band_draws;
     plan->concentrations = options->concentrations;
     plan->band_seed = (uint64_t)options->band_seed;
-    BT_CHECK(!options->band_file || plan->is_banded, BT_ERR_USAGE,
+    plan->band_logspace = options->band_logspace;
+    plan->n_sweep = (size_t)options->band_sweeps;
+    BT_CHECK(!options->band_file || plan->bands == BT_BANDS_RANDOM, BT_ERR_USAGE,
              "bands.draws: only with bands=random; add it, or leave bands.draws out");
-    BT_CHECK(!plan->is_banded || options->concentrations.n > 0, BT_ERR_USAGE,
+    BT_CHECK(plan->bands != BT_BANDS_RANDOM || options->concentrations.n > 0, BT_ERR_USAGE,
              "bands.concentrations: expected one number at least, found none");
+    if (plan->bands == BT_BANDS_COORDINATE) BT_TRY(check_grid(&plan->band_logspace));
     if (options->band_file) BT_TRY(read_draws(options->band_file, plan));
 cleanup:
     return status;
@@ -440,16 +460,27 @@ cleanup:
 /* Settings that decide nothing in this run. */
 static bt_status record_idle(const bt_encode_plan *plan, bt_recipe *recipe)
 {
-    static const struct {
+    const bool permutes = plan->permute.kind != BT_PERMUTE_NONE, draws = plan->bands == BT_BANDS_RANDOM,
+               climbs = plan->bands == BT_BANDS_COORDINATE;
+    const struct {
         const char *key;
-        bool removal;
-    } idle[] = {{"significance.block", false},    {"significance.draws", false}, {"significance.seed", false},
-                {"significance.fdr", false},      {"remove.delays", true},       {"remove.zscore", true},
-                {"remove.alphas.logspace", true}, {"remove.penalty", true}};
+        bool decides;
+    } settings[] = {{"significance.block", permutes},
+                    {"significance.draws", permutes},
+                    {"significance.seed", permutes},
+                    {"significance.fdr", permutes},
+                    {"remove.delays", plan->removes},
+                    {"remove.zscore", plan->removes},
+                    {"remove.alphas.logspace", plan->removes},
+                    {"remove.penalty", plan->removes},
+                    {"bands.n_draw", draws},
+                    {"bands.concentrations", draws},
+                    {"bands.seed", draws},
+                    {"bands.logspace", climbs},
+                    {"bands.n_sweep", climbs}};
     bt_status status = BT_OK;
-    for (size_t i = 0; i < sizeof idle / sizeof *idle; ++i)
-        if (idle[i].removal ? !plan->removes : plan->permute.kind == BT_PERMUTE_NONE)
-            BT_TRY(bt_recipe_setting(recipe, idle[i].key, ""));
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; ++i)
+        if (!settings[i].decides) BT_TRY(bt_recipe_setting(recipe, settings[i].key, ""));
 cleanup:
     return status;
 }

@@ -21,6 +21,7 @@ typedef enum { BT_DELAYS_STORY, BT_DELAYS_STACKED } bt_delay_scope;
 typedef enum { BT_PENALTY_ALPHA_SQUARED, BT_PENALTY_ALPHA } bt_penalty;
 typedef enum { BT_SEARCH_AUTO, BT_SEARCH_FAST, BT_SEARCH_DIRECT } bt_search_kind;
 typedef enum { BT_SCOPE_VOXEL, BT_SCOPE_ROI, BT_SCOPE_ONE } bt_alpha_scope;
+typedef enum { BT_BANDS_NONE, BT_BANDS_RANDOM, BT_BANDS_COORDINATE } bt_band_search;
 typedef enum { BT_TIES_LARGER, BT_TIES_FIRST } bt_ties;
 typedef enum { BT_CEILING_AUTO, BT_CEILING_REPEATS, BT_CEILING_FILE, BT_CEILING_NONE } bt_ceiling_source;
 
@@ -49,9 +50,9 @@ typedef struct {
     int cv_outer; /* 0: none */
     int64_t cv_outer_n;
     int select, select_variance, ties, precision, search;
-    int bands; /* 0: none */
-    int64_t band_draws, band_seed;
-    bt_reals concentrations;
+    int bands;
+    int64_t band_draws, band_seed, band_sweeps;
+    bt_reals concentrations, band_logspace;
     char *band_file;
     bool partition;
     bool weights, predictions;
@@ -64,7 +65,7 @@ typedef struct {
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 64 };
+enum { BT_ENCODE_SETTINGS = 66 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas and draws. */
@@ -81,12 +82,14 @@ typedef struct {
     double *point;           /* (n_alpha) alphas=continuous: where the penalties lie in their range; else NULL */
     bool penalty_is_alpha;   /* else its square */
     bt_alpha_scope alpha_scope;
-    bool is_banded; /* joined spaces are: */
-    size_t n_draw;  /* of their scalings; 1 without */
-    double *draws;  /* (n_draw, n_given_band) of a file, or NULL: drawn */
+    bt_band_search bands; /* of joined spaces, by: */
+    size_t n_draw;        /* random: draws of their scalings */
+    double *draws;        /* (n_draw, n_given_band) of a file, or NULL: drawn */
     size_t n_given_band;
     bt_reals concentrations; /* in turn */
     uint64_t band_seed;
+    bt_reals band_logspace; /* coordinate: the grid of each band's scaling */
+    size_t n_sweep;         /* over the bands, at most */
     bt_score_rule rule;
     bt_ties ties;
     bt_search_kind search;

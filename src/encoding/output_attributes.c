@@ -101,7 +101,7 @@ static bt_status describe_fit(const bt_output *output)
         BT_TRY(set_text(output, "partition",
                         "of r2, by fits of all subsets: unique_a = R(ab) - R(b), shared_a_b = R(a) + R(b) - R(ab), and "
                         "so for three; they add up to r2 of all"));
-    if (plan->is_banded)
+    if (plan->bands != BT_BANDS_NONE)
         BT_TRY(set_text(output, "banded",
                         "features of band b are multiplied by sqrt(scaling_b), so that its penalty is the voxel's over "
                         "scaling_b; r_split adds up to r; r2_split (product measure) to r2 where the test response has "

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "dist/dense.h"
+#include "encoding/coordinates.h"
 #include "encoding/ridge.h"
 
 /* ---- designs ---- */
@@ -221,6 +222,67 @@ cleanup:
     return status;
 }
 
+/* Draws that are wanted of the fold at work. Collective over the group. */
+static bt_status run_wanted(const bt_pass *pass, const bt_fit_design *base, bt_fit *fit, bt_coordinates *search)
+{
+    bt_status status = BT_OK;
+    for (size_t d = 0; d < fit->problem.bands.n_draw; ++d) {
+        if (search->wanted[d] == 0) continue;
+        bt_fit_reset(fit);
+        BT_TRY(run_draw(pass, base, d, fit, (bt_range){0, fit->n_job - 1}));
+        BT_TRY(bt_coordinates_remember(search, d));
+    }
+cleanup:
+    return status;
+}
+
+/* What a search has come to, said; the progress counts the draws that it did not need. */
+static void end_search(const bt_pass *pass, const bt_fit *fit, const bt_coordinates *search, size_t n_sweep,
+                       int64_t n_moved)
+{
+    const size_t n_draw = fit->problem.bands.n_draw, n_left = n_draw - search->n_seen;
+    bt_log_info("bands: %zu sweeps tried %zu of %zu draws", n_sweep, search->n_seen, n_draw);
+    if (n_moved > 0)
+        bt_log_warn("bands.n_sweep=%zu: %lld moves in the last sweep; set it higher, voxels may find better scalings",
+                    n_sweep, (long long)n_moved);
+    bt_progress_add(pass->progress, (int64_t)(n_left * (fit->n_job - 1) * fit->n_voxel));
+}
+
+/* All splits of the fold at work, by coordinate search. Collective over the group. */
+static bt_status run_coordinates(const bt_pass *pass, const bt_fit_design *base, bt_fit *fit)
+{
+    bt_status status = BT_OK;
+    bt_coordinates search = {0};
+    int64_t n_moved = 1;
+    size_t n_sweep = 0;
+    BT_TRY(bt_agree(pass->group, bt_coordinates_create(fit, &search)));
+    for (; n_moved > 0 && n_sweep < fit->problem.plan->n_sweep; ++n_sweep) {
+        n_moved = 0;
+        for (size_t b = 0; b < fit->problem.bands.n_band; ++b) {
+            BT_TRY(bt_coordinates_aim(&search, b));
+            BT_TRY(run_wanted(pass, base, fit, &search));
+            BT_TRY(bt_coordinates_move(&search, b, &n_moved));
+        }
+    }
+    bt_coordinates_settle(&search);
+    end_search(pass, fit, &search, n_sweep, n_moved);
+cleanup:
+    bt_coordinates_clear(&search);
+    return status;
+}
+
+/* The same, draw after draw. Collective over the group. */
+static bt_status run_draws(const bt_pass *pass, const bt_fit_design *base, bt_fit *fit)
+{
+    bt_status status = BT_OK;
+    for (size_t d = 0; d < fit->problem.bands.n_draw; ++d) {
+        BT_TRY(run_draw(pass, base, d, fit, (bt_range){0, fit->n_job - 1}));
+        BT_TRY(bt_fit_decide(fit, d));
+    }
+cleanup:
+    return status;
+}
+
 /* The fold at work: where its refit need not wait with the splits, else behind the splits of all draws, once for each
  * draw that voxels have kept. Collective over the group. */
 static bt_status run_fold(const bt_pass *pass, const bt_fit_design *base, bt_fit *fit)
@@ -229,10 +291,7 @@ static bt_status run_fold(const bt_pass *pass, const bt_fit_design *base, bt_fit
     const size_t n_job = fit->n_job, n_draw = fit->problem.bands.n_draw;
     const bool waits = bt_fit_waits(fit);
     if (!waits) return run_draw(pass, base, 0, fit, (bt_range){0, n_job});
-    for (size_t d = 0; d < n_draw; ++d) {
-        BT_TRY(run_draw(pass, base, d, fit, (bt_range){0, n_job - 1}));
-        BT_TRY(bt_fit_decide(fit, d));
-    }
+    BT_TRY(fit->problem.bands.n_value > 0 ? run_coordinates(pass, base, fit) : run_draws(pass, base, fit));
     for (size_t d = 0; d < n_draw; ++d) {
         bool uses = false;
         BT_TRY(bt_fit_uses(fit, d, &uses));

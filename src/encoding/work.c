@@ -359,12 +359,15 @@ static void say_cut(const worker *w)
         bt_log_info("significance: %zu of %.3g other orders of the test rows", bt_null_draws(w->problem->null),
                     bt_null_orders(w->problem->null));
     if (!cut->held)
-        bt_log_info("passes over the responses: %zu, the first to look at them; spaces at once: %zu, each with %zu of "
-                    "its %zu fits (splits and refit)",
-                    cut->n_pass, cut->spaces_at_once, cut->jobs_at_once, nested->inner[0].n_split + 1);
-    if (w->problem->plan->is_banded)
-        bt_log_info("bands: up to %zu, with %zu draws of their scalings, each a fit of all splits", most_bands(w),
-                    w->problem->plan->n_draw);
+        bt_log_info(
+            "passes over the responses: %s%zu, the first to look at them; spaces at once: %zu, each with %zu of "
+            "its %zu fits (splits and refit)",
+            w->problem->plan->bands != BT_BANDS_NONE ? "at most " : "", cut->n_pass, cut->spaces_at_once,
+            cut->jobs_at_once, nested->inner[0].n_split + 1);
+    if (w->problem->plan->bands != BT_BANDS_NONE)
+        bt_log_info("bands: up to %zu, with %s%zu draws of their scalings, each a fit of all splits", most_bands(w),
+                    w->problem->plan->bands == BT_BANDS_COORDINATE ? "at most " : "",
+                    bt_bands_draws(w->problem->plan, most_bands(w)));
     if (nested->is_nested)
         bt_log_info("outer folds: %zu, each predicts up to %zu rows from the others", nested->n_fold,
                     bt_nested_most_held_out(nested));

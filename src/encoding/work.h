@@ -59,7 +59,7 @@ double bt_work_flops(const bt_work_problem *problem, size_t n_feature, size_t n_
 
 /* Bytes that the n_rank ranks of a group send together for one space of n_feature columns and n_band bands, counted as
  * dist/count.h does, without the few bytes of agreements: the model of SCALING.md. With bands at most: every draw is
- * refitted when a voxel keeps it. */
+ * refitted when a voxel keeps it, and a coordinate search tries some of them. */
 double bt_work_sent_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank, size_t n_feature,
                           size_t n_band);
 /* And of reading the responses where they are held. */

@@ -105,7 +105,7 @@ static size_t ceiling_of(size_t n, size_t by)
 /* As bt_fit_waits. */
 static bool refit_waits(const bt_work_problem *problem)
 {
-    return problem->plan->alpha_scope != BT_SCOPE_VOXEL || problem->plan->n_draw > 1;
+    return problem->plan->alpha_scope != BT_SCOPE_VOXEL || bt_bands_draws(problem->plan, most_bands(problem)) > 1;
 }
 
 /* Passes over the responses that one space takes, at most. */
@@ -136,7 +136,8 @@ static void choose_passes(const bt_work_problem *problem, const bt_fit_bytes *by
         more.jobs_at_once = jobs;
         if (sum_bytes(bytes, &more) <= cut->memory) cut->jobs_at_once = jobs;
     }
-    const bool one_pass = !cut->held && !problem->plan->is_banded && passes_of(problem, cut->jobs_at_once) == 1;
+    const bool one_pass =
+        !cut->held && problem->plan->bands == BT_BANDS_NONE && passes_of(problem, cut->jobs_at_once) == 1;
     for (size_t spaces = 2; one_pass && spaces <= n_space; ++spaces) {
         bt_work_cut more = *cut;
         more.spaces_at_once = spaces;

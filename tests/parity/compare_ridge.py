@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from golden_encoding import correlation, degenerate, masks_of, problem, ridge_cv  # noqa: E402
+from golden_encoding import coordinate_cv, correlation, degenerate, masks_of, problem, ridge_cv  # noqa: E402
 
 ALPHAS = np.logspace(-1, 4, 11)
 SEARCHES = ("fast", "direct")
@@ -155,6 +155,34 @@ def compare_banded(folder, name, arrays, masks, alphas):
     return good
 
 
+def compare_coordinate(folder, name, arrays, masks, alphas):
+    """Three bands of features, a grid of three scalings each, 50 voxels: numpy's loop over voxels. Voxels whose scores
+    tie may go other ways; they are to be as good."""
+    edges = [arrays["x"].shape[1] // 6, arrays["x"].shape[1] // 2]
+    parts = {key: np.split(arrays[key], edges, axis=1) for key in ("x", "x2")}
+    y, y2 = (arrays[key][:, :50] for key in ("y", "y2"))
+    words = {"bands": "coordinate", "penalty": "alpha", "select": "r2", "precision": "double"}
+    words["bands.logspace"] = "-1,1,3"
+    for key, word in (("x", "features"), ("x2", "test.features")):
+        paths = [folder / f"{key}_{b}.npy" for b in range(3)]
+        for path, part in zip(paths, parts[key]):
+            np.save(path, part)
+        words[word] = ",".join(map(str, paths))
+    scores, alpha, r = braintune(folder, {"y": y, "y2": y2}, masks, alphas, **words)
+    with h5py.File(folder / "scores.h5") as file:
+        scaling = file["scaling"][()]
+    maps, theirs, _ = coordinate_cv(
+        parts["x"], y, parts["x2"], y2, masks, alphas, np.logspace(-1, 1, 3), penalty="alpha", kind="r2"
+    )
+    equal = np.isclose(scaling, maps[3:6], rtol=1e-4).all(axis=0) & np.isclose(alpha, maps[0])
+    gap = np.abs(r - maps[1])[equal].max(initial=0)
+    best = np.abs(scores.max(axis=0) - theirs.max(axis=0)).max()
+    good = gap <= 1e-4 and (equal.mean() >= 0.999 or best <= 1e-5)
+    print(f"{name + ': banded by coordinates, numpy':60s} r {gap:8.1e}   equal scalings and alphas {100 * equal.mean():6.2f} %   "
+          f"best scores {best:.1e}   {'ok' if good else 'FAILED'}")
+    return good
+
+
 def sklearn(arrays, alpha):
     from sklearn.linear_model import Ridge
 
@@ -230,6 +258,8 @@ def main():
             if whole.all():
                 good &= compare_nested(folder, name, arrays, alphas)
                 good &= compare_banded(folder, name, arrays, folds, alphas)
+            if name in ("tall", "wide", "power law", "degenerate"):
+                good &= compare_coordinate(folder, name, arrays, folds, alphas)
             for search in SEARCHES:
                 good &= compare_all(folder, name, arrays, whole, masks, folds, alphas, search)
     return 0 if good else 1

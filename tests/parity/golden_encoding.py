@@ -122,28 +122,65 @@ def nested_cv(x, y, lengths, n_outer, n_inner, alphas, **settings):
     return np.array(alpha), np.array(r), np.array(r2), np.mean(scores, axis=0)
 
 
-def banded_cv(parts, y, parts2, y2, masks, alphas, draws, kind="signed_root_r2", one=False, **settings):
+def fit_scaled(parts, y, parts2, y2, masks, alphas, gamma, kind, one, **settings):
+    """Of one draw of scalings: best (n_voxel) validation score, larger is better, and what goes with it."""
+    roots = np.sqrt(np.repeat(gamma, [p.shape[1] for p in parts]))
+    x, x2 = np.hstack(parts) * roots, np.hstack(parts2) * roots
+    scores, alpha, _, _, w = ridge_cv(x, y, x2, y2, masks, alphas, kind=kind, one=one, **settings)
+    value = (-1 if kind == "mse" else 1) * (np.tile(scores.mean(axis=1, keepdims=True), y.shape[1]) if one else scores)
+    fit = {"best": value.max(axis=0), "scores": scores, "alpha": alpha, "w": w * roots[:, None]}
+    return {**fit, "scaling": np.tile(np.asarray(gamma)[:, None], y.shape[1])}
+
+
+def banded_maps(kept, parts2, y2):
     """alpha, r, r2 (n_voxel), then scaling, r_split, r2_split (n_band, n_voxel) one below the other; cv_score of the draw
     that is kept; weights (n_feature, n_voxel)."""
-    kept = None
-    for gamma in draws:
-        roots = np.sqrt(np.repeat(gamma, [p.shape[1] for p in parts]))
-        x, x2 = np.hstack(parts) * roots, np.hstack(parts2) * roots
-        scores, alpha, _, _, w = ridge_cv(x, y, x2, y2, masks, alphas, kind=kind, one=one, **settings)
-        value = (-1 if kind == "mse" else 1) * (np.tile(scores.mean(axis=1, keepdims=True), y.shape[1]) if one else scores)
-        new = {"best": value.max(axis=0), "scores": scores, "alpha": alpha, "w": w * roots[:, None]}
-        new["scaling"] = np.tile(gamma[:, None], y.shape[1])
-        if kept is None:
-            kept = new
-        better = new["best"] > kept["best"]
-        kept = {key: np.where(better, new[key], kept[key]) for key in new}
-    edges = np.cumsum([p.shape[1] for p in parts])[:-1]
+    edges = np.cumsum([p.shape[1] for p in parts2])[:-1]
     predictions = np.array([p @ w for p, w in zip(parts2, np.split(kept["w"], edges))])
     p, spread = predictions.sum(axis=0), y2 - y2.mean(axis=0)
     r_split = [(spread * part).sum(axis=0) / len(y2) / y2.std(axis=0) / p.std(axis=0) for part in predictions]
     r2_split = [(part * (2 * y2 - p)).sum(axis=0) / (spread**2).sum(axis=0) for part in predictions]
     maps = [kept["alpha"], score("correlation", y2, p), score("r2", y2, p), *kept["scaling"], *r_split, *r2_split]
     return np.array(maps), kept["scores"], kept["w"]
+
+
+def banded_cv(parts, y, parts2, y2, masks, alphas, draws, kind="signed_root_r2", one=False, **settings):
+    kept = None
+    for gamma in draws:
+        new = fit_scaled(parts, y, parts2, y2, masks, alphas, gamma, kind, one, **settings)
+        kept = kept or new
+        better = new["best"] > kept["best"]
+        kept = {key: np.where(better, new[key], kept[key]) for key in new}
+    return banded_maps(kept, parts2, y2)
+
+
+def coordinate_cv(
+    parts, y, parts2, y2, masks, alphas, grid, n_sweep=10, kind="signed_root_r2", one=False, **settings
+):
+    """As banded_cv, of scalings that each voxel finds by itself: band after band the best of the grid's, from its middle,
+    until a sweep changes nothing."""
+    fits = {}
+
+    def fit(place):
+        ratios = tuple(k - min(place) for k in place)
+        if ratios not in fits:
+            gamma = grid[list(ratios)] / grid[list(ratios)].sum()
+            fits[ratios] = fit_scaled(parts, y, parts2, y2, masks, alphas, gamma, kind, one, **settings)
+        return fits[ratios]
+
+    kept = []
+    for v in range(y.shape[1]):
+        place = [len(grid) // 2] * len(parts)
+        for _ in range(n_sweep):
+            before = list(place)
+            for b in range(len(parts)):
+                line = [place[:b] + [k] + place[b + 1 :] for k in range(len(grid))]
+                best = max(line, key=lambda p: fit(p)["best"][v])
+                place = best if fit(best)["best"][v] > fit(place)["best"][v] else place
+            if place == before:
+                break
+        kept.append({key: value[..., v] for key, value in fit(place).items()})
+    return banded_maps({key: np.stack([k[key] for k in kept], axis=-1) for key in kept[0]}, parts2, y2)
 
 
 def powers(repeats, total_one=False):
@@ -254,6 +291,13 @@ def write_banded(rng):
         save(f"banded_{name}_cv", scores)
         if name == "default":
             save("banded_weights", w)
+    thirds, thirds2 = ([each[0], *np.split(each[1], [2], axis=1)] for each in (parts, parts2))
+    for name, array in zip(("c", "d", "c2", "d2"), (*thirds[1:], *thirds2[1:])):
+        save(f"banded_{name}", array.astype(np.float32))
+    for name, settings in (("", {}), ("_one", {"one": True}), ("_sweep", {"n_sweep": 1, "kind": "mse"})):
+        maps, scores, _ = coordinate_cv(thirds, y, thirds2, y2, masks, alphas, np.logspace(-2, 2, 5), **settings)
+        save(f"coordinate{name}", maps)
+        save(f"coordinate{name}_cv", scores)
     folds = []
     for held in contiguous([1] * 60, 3):
         rest, inner = held == 0, contiguous([1] * 40, 4)
