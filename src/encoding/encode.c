@@ -133,7 +133,7 @@ cleanup:
 
 const bt_stage bt_encode_stage = {
     .name = "encode",
-    .version = 3,
+    .version = 4,
     .summary = "cross-validated ridge from features to responses: r, r2, alpha per voxel on test rows",
     .example = "braintune encode features=h.h5 dataset=DIR subject=S layers=0,6,12 out=scores.h5",
     .table = bt_encode_settings,

@@ -1,0 +1,73 @@
+/* What ranks share with whole factors: hat matrices by alpha, and the eigenproblems of splits. */
+#include "base/random.h"
+#include "encoding/dealt.h"
+#include "encoding/hats.h"
+#include "support.h"
+
+#include <mpi.h>
+
+enum { ROWS = 40, COLUMNS = 24, TEST = 6, ALPHAS = 5 };
+
+static bt_comm *world;
+static double x[ROWS * COLUMNS], x_test[TEST * COLUMNS];
+
+static void draw(void)
+{
+    bt_random random = bt_random_start(4, 4);
+    for (size_t i = 0; i < ROWS * COLUMNS; ++i) x[i] = bt_random_normal(&random);
+    for (size_t i = 0; i < TEST * COLUMNS; ++i) x_test[i] = bt_random_normal(&random);
+}
+
+/* All rows of COLUMNS features, or a quarter of the rows: primal and dual. To rounding what one rank makes. */
+static void test_hats_are_of_all_alphas(void **state)
+{
+    (void)state;
+    const double penalty[ALPHAS] = {1, 3, 10, 100, 1e4};
+    bt_comm *alone = NULL;
+    bt_device *device = NULL;
+    draw();
+    expect_ok(bt_comm_create(MPI_COMM_NULL, &alone));
+    expect_ok(bt_device_create(BT_DEVICE_CPU, &device));
+    for (size_t n = ROWS; n >= ROWS / 4; n -= ROWS / 4 * 3) {
+        static double shared[ALPHAS * TEST * ROWS], own[ALPHAS * TEST * ROWS];
+        const bt_encode_plan plan = {.precision = BT_F64, .n_alpha = ALPHAS, .penalty = (double *)penalty};
+        const bt_ridge_problem problem = {
+            .train = x, .apply = x_test, .n_train = n, .n_apply = TEST, .n_feature = COLUMNS, .n_rank = 1};
+        bt_buffer *hats = NULL, *mine = NULL;
+        assert_int_equal(bt_hats_can_solve(world, &plan, &problem), bt_comm_size(world) <= BT_HATS_RANKS);
+        expect_ok(bt_hats_solve(world, device, &plan, &problem, &hats));
+        expect_ok(bt_hats_solve(alone, device, &plan, &problem, &mine));
+        expect_ok(bt_buffer_read(hats, 0, shared, ALPHAS * TEST * n));
+        expect_ok(bt_buffer_read(mine, 0, own, ALPHAS * TEST * n));
+        for (size_t i = 0; i < ALPHAS * TEST * n; ++i) expect_near(shared[i], own[i], 1e-13);
+        bt_buffer_destroy(&hats);
+        bt_buffer_destroy(&mine);
+    }
+    bt_device_destroy(&device);
+    bt_comm_destroy(&alone);
+}
+
+static void test_which_splits_are_dealt(void **state)
+{
+    (void)state;
+    assert_false(bt_dealt_has(1, 5, 0));
+    assert_true(bt_dealt_has(2, 3, 1));
+    assert_false(bt_dealt_has(2, 3, 2)); /* alone with two ranks */
+    assert_true(bt_dealt_has(4, 3, 2));
+    assert_true(bt_dealt_has(4, 7, 6));
+    assert_false(bt_dealt_has(8, 3, 0));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hats_are_of_all_alphas),
+                                       cmocka_unit_test(test_which_splits_are_dealt)};
+    int provided = 0, failed = 0;
+    (void)MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+    expect_ok(bt_comm_create(MPI_COMM_WORLD, &world));
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    (void)MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    bt_comm_destroy(&world);
+    (void)MPI_Finalize();
+    return failed != 0;
+}
