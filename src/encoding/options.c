@@ -116,7 +116,8 @@ const bt_setting bt_encode_settings[] = {
     {"predictions", BT_SET_BOOL, AT(predictions), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "write the predicted test responses (n_row, n_voxel) too"},
     {"significance.permute", BT_SET_CHOICE, AT(permute), BT_SCIENCE, "none", "none|blocks|circular_shift", 0, 0, NULL,
-     "p of r and q over voxels: test rows in other orders, blocks of them or each story turned; none: no p"},
+     "p of r and q over voxels: test rows in other orders, blocks of them or each story turned; none: no p. With "
+     "outer folds the rows that they hold out, each in its fold"},
     {"significance.block", BT_SET_INT, AT(permute_block), BT_SCIENCE, "20", NULL, 1, 1e9, "TR",
      "length of the blocks, at which the responses' autocorrelation is over"},
     {"significance.draws", BT_SET_INT, AT(permute_draws), BT_SCIENCE, "1000", NULL, 1, 1e7, NULL,
@@ -217,17 +218,15 @@ static bt_status check_nested(const bt_encode_options *options)
                            "%s: not with cv.outer, which fits a model a fold and tests it on the rows that the fold "
                            "holds out; leave one of them out",
                            keys[i].key);
-    if (options->permute != BT_PERMUTE_NONE)
-        return bt_fail(BT_ERR_USAGE, "significance.permute: not with cv.outer: r is a mean over folds, and the orders "
-                                     "are of the test rows of one model; leave one of them out");
     if (bt_encode_removes(options))
         return bt_fail(BT_ERR_USAGE,
                        "%s: not with cv.outer: it is fitted on training rows, of which each fold has others; leave one "
                        "of them out, or name test stories in place of cv.outer",
                        options->remove.n ? "remove" : "remove.features");
-    if (options->predictions && options->cv_outer == 1 + BT_CV_CHUNKS)
-        return bt_fail(BT_ERR_USAGE, "predictions: not with cv.outer=chunks, which may hold out a row twice; take "
-                                     "cv.outer=kfold or stories");
+    if ((options->predictions || options->permute != BT_PERMUTE_NONE) && options->cv_outer == 1 + BT_CV_CHUNKS)
+        return bt_fail(BT_ERR_USAGE,
+                       "%s: not with cv.outer=chunks, which may hold out a row twice; take cv.outer=kfold or stories",
+                       options->predictions ? "predictions" : "significance.permute");
     return BT_OK;
 }
 
