@@ -44,8 +44,7 @@ static bt_status prepare(const bt_stage_call *call, everything *all)
     BT_TRY(bt_inputs_open(options, &all->in));
     BT_TRY(bt_encode_plan_create(options, call->settings, all->in.has_stories, &all->plan));
     BT_TRY(bt_nested_create(&all->plan, &all->in.train_rows, &all->nested));
-    const bt_removal_problem removal = {
-        .options = options, .plan = &all->plan, .in = &all->in, .folds = &all->nested.inner[0]};
+    const bt_removal_problem removal = {.options = options, .plan = &all->plan, .in = &all->in, .nested = &all->nested};
     if (all->plan.removes) BT_TRY(bt_removal_create(&removal, &all->removal));
     BT_TRY(make_null(all));
 cleanup:

@@ -34,7 +34,8 @@ const bt_setting bt_encode_settings[] = {
     {"spaces", BT_SET_TEXTS, AT(spaces), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "feature spaces by name; a+b joins two; without layers and spaces: all of the file"},
     {"remove", BT_SET_TEXTS, AT(remove), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
-     "spaces of the feature files whose linear contribution is taken out of the features, by ridge on training rows"},
+     "spaces of the feature files whose linear contribution is taken out of the features, by ridge on training rows "
+     "(of each outer fold)"},
     {"remove.features", BT_SET_TEXTS, AT(remove_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "the same as plain matrices (n_row, n_feature), beside features"},
     {"remove.test.features", BT_SET_TEXTS, AT(remove_test_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
@@ -158,7 +159,7 @@ static bt_status check_matrices(const bt_encode_options *options)
              : options->spaces.n ? "spaces"
                                  : "remove",
              options->remove.n ? "; give remove.features=" : "");
-    BT_CHECK(!options->remove_features.n == !options->remove_test_features.n, BT_ERR_USAGE,
+    BT_CHECK(options->cv_outer || !options->remove_features.n == !options->remove_test_features.n, BT_ERR_USAGE,
              "remove.features, remove.test.features: expected both or none; what is removed is removed from test rows "
              "too");
 cleanup:
@@ -210,6 +211,7 @@ static bt_status check_nested(const bt_encode_options *options)
     } keys[] = {{"test.features", options->test_features.n > 0},
                 {"test.responses", options->test_responses.n > 0},
                 {"test.stories", options->test_stories != NULL},
+                {"remove.test.features", options->remove_test_features.n > 0},
                 {"weights", options->weights},
                 {"ceiling.from=repeats", options->ceiling_from == BT_CEILING_REPEATS}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i)
@@ -218,11 +220,6 @@ static bt_status check_nested(const bt_encode_options *options)
                            "%s: not with cv.outer, which fits a model a fold and tests it on the rows that the fold "
                            "holds out; leave one of them out",
                            keys[i].key);
-    if (bt_encode_removes(options))
-        return bt_fail(BT_ERR_USAGE,
-                       "%s: not with cv.outer: it is fitted on training rows, of which each fold has others; leave one "
-                       "of them out, or name test stories in place of cv.outer",
-                       options->remove.n ? "remove" : "remove.features");
     if ((options->predictions || options->permute != BT_PERMUTE_NONE) && options->cv_outer == 1 + BT_CV_CHUNKS)
         return bt_fail(BT_ERR_USAGE,
                        "%s: not with cv.outer=chunks, which may hold out a row twice; take cv.outer=kfold or stories",

@@ -129,7 +129,8 @@ static bt_status describe_removal(const bt_output *output)
     const bt_encode_options *const options = output->options;
     const char *const name = bt_spaces_name(output->in->removed, 0);
     BT_TRY(set_text(output, "removed", *name ? name : "matrix"));
-    BT_TRY(bt_text_add(&text, "features - F W, W by ridge on training rows, alpha by feature (mean r2), F at delays "));
+    BT_TRY(bt_text_add(&text, "features - F W, W by ridge on training rows%s, alpha by feature (mean r2), F at delays ",
+                       output->nested->is_nested ? " of each outer fold" : ""));
     BT_TRY(bt_join_ints(&options->remove_delays, &text));
     BT_TRY(set_text(output, "removal", text.data));
 cleanup:

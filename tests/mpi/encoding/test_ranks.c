@@ -127,6 +127,9 @@ static void test_removal_on_any_number_of_ranks(void **state)
     const char *const words = removal_words(shared_path("removal.h5"), shared_path("store"));
     expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
     if (is_root()) expect_golden(shared_path("removal.h5"), "/predictions", "removal_story", 2e-5);
+    const char *const folds = removal_fold_words(shared_path("removal_folds.h5"), shared_path("store"));
+    expect_ok(stage_call(&bt_encode_stage, comm, folds, NULL));
+    if (is_root()) expect_golden(shared_path("removal_folds.h5"), "/predictions", "removal_folds", 2e-5);
     barrier();
 }
 
