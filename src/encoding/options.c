@@ -48,6 +48,10 @@ const bt_setting bt_encode_settings[] = {
      "low,high,n: of these alphas each feature takes that of the best mean r2 over the splits"},
     {"remove.penalty", BT_SET_CHOICE, AT(remove_penalty), BT_SCIENCE, "alpha", "alpha_squared|alpha", 0, 0, NULL,
      "as penalty, of the removal"},
+    {"remove.cv", BT_SET_CHOICE, AT(remove_cv), BT_SCIENCE, "encoding", "encoding|stories|kfold", 0, 0, NULL,
+     "splits on which the removal chooses its alphas: those of the encoding, or its own"},
+    {"remove.cv.n_fold", BT_SET_INT, AT(remove_cv_folds), BT_SCIENCE, "10", NULL, 2, 1e6, NULL,
+     "folds of stories or of kfold, of the removal"},
     {"stories.encode", BT_SET_TEXTS, AT(encode_roles), BT_SCIENCE, "encode", NULL, 0, 0, NULL,
      "training stories, or a role of the data set's stories.yaml"},
     {"stories.test", BT_SET_TEXTS, AT(test_roles), BT_SCIENCE, "test", NULL, 0, 0, NULL,
@@ -441,7 +445,8 @@ static bt_status record_idle(const bt_encode_plan *plan, bt_recipe *recipe)
         bool removal;
     } idle[] = {{"significance.block", false},    {"significance.draws", false}, {"significance.seed", false},
                 {"significance.fdr", false},      {"remove.delays", true},       {"remove.zscore", true},
-                {"remove.alphas.logspace", true}, {"remove.penalty", true}};
+                {"remove.alphas.logspace", true}, {"remove.penalty", true},      {"remove.cv", true},
+                {"remove.cv.n_fold", true}};
     bt_status status = BT_OK;
     for (size_t i = 0; i < sizeof idle / sizeof *idle; ++i)
         if (idle[i].removal ? !plan->removes : plan->permute.kind == BT_PERMUTE_NONE)

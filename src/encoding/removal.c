@@ -20,10 +20,30 @@ struct bt_removal {
     bt_encode_plan plan;  /* of the ridge F -> X */
     size_t n_row, n_test; /* all rows of the responses; with outer folds the first are all there are */
     size_t block;         /* columns at once */
+    bt_folds *own;        /* (outer folds) splits; NULL: those of the encoding */
     double *left[2];      /* residuals of training and of test rows, on rank 0 after a run */
 };
 
 /* ---- life ---- */
+
+/* Splits of the rows that each outer fold leaves. */
+static bt_status split_rows(bt_removal *removal)
+{
+    bt_status status = BT_OK;
+    const bt_removal_problem *const p = &removal->problem;
+    const bt_story_rows *const rows = &p->in->train_rows;
+    const bt_cv_options options = {.scheme = p->options->remove_cv == BT_REMOVE_CV_KFOLD ? BT_CV_KFOLD : BT_CV_STORIES,
+                                   .n_fold = (size_t)p->options->remove_cv_folds,
+                                   .removal = true};
+    BT_ALLOC(removal->own, p->nested->n_fold);
+    for (size_t f = 0; f < p->nested->n_fold; ++f) {
+        const uint8_t *const away = bt_nested_away(p->nested, f);
+        BT_TRY(away ? bt_folds_create_within(&options, rows, away, &removal->own[f])
+                    : bt_folds_create(&options, rows, &removal->own[f]));
+    }
+cleanup:
+    return status;
+}
 
 bt_status bt_removal_create(const bt_removal_problem *problem, bt_removal **out)
 {
@@ -35,6 +55,7 @@ bt_status bt_removal_create(const bt_removal_problem *problem, bt_removal **out)
     removal->problem = *problem;
     removal->n_row = bt_story_rows_count(&problem->in->train_rows);
     removal->n_test = bt_story_rows_count(&problem->in->test_rows);
+    if (problem->options->remove_cv != BT_REMOVE_CV_ENCODING) BT_TRY(split_rows(removal));
     for (size_t i = 0; i < bt_spaces_count(problem->in->spaces); ++i) {
         const size_t width = bt_spaces_width(problem->in->spaces, i);
         const size_t block = width < MOST_BLOCK ? width : MOST_BLOCK;
@@ -63,6 +84,8 @@ void bt_removal_destroy(bt_removal **removal)
 {
     bt_removal *const old = *removal;
     if (!old) return;
+    for (size_t f = 0; old->own && f < old->problem.nested->n_fold; ++f) bt_folds_clear(&old->own[f]);
+    bt_free(old->own);
     bt_encode_plan_clear(&old->plan);
     bt_free(old->left[0]);
     bt_free(old->left[1]);
@@ -402,7 +425,7 @@ bt_status bt_removal_run(bt_removal *removal, const bt_comm *comm, bt_device *de
                  .search = {.comm = comm,
                             .device = device,
                             .design = &design,
-                            .folds = &nested->inner[fold],
+                            .folds = removal->own ? &removal->own[fold] : &nested->inner[fold],
                             .plan = &removal->plan,
                             .block = removal->block},
                  .block = {.device = device}};

@@ -2,10 +2,11 @@
  * is left of an alignment (SCIENCE 4.2).
  *
  * F, delayed, predicts every column of X by ridge on the training rows of all stories: each column has an alpha of its
- * own, of the best mean r2 over the splits that the encoding has too, and a refit on all training rows; both training
- * and test rows lose the prediction. The engine is that of the encoding (search.h, refit.h), with columns in the place
- * of voxels, in float64. With outer folds this is done for each: the rows that the fold leaves train, choose alphas on
- * its splits and lose the prediction as those do that it holds out, which change neither W nor the alphas.
+ * own, of the best mean r2 over splits (those of the encoding, or its own: remove.cv), and a refit on all training
+ * rows; both training and test rows lose the prediction. The engine is that of the encoding (search.h, refit.h), with
+ * columns in the place of voxels, in float64. With outer folds this is done for each: the rows that the fold leaves
+ * train, choose alphas on its splits and lose the prediction as those do that it holds out, which change neither W nor
+ * the alphas.
  *
  * X and F are z-scored before, over all rows of a story (where folds cut stories, those held out too, as the design of
  * the encoding is); F as one concatenation over the rows that train, and over those that do not. Residuals are not

@@ -21,7 +21,7 @@ def stories(x, lengths, delays=(0,), concatenate=False):
 
 
 def residuals(x, x2, f, f2, lengths=TRAIN):
-    """Each column's alpha by leaving out whole stories; argmin of the mean of 1 - R2, the larger alpha of equal ones."""
+    """Each column's alpha by leaving out whole stories, or blocks of rows of these lengths; argmin of the mean of 1 - R2, the larger alpha of equal ones."""
     starts = np.cumsum((0,) + tuple(lengths))
     loss = np.zeros((len(ALPHAS), x.shape[1]))
     for low, high in zip(starts[:-1], starts[1:]):
@@ -75,6 +75,10 @@ def main():
         design = np.vstack([delayed(s, (0, 1)) for s in split(left, TRAIN)])
         design2 = np.vstack([delayed(s, (0, 1)) for s in split(left2, TEST)])
         np.save(OUT / f"removal_{name}.npy", predictions(design, design2, y[:n], 3.0))
+    plain, plain2, first, first2 = (stories(v, l) for v, l in ((x[:n], TRAIN), (x[n:], TEST), (f[:n], TRAIN), (f[n:], TEST)))
+    left, left2 = residuals(plain, plain2, first, first2, [12] * 10)
+    design, design2 = (np.vstack([delayed(s, (0, 1)) for s in split(v, l)]) for v, l in ((left, TRAIN), (left2, TEST)))
+    np.save(OUT / "removal_kfold.npy", predictions(design, design2, y[:n], 3.0))
     np.save(OUT / "removal_folds.npy", nested(x[:n], f[:n], y[:n]))
     np.save(OUT / "removal_folds_concatenation.npy", nested(x[:n], f[:n], y[:n], concatenate=True))
 

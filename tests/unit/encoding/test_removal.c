@@ -30,6 +30,10 @@ static void test_residuals_are_numpys(void **state)
     expect_numpys("story", "");
     expect_numpys("delayed", "remove.delays=0,1,2 search=direct");
     expect_numpys("concatenation", "remove.zscore=concatenation");
+    expect_numpys("kfold", "remove.cv=kfold");
+    expect_numpys(
+        "story",
+        "overwrite=true cv.scheme=kfold cv.n_fold=2 remove.cv=stories"); /* one alpha: cv chooses nothing else */
 }
 
 static void test_residuals_of_outer_folds_are_numpys(void **state)
@@ -39,7 +43,7 @@ static void test_residuals_of_outer_folds_are_numpys(void **state)
     const char *const out = encode_scratch("removal_folds.h5");
     expect_ok(encode(removal_fold_words(out, encode_scratch("store")), NULL));
     expect_golden(out, "/predictions", "removal_folds", 2e-5);
-    (void)snprintf(words, sizeof words, "%s remove.zscore=concatenation overwrite=true",
+    (void)snprintf(words, sizeof words, "%s remove.zscore=concatenation remove.cv=stories overwrite=true",
                    removal_fold_words(out, encode_scratch("store")));
     expect_ok(encode(words, NULL));
     expect_golden(out, "/predictions", "removal_folds_concatenation", 2e-5);
@@ -170,6 +174,9 @@ static void test_refusals(void **state)
                    "did you mean 'envelope'?");
     expect_failure(encode(world_words(world, out, "layers=1 remove=envelope remove.alphas.logspace=1,2"), NULL),
                    BT_ERR_USAGE, "remove.alphas.logspace: expected low,high,n");
+    expect_failure(
+        encode(world_words(world, out, "layers=1 remove=envelope remove.cv=kfold remove.cv.n_fold=1000"), NULL),
+        BT_ERR_USAGE, "remove.cv.n_fold: expected 2 to 170");
     expect_failure(encode(golden_words("tall", out, "remove=envelope"), NULL), BT_ERR_USAGE,
                    "remove: needs dataset=; plain matrices have no subject, layers or spaces; give remove.features=");
     (void)snprintf(words, sizeof words, "remove.features=%s", golden_path("tall_x"));
