@@ -118,7 +118,7 @@ static void test_counts(void **state)
     assert_int_equal(fake_gaps(&plan, "tune", "objective teacher"), 3);
     assert_int_equal(fake_gaps(&plan, "tune", "objective stimulus"), 2);
     assert_int_equal(fake_gaps(&plan, "encode", "objective"), 24 + 16);
-    assert_int_equal(fake_gaps(&plan, "encode", "removal"), 240 + 15);
+    assert_int_equal(fake_gaps(&plan, "encode", "low-level feature"), 240 + 15);
     assert_int_equal(fake_gaps(&plan, "prefer", NULL), 135);
     assert_int_equal(fake_gaps(&plan, "probe", NULL), (3 + 3 + 24 + 24 + 3 + 6 + 2) * 6);
     assert_int_equal(fake_gaps(&plan, "figures", NULL), 6);
