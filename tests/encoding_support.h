@@ -113,6 +113,18 @@ static inline const char *golden_words(const char *problem, const char *out, con
     return text;
 }
 
+/* The words for the golden removal of features in outer folds, predictions of the held-out rows. */
+static inline const char *removal_fold_words(const char *out, const char *store)
+{
+    static char text[4096];
+    (void)snprintf(text, sizeof text,
+                   "features=%s remove.features=%s responses=%s stories=%s zscore=true delays=0,1 alphas=3 "
+                   "cv.outer=stories predictions=true precision=double store=%s out=%s",
+                   golden_path("removal_x"), golden_path("removal_f"), golden_path("removal_y"),
+                   golden_path("removal_stories"), store, out);
+    return text;
+}
+
 /* The words for the golden removal of features; predictions are compared. */
 static inline const char *removal_words(const char *out, const char *store)
 {

@@ -53,6 +53,7 @@ static const bt_setting fake_lowlevel[] = {
     FAKE_TEXT("dataset", 0, BT_PATHS, NULL),
     FAKE_LIST("stories", 0, BT_CHOOSES, NULL),
     FAKE_LIST("features", 1, BT_SCIENCE, "envelope,word_rate"),
+    FAKE_TEXT("bands", 1, BT_SCIENCE, "8"),
     FAKE_TIMING,
 };
 static const bt_setting fake_tune[] = {
@@ -72,6 +73,9 @@ static const bt_setting fake_tune[] = {
     FAKE_TEXT("voxels.ceiling", 9, BT_SCIENCE, "auto"),
     FAKE_LIST("voxels.roi", 3, BT_SCIENCE, NULL),
     FAKE_TEXT("voxels.file", 10, BT_PATHS, NULL),
+    FAKE_TEXT("rois", 22, BT_PATHS, NULL),
+    FAKE_TEXT("rois.names", 23, BT_PATHS, NULL),
+    FAKE_TEXT("roi.groups", 24, BT_PATHS, NULL),
     FAKE_TEXT("random.method", 11, BT_SCIENCE, "blocks"),
     FAKE_TEXT("random.block", 12, BT_SCIENCE, "15"),
     FAKE_TEXT("random.apart", 13, BT_SCIENCE, "10"),
@@ -94,6 +98,9 @@ static const bt_setting fake_encode[] = {
     FAKE_LIST("stories.encode", 3, BT_SCIENCE, "encode"),
     FAKE_LIST("stories.test", 4, BT_SCIENCE, "test"),
     FAKE_TEXT("test.target", 2, BT_SCIENCE, "mean"),
+    FAKE_LIST("remove", 8, BT_SCIENCE, NULL),
+    FAKE_LIST("remove.delays", 9, BT_SCIENCE, "0"),
+    FAKE_TEXT("remove.cv", 21, BT_SCIENCE, "encoding"),
     FAKE_LIST("delays", 5, BT_SCIENCE, "1,2,3,4"),
     FAKE_TEXT("delays.scope", 3, BT_SCIENCE, "story"),
     FAKE_LIST("alphas", 6, BT_SCIENCE, NULL),
@@ -165,6 +172,11 @@ static inline bool fake_figure(const char *name)
     return !strcmp(name, "alignment_by_roi") || !strcmp(name, "alignment_by_layer");
 }
 
+static inline bool fake_lowlevel_feature(const char *name)
+{
+    return !strcmp(name, "envelope") || !strcmp(name, "word_rate") || !strcmp(name, "spectrum");
+}
+
 /* The program, borrowed for the process; without `tune` when told. */
 static inline bt_program fake_program(bool with_tune)
 {
@@ -172,8 +184,12 @@ static inline bt_program fake_program(bool with_tune)
     size_t n = 0;
     for (size_t i = 0; i < FAKE_STAGES; ++i)
         if (with_tune || strcmp(fake_stages[i].name, "tune") != 0) stages[n++] = &fake_stages[i];
-    return (bt_program){
-        .version = "test", .stages = stages, .n_stage = n, .has_family = fake_family, .has_figure = fake_figure};
+    return (bt_program){.version = "test",
+                        .stages = stages,
+                        .n_stage = n,
+                        .has_family = fake_family,
+                        .has_figure = fake_figure,
+                        .has_lowlevel = fake_lowlevel_feature};
 }
 
 /* The plan of a YAML text in the scratch folder, with words on top; the failure's status. */

@@ -47,6 +47,18 @@ bt_status bt_text_add_bytes(bt_text *text, const char *bytes, size_t n)
     return BT_OK;
 }
 
+bt_status bt_text_add_filled(bt_text *out, const char *text, const char *mark, const char *with)
+{
+    bt_status status = BT_OK;
+    for (const char *next; (next = strstr(text, mark)); text = next + strlen(mark)) {
+        BT_TRY(bt_text_add_bytes(out, text, (size_t)(next - text)));
+        BT_TRY(bt_text_add(out, "%s", with));
+    }
+    BT_TRY(bt_text_add(out, "%s", text));
+cleanup:
+    return status;
+}
+
 void bt_text_clear(bt_text *text)
 {
     bt_free(text->data);

@@ -17,6 +17,8 @@ bt_status bt_text_add(bt_text *text, const char *format, ...) BT_PRINTF(2, 3) BT
 bt_status bt_text_add_bytes(bt_text *text, const char *bytes, size_t n) BT_MUST_CHECK;
 void bt_text_clear(bt_text *text);
 /* `word` as a shell takes it for one word: quoted where it must be. */
+/* `text` with each `mark` replaced. */
+bt_status bt_text_add_filled(bt_text *out, const char *text, const char *mark, const char *with) BT_MUST_CHECK;
 bt_status bt_text_add_shell(bt_text *text, const char *word) BT_MUST_CHECK;
 
 /* A list of owned strings. Zero-initialise. */

@@ -28,10 +28,12 @@ cleanup:
     return status;
 }
 
-/* Does a stage of this program have the setting "stage.key"? */
+/* Does a stage of this program have the setting "stage.key"? Those of lowlevel.removal are encode's. */
 static bool is_built(const char *path)
 {
+    static const char removal[] = "lowlevel.removal.";
     char name[64];
+    if (bt_starts_with(path, removal)) return bt_stage_setting(bt_stage_find("encode"), path + strlen(removal)) != NULL;
     const size_t length = strcspn(path, ".");
     (void)snprintf(name, sizeof name, "%.*s", (int)length, path);
     const bt_stage *const stage = bt_stage_find(name);

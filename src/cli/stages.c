@@ -45,4 +45,5 @@ const bt_program bt_this_program = {.version = BRAINTUNE_VERSION,
                                     .stages = bt_stages,
                                     .n_stage = sizeof bt_stages / sizeof *bt_stages,
                                     .has_family = has_family,
-                                    .has_figure = has_figure};
+                                    .has_figure = has_figure,
+                                    .has_lowlevel = bt_lowlevel_makes};

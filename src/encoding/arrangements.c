@@ -226,10 +226,11 @@ bt_status bt_arrangements_create(const bt_permute_options *options, const bt_sto
         n *= count_orders(&c);
     }
     out->n_other = n - 1;
-    BT_CHECK(out->n_other >= 1, BT_ERR_USAGE,
-             "significance.block=%zu: no test story has two blocks of that length, so that nothing can be permuted; "
-             "take a smaller one",
-             options->block);
+    BT_CHECK(
+        out->n_other >= 1, BT_ERR_USAGE,
+        "significance.block=%zu: no test story, nor a story's part in an outer fold, has two blocks of that length, so "
+        "that nothing can be permuted; take a smaller one",
+        options->block);
     out->n_draw = out->n_other < (double)options->draws ? (size_t)out->n_other : options->draws;
     BT_ALLOC(out->story, rows->n_story);
     out->n_story = rows->n_story;

@@ -14,15 +14,23 @@ typedef struct {
     bt_null *null; /* NULL without significance.permute */
 } everything;
 
-/* Over the test rows that are scored. */
-static bt_status make_null(const bt_encode_plan *plan, const bt_story_rows *test, bt_null **null)
+/* Over the test rows that are scored, or those that the outer folds hold out. */
+static bt_status make_null(everything *all)
 {
     bt_status status = BT_OK;
     bt_story_rows scored = {0};
+    size_t *first = NULL;
+    const bt_encode_plan *const plan = &all->plan;
     if (plan->permute.kind == BT_PERMUTE_NONE) return BT_OK;
-    BT_TRY(bt_story_rows_copy(test, plan->test_drop, &scored));
-    BT_TRY(bt_null_create(&plan->permute, &scored, null));
+    if (plan->is_nested) {
+        BT_TRY(bt_nested_parts(&all->nested, &all->in.train_rows, &scored, &first));
+        BT_TRY(bt_null_create_folds(&plan->permute, &scored, all->nested.n_fold, first, &all->null));
+    } else {
+        BT_TRY(bt_story_rows_copy(&all->in.test_rows, plan->test_drop, &scored));
+        BT_TRY(bt_null_create(&plan->permute, &scored, &all->null));
+    }
 cleanup:
+    bt_free(first);
     bt_story_rows_clear(&scored);
     return status;
 }
@@ -37,10 +45,9 @@ static bt_status prepare(const bt_stage_call *call, everything *all)
     BT_TRY(bt_encode_plan_create(options, call->settings, all->in.has_stories, &all->plan));
     BT_TRY(bt_bands_check(&all->plan, all->in.spaces));
     BT_TRY(bt_nested_create(&all->plan, &all->in.train_rows, &all->nested));
-    const bt_removal_problem removal = {
-        .options = options, .plan = &all->plan, .in = &all->in, .folds = &all->nested.inner[0]};
+    const bt_removal_problem removal = {.options = options, .plan = &all->plan, .in = &all->in, .nested = &all->nested};
     if (all->plan.removes) BT_TRY(bt_removal_create(&removal, &all->removal));
-    BT_TRY(make_null(&all->plan, &all->in.test_rows, &all->null));
+    BT_TRY(make_null(all));
 cleanup:
     return status;
 }

@@ -84,6 +84,7 @@ bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out)
     BT_ALLOC(out->explained, n_fold * n);
     BT_ALLOC(out->searches, most_split(problem->nested));
     BT_ALLOC(out->p, n);
+    if (problem->null && bt_null_sums(problem->null)) BT_ALLOC(out->draws, n * bt_null_sums(problem->null));
     if (problem->weights) BT_ALLOC(out->weights, problem->n_feature * n);
     if (problem->predictions) BT_ALLOC(out->predictions, rows_predicted(problem) * n);
     BT_TRY(make_choice_room(out));
@@ -153,6 +154,7 @@ void bt_fit_clear(bt_fit *fit)
     bt_free(fit->r2);
     bt_free(fit->explained);
     bt_free(fit->p);
+    bt_free(fit->draws);
     bt_free(fit->weights);
     bt_free(fit->predictions);
     bt_free(fit->searches);
@@ -274,6 +276,7 @@ bt_status bt_fit_finish(bt_fit *fit)
         for (size_t i = 0; i < fit->n_alpha * fit->n_voxel; ++i)
             fit->cv_score[i] = fit->earlier[i] / (double)fit->n_fold;
     }
+    if (fit->draws) bt_null_p_of_sums(fit->problem.null, fit->draws, fit->n_voxel, fit->p);
     blank_excluded(fit);
     return bt_comm_sum_i64(fit->problem.comm, fit->counts, BT_COUNTS);
 }
@@ -303,7 +306,8 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
                                   .part = s->nested,
                                   .split = s->n_band > 1};
     const double predicted = (double)(s->nested ? s->n_row : s->n_test);
-    const double outputs = (s->weights ? 4 * p : 0) + (s->predictions ? 4 * predicted : 0);
+    const double outputs = (s->weights ? 4 * p : 0) + (s->predictions ? 4 * predicted : 0) +
+                           (s->null ? 8 * (double)bt_null_sums(s->null) : 0);
     const double copies = (double)((s->n_fold > 1) + (s->n_draw > 1)), bands = s->n_band > 1 ? (double)s->n_band : 0;
     const double folds = 4 * (double)s->n_fold + copies * (double)plan->n_alpha;
     const double seen = plan->bands == BT_BANDS_COORDINATE ? (double)s->n_draw : 0; /* as coordinates.h keeps them */

@@ -67,6 +67,7 @@ typedef struct {
     double *r, *r2;             /* (n_fold, n_voxel) over the predicted rows */
     double *explained;          /* (n_fold, n_voxel) 1 - var e / var y over them */
     double *p;                  /* (n_voxel) of r, under problem.null; NaN without */
+    double *draws;              /* (n_voxel, bt_null_sums) with outer folds and a null, else NULL */
     float *weights;             /* (n_feature, n_voxel), or NULL */
     float *predictions;         /* (n_test, n_voxel), with outer folds (n_row, n_voxel), or NULL */
     /* Over all ranks of comm: voxels kept, with NaN, without variance; and summed over folds of the kept ones those

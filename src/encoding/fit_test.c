@@ -100,12 +100,16 @@ static void add_splits(bt_fit *fit, const float *y, size_t low, size_t m)
     }
 }
 
-/* p of m voxels into `map`, which begins with the block. */
-static bt_status test_into(bt_fit *fit, const float *y_test, const double *prediction, size_t m, double *map)
+/* p of m voxels of the block at `low`; of outer folds what p will be made of. */
+static bt_status test_block(bt_fit *fit, const float *y_test, const double *prediction, size_t low, size_t m)
 {
     bt_status status = BT_OK;
-    BT_TRY(bt_null_p(fit->problem.null, y_test, prediction, m, fit->room.score));
-    for (size_t v = 0; v < m; ++v) map[fit->room.pick[v]] = fit->room.score[v];
+    const bt_null *const null = fit->problem.null;
+    if (fit->draws)
+        return bt_null_add(null, fit->fold, y_test, prediction, m, fit->room.pick,
+                           fit->draws + low * bt_null_sums(null));
+    BT_TRY(bt_null_p(null, y_test, prediction, m, fit->room.score));
+    for (size_t v = 0; v < m; ++v) fit->p[low + fit->room.pick[v]] = fit->room.score[v];
 cleanup:
     return status;
 }
@@ -122,7 +126,7 @@ static bt_status score_block(bt_fit *fit, const float *y_test, size_t low, size_
     score_into(fit, BT_SCORE_SIGNED_ROOT, y_test, prediction, m, fit->explained + at);
     for (size_t v = 0; v < m; ++v)
         fit->explained[at + fit->room.pick[v]] *= fabs(fit->explained[at + fit->room.pick[v]]);
-    if (fit->problem.null) BT_TRY(test_into(fit, y_test, prediction, m, fit->p + low));
+    if (fit->problem.null) BT_TRY(test_block(fit, y_test, prediction, low, m));
     if (banded) add_splits(fit, y_test, low, m);
     for (size_t i = 0; fit->predictions && i < fit->n_test; ++i) {
         float *const to = fit->predictions + (fit->room.held ? fit->room.held[i] : i) * fit->n_voxel + low;

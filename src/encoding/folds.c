@@ -10,12 +10,12 @@
 
 static const char *scheme_key(const bt_cv_options *options)
 {
-    return options->outer ? "cv.outer" : "cv.scheme";
+    return options->outer ? "cv.outer" : options->removal ? "remove.cv" : "cv.scheme";
 }
 
 static const char *count_key(const bt_cv_options *options)
 {
-    return options->outer ? "cv.outer.n" : "cv.n_fold";
+    return options->outer ? "cv.outer.n" : options->removal ? "remove.cv.n_fold" : "cv.n_fold";
 }
 
 static bt_status make_room(bt_folds *folds, size_t n_split, size_t n_row)

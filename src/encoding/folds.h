@@ -26,6 +26,7 @@ typedef struct {
     uint64_t seed;    /* chunks */
     const char *file; /* given: PATH.npy or PATH.h5:/dataset */
     bool outer;       /* the keys are cv.outer and cv.outer.n, which is n_fold and n_repeat */
+    bool removal;     /* they are remove.cv and remove.cv.n_fold */
 } bt_cv_options;
 
 enum { BT_ROW_TRAINS, BT_ROW_VALIDATES, BT_ROW_AWAY }; /* away: held out by an outer fold */

@@ -126,7 +126,7 @@ bt_status bt_inputs_open(const bt_encode_options *options, bt_inputs *in)
     BT_TRY(bt_spaces_check_rows(in->spaces, &train));
     if (in->test) BT_TRY(bt_spaces_check_rows(in->spaces, &test));
     if (in->removed) BT_TRY(bt_spaces_check_rows(in->removed, &train));
-    if (in->removed) BT_TRY(bt_spaces_check_rows(in->removed, &test));
+    if (in->removed && in->test) BT_TRY(bt_spaces_check_rows(in->removed, &test));
 cleanup:
     if (status != BT_OK) bt_inputs_close(in);
     return status;

@@ -32,6 +32,37 @@ const uint8_t *bt_nested_away(const bt_nested *nested, size_t fold)
     return nested->is_nested ? nested->outer.role + fold * nested->outer.n_row : NULL;
 }
 
+/* Adds the lengths of a fold's parts, n of them so far. */
+static size_t list_parts(const uint8_t *away, const bt_story_rows *rows, size_t *length, size_t n)
+{
+    for (size_t s = 0; s < rows->n_story; ++s) {
+        size_t run = 0;
+        for (size_t i = rows->start[s]; i < rows->start[s + 1]; ++i) {
+            if (away[i]) ++run;
+            if (run > 0 && (!away[i] || i + 1 == rows->start[s + 1])) {
+                length[n++] = run;
+                run = 0;
+            }
+        }
+    }
+    return n;
+}
+
+bt_status bt_nested_parts(const bt_nested *nested, const bt_story_rows *rows, bt_story_rows *parts, size_t **first)
+{
+    bt_status status = BT_OK;
+    size_t *length = NULL, n = 0, n_most = 0;
+    BT_ALLOC(*first, nested->n_fold + 1);
+    for (size_t f = 0; f < nested->n_fold; ++f) n_most += bt_nested_held_out(nested, f);
+    BT_ALLOC(length, n_most);
+    for (size_t f = 0; f < nested->n_fold; ++f)
+        (*first)[f + 1] = n = list_parts(bt_nested_away(nested, f), rows, length, n);
+    BT_TRY(bt_story_rows_create(n, length, parts));
+cleanup:
+    bt_free(length);
+    return status;
+}
+
 size_t bt_nested_held_out(const bt_nested *nested, size_t fold)
 {
     return nested->is_nested ? bt_folds_count(&nested->outer, fold, BT_ROW_VALIDATES) : 0;

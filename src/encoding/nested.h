@@ -20,6 +20,11 @@ void bt_nested_clear(bt_nested *nested);
 /* Marks (n_row) of the rows that a fold holds out; NULL: none. */
 const uint8_t *bt_nested_away(const bt_nested *nested, size_t fold);
 
+/* What each fold holds out, fold after fold, in parts that lie together in one story; first (n_fold + 1): each fold's
+ * first part. The caller clears and frees both. */
+bt_status bt_nested_parts(const bt_nested *nested, const bt_story_rows *rows, bt_story_rows *parts,
+                          size_t **first) BT_MUST_CHECK;
+
 size_t bt_nested_held_out(const bt_nested *nested, size_t fold); /* rows */
 size_t bt_nested_most_held_out(const bt_nested *nested);
 

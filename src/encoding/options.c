@@ -34,7 +34,8 @@ const bt_setting bt_encode_settings[] = {
     {"spaces", BT_SET_TEXTS, AT(spaces), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "feature spaces by name; a+b joins two; without layers and spaces: all of the file"},
     {"remove", BT_SET_TEXTS, AT(remove), BT_SCIENCE | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
-     "spaces of the feature files whose linear contribution is taken out of the features, by ridge on training rows"},
+     "spaces of the feature files whose linear contribution is taken out of the features, by ridge on training rows "
+     "(of each outer fold)"},
     {"remove.features", BT_SET_TEXTS, AT(remove_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
      "the same as plain matrices (n_row, n_feature), beside features"},
     {"remove.test.features", BT_SET_TEXTS, AT(remove_test_features), BT_PATHS | BT_OPTIONAL, NULL, NULL, 0, 0, NULL,
@@ -47,6 +48,10 @@ const bt_setting bt_encode_settings[] = {
      "low,high,n: of these alphas each feature takes that of the best mean r2 over the splits"},
     {"remove.penalty", BT_SET_CHOICE, AT(remove_penalty), BT_SCIENCE, "alpha", "alpha_squared|alpha", 0, 0, NULL,
      "as penalty, of the removal"},
+    {"remove.cv", BT_SET_CHOICE, AT(remove_cv), BT_SCIENCE, "encoding", "encoding|stories|kfold", 0, 0, NULL,
+     "splits on which the removal chooses its alphas: those of the encoding, or its own"},
+    {"remove.cv.n_fold", BT_SET_INT, AT(remove_cv_folds), BT_SCIENCE, "10", NULL, 2, 1e6, NULL,
+     "folds of stories or of kfold, of the removal"},
     {"stories.encode", BT_SET_TEXTS, AT(encode_roles), BT_SCIENCE, "encode", NULL, 0, 0, NULL,
      "training stories, or a role of the data set's stories.yaml"},
     {"stories.test", BT_SET_TEXTS, AT(test_roles), BT_SCIENCE, "test", NULL, 0, 0, NULL,
@@ -121,7 +126,8 @@ const bt_setting bt_encode_settings[] = {
     {"predictions", BT_SET_BOOL, AT(predictions), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "write the predicted test responses (n_row, n_voxel) too"},
     {"significance.permute", BT_SET_CHOICE, AT(permute), BT_SCIENCE, "none", "none|blocks|circular_shift", 0, 0, NULL,
-     "p of r and q over voxels: test rows in other orders, blocks of them or each story turned; none: no p"},
+     "p of r and q over voxels: test rows in other orders, blocks of them or each story turned; none: no p. With "
+     "outer folds the rows that they hold out, each in its fold"},
     {"significance.block", BT_SET_INT, AT(permute_block), BT_SCIENCE, "20", NULL, 1, 1e9, "TR",
      "length of the blocks, at which the responses' autocorrelation is over"},
     {"significance.draws", BT_SET_INT, AT(permute_draws), BT_SCIENCE, "1000", NULL, 1, 1e7, NULL,
@@ -162,7 +168,7 @@ static bt_status check_matrices(const bt_encode_options *options)
              : options->spaces.n ? "spaces"
                                  : "remove",
              options->remove.n ? "; give remove.features=" : "");
-    BT_CHECK(!options->remove_features.n == !options->remove_test_features.n, BT_ERR_USAGE,
+    BT_CHECK(options->cv_outer || !options->remove_features.n == !options->remove_test_features.n, BT_ERR_USAGE,
              "remove.features, remove.test.features: expected both or none; what is removed is removed from test rows "
              "too");
 cleanup:
@@ -214,6 +220,7 @@ static bt_status check_nested(const bt_encode_options *options)
     } keys[] = {{"test.features", options->test_features.n > 0},
                 {"test.responses", options->test_responses.n > 0},
                 {"test.stories", options->test_stories != NULL},
+                {"remove.test.features", options->remove_test_features.n > 0},
                 {"weights", options->weights},
                 {"ceiling.from=repeats", options->ceiling_from == BT_CEILING_REPEATS}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i)
@@ -222,17 +229,10 @@ static bt_status check_nested(const bt_encode_options *options)
                            "%s: not with cv.outer, which fits a model a fold and tests it on the rows that the fold "
                            "holds out; leave one of them out",
                            keys[i].key);
-    if (options->permute != BT_PERMUTE_NONE)
-        return bt_fail(BT_ERR_USAGE, "significance.permute: not with cv.outer: r is a mean over folds, and the orders "
-                                     "are of the test rows of one model; leave one of them out");
-    if (bt_encode_removes(options))
+    if ((options->predictions || options->permute != BT_PERMUTE_NONE) && options->cv_outer == 1 + BT_CV_CHUNKS)
         return bt_fail(BT_ERR_USAGE,
-                       "%s: not with cv.outer: it is fitted on training rows, of which each fold has others; leave one "
-                       "of them out, or name test stories in place of cv.outer",
-                       options->remove.n ? "remove" : "remove.features");
-    if (options->predictions && options->cv_outer == 1 + BT_CV_CHUNKS)
-        return bt_fail(BT_ERR_USAGE, "predictions: not with cv.outer=chunks, which may hold out a row twice; take "
-                                     "cv.outer=kfold or stories");
+                       "%s: not with cv.outer=chunks, which may hold out a row twice; take cv.outer=kfold or stories",
+                       options->predictions ? "predictions" : "significance.permute");
     return BT_OK;
 }
 
@@ -473,6 +473,8 @@ static bt_status record_idle(const bt_encode_plan *plan, bt_recipe *recipe)
                     {"remove.zscore", plan->removes},
                     {"remove.alphas.logspace", plan->removes},
                     {"remove.penalty", plan->removes},
+                    {"remove.cv", plan->removes},
+                    {"remove.cv.n_fold", plan->removes},
                     {"bands.n_draw", draws},
                     {"bands.concentrations", draws},
                     {"bands.seed", draws},

@@ -23,6 +23,7 @@ typedef enum { BT_SEARCH_AUTO, BT_SEARCH_FAST, BT_SEARCH_DIRECT } bt_search_kind
 typedef enum { BT_SCOPE_VOXEL, BT_SCOPE_ROI, BT_SCOPE_ONE } bt_alpha_scope;
 typedef enum { BT_BANDS_NONE, BT_BANDS_RANDOM, BT_BANDS_COORDINATE } bt_band_search;
 typedef enum { BT_TIES_LARGER, BT_TIES_FIRST } bt_ties;
+typedef enum { BT_REMOVE_CV_ENCODING, BT_REMOVE_CV_STORIES, BT_REMOVE_CV_KFOLD } bt_remove_cv;
 typedef enum { BT_CEILING_AUTO, BT_CEILING_REPEATS, BT_CEILING_FILE, BT_CEILING_NONE } bt_ceiling_source;
 
 typedef struct {
@@ -32,7 +33,8 @@ typedef struct {
     bt_names layers, spaces;
     bt_names remove, remove_features, remove_test_features;
     bt_ints remove_delays;
-    int remove_zscore, remove_penalty;
+    int remove_zscore, remove_penalty, remove_cv;
+    int64_t remove_cv_folds;
     bt_reals remove_logspace;
     bt_names encode_roles, test_roles; /* stories.encode, stories.test */
     int test_target, test_cut;

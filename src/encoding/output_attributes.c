@@ -4,6 +4,15 @@
 
 #include <string.h>
 
+static const char TESTED_ROWS[] =
+    "p = (b + 1) / (n + 1), b of n orders of the test rows (moved within stories, never all in place) whose r is no "
+    "smaller; q by Benjamini and Hochberg over the voxels that are scored";
+static const char TESTED_FOLDS[] =
+    "p = (b + 1) / (n + 1), b of n orders of the rows that the outer folds hold out (those of all folds at once, each "
+    "moved within its fold's part of its story, never all in place, against predictions that stay) whose mean r over "
+    "the folds, taken sqrt(2) times as far from the mean of all orders, is no smaller: folds train on rows that others "
+    "test, which up to doubles the variance of the mean r; q by Benjamini and Hochberg over the voxels that are scored";
+
 static bt_status set_text(const bt_output *output, const char *name, const char *value)
 {
     return bt_h5_set_text(output->file, "/", name, value);
@@ -120,7 +129,8 @@ static bt_status describe_removal(const bt_output *output)
     const bt_encode_options *const options = output->options;
     const char *const name = bt_spaces_name(output->in->removed, 0);
     BT_TRY(set_text(output, "removed", *name ? name : "matrix"));
-    BT_TRY(bt_text_add(&text, "features - F W, W by ridge on training rows, alpha by feature (mean r2), F at delays "));
+    BT_TRY(bt_text_add(&text, "features - F W, W by ridge on training rows%s, alpha by feature (mean r2), F at delays ",
+                       output->nested->is_nested ? " of each outer fold" : ""));
     BT_TRY(bt_join_ints(&options->remove_delays, &text));
     BT_TRY(set_text(output, "removal", text.data));
 cleanup:
@@ -139,11 +149,7 @@ bt_status bt_output_attributes(const bt_output *output)
                     "r: Pearson correlation over the test rows between prediction and test response; r2 = 1 - mean e^2 "
                     "/ var y; cc_norm = r / cc_max; spe = (1 - var e / var y) / cc_max^2 (Schoppe et al. 2016)"));
     if (output->plan->removes) BT_TRY(describe_removal(output));
-    if (output->null)
-        BT_TRY(
-            set_text(output, "significance",
-                     "p = (b + 1) / (n + 1), b of n orders of the test rows (moved within stories, never all in place) "
-                     "whose r is no smaller; q by Benjamini and Hochberg over the voxels that are scored"));
+    if (output->null) BT_TRY(set_text(output, "significance", nested ? TESTED_FOLDS : TESTED_ROWS));
     BT_TRY(set_text(output, "test_target", mean ? "mean of the repeats" : "stored response"));
     BT_TRY(set_text(output, "cv_outer", nested ? outer[output->plan->outer.scheme] : "none"));
     if (nested)

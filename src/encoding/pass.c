@@ -83,14 +83,15 @@ cleanup:
     return status;
 }
 
-/* Without kernel. Collective over the group. */
-static bt_status make_design(const bt_pass *pass, size_t space, bt_fit_design *design)
+/* Of an outer fold, without kernel: only what is left after a removal differs between folds. Collective over the group.
+ */
+static bt_status make_design(const bt_pass *pass, size_t space, size_t fold, bt_fit_design *design)
 {
     bt_status status = BT_OK;
     const size_t n = bt_voxels_train_rows(pass->voxels), n_test = bt_voxels_test_rows(pass->voxels);
     const size_t width = bt_spaces_width(pass->problem->in->spaces, space) * pass->problem->plan->design.delays.n;
     *design = (bt_fit_design){.n_row = n, .n_test = n_test, .n_feature = width};
-    if (pass->problem->removal) BT_TRY(bt_removal_run(pass->problem->removal, pass->group, pass->device, space));
+    if (pass->problem->removal) BT_TRY(bt_removal_run(pass->problem->removal, pass->group, pass->device, space, fold));
     BT_TRY(share_design(pass, space, false, n * width, &design->x));
     if (n_test > 0) BT_TRY(share_design(pass, space, true, n_test * width, &design->x_test));
 cleanup:
@@ -181,7 +182,7 @@ static bt_status run_spaces(const bt_pass *pass, bt_range spaces, bt_fit *fits)
     bt_fit_design design = {0};
     const size_t n_fit = spaces.high - spaces.low, n_job = pass->problem->nested->inner[0].n_split + 1;
     for (size_t f = 0; f < n_fit; ++f) {
-        BT_TRY(make_design(pass, spaces.low + f, &design));
+        BT_TRY(make_design(pass, spaces.low + f, 0, &design));
         BT_TRY(add_kernel(pass, &design));
         BT_TRY(bt_fit_load(&fits[f], &design, (bt_range){0, n_job}));
         clear_design(&design);
@@ -306,9 +307,12 @@ static bt_status run_space(const bt_pass *pass, size_t space, bt_fit *fit)
 {
     bt_status status = BT_OK;
     bt_fit_design design = {0};
-    BT_TRY(make_design(pass, space, &design));
-    if (fit->problem.bands.n_band == 1) BT_TRY(add_kernel(pass, &design));
     for (size_t f = 0; f < fit->n_fold; ++f) {
+        if (f == 0 || pass->problem->removal) {
+            clear_design(&design);
+            BT_TRY(make_design(pass, space, f, &design));
+            if (fit->problem.bands.n_band == 1) BT_TRY(add_kernel(pass, &design));
+        }
         bt_fit_begin(fit, f);
         BT_TRY(run_fold(pass, &design, fit));
     }

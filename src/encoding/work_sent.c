@@ -71,6 +71,12 @@ static double spread_bytes(const bt_work_problem *problem, const job *j, size_t 
     return bt_spread_eigen_sent(n_rank, j->n, j->p, j->dual) + others * (making + visits * (double)n_block);
 }
 
+/* Designs of a space: a removal leaves another one in each fold. */
+static double designs_of(const bt_work_problem *problem)
+{
+    return problem->removal ? (double)problem->nested->n_fold : 1;
+}
+
 /* Of all folds, and of all draws of the bands. */
 static double jobs_bytes(const bt_work_problem *problem, const bt_work_cut *cut, size_t n_rank, size_t n_feature,
                          size_t n_band)
@@ -87,7 +93,8 @@ static double jobs_bytes(const bt_work_problem *problem, const bt_work_cut *cut,
             bytes +=
                 cut->n_rank > 1 ? spread_bytes(problem, &j, n_rank, n_block) : whole_bytes(problem, cut, &j, n_rank);
         }
-    const double kernels = n_band > 1 ? 2 * (double)nested->n_fold : 1; /* scaled: for a fold's splits, for its refit */
+    /* Scaled ones: for a fold's splits, and for its refit. */
+    const double kernels = n_band > 1 ? 2 * (double)nested->n_fold : designs_of(problem);
     if (kernel && cut->n_rank == 1) bytes += kernels * bt_dense_gram_sent(n_rank, n_feature, nested->inner[0].n_row);
     return bytes * (double)bt_bands_draws(problem->plan, n_band);
 }
@@ -103,7 +110,8 @@ double bt_work_sent_bytes(const bt_work_problem *problem, const bt_work_cut *cut
     const double outputs =
         (problem->options->weights ? (double)n_feature : 0) + (problem->options->predictions ? (double)predicted : 0);
     const bt_map_rows maps = bt_map_rows_of(problem->plan->n_alpha, problem->nested, n_band);
-    return 8 * (double)(n + t) * (double)n_feature * others + jobs_bytes(problem, cut, n_rank, n_feature, n_band) +
+    return 8 * designs_of(problem) * (double)(n + t) * (double)n_feature * others +
+           jobs_bytes(problem, cut, n_rank, n_feature, n_band) +
            v * others / (double)n_rank * (8 * (double)maps.n + 4 * outputs);
 }
 

@@ -121,14 +121,19 @@ static size_t total_width(const task *t)
     return width;
 }
 
+bool bt_lowlevel_makes(const char *feature)
+{
+    for (size_t kind = 0; kind < N_KIND; ++kind)
+        if (!strcmp(KINDS[kind].name, feature)) return true;
+    return false;
+}
+
 static bt_status check_options(const options *o)
 {
     const char *names[N_KIND];
     for (size_t kind = 0; kind < N_KIND; ++kind) names[kind] = KINDS[kind].name;
     for (size_t i = 0; i < o->features.n; ++i) {
-        bool known = false;
-        for (size_t kind = 0; kind < N_KIND; ++kind) known = known || !strcmp(names[kind], o->features.items[i]);
-        if (known) continue;
+        if (bt_lowlevel_makes(o->features.items[i])) continue;
         const char *const nearest = bt_nearest(o->features.items[i], names, N_KIND);
         return bt_fail(
             BT_ERR_USAGE,

@@ -6,4 +6,6 @@
 
 extern const bt_stage bt_lowlevel_stage;
 
+bool bt_lowlevel_makes(const char *feature); /* by that name */
+
 #endif

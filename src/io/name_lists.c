@@ -79,3 +79,9 @@ void bt_name_lists_clear(bt_name_lists *lists)
     bt_names_clear(&lists->keys);
     *lists = (bt_name_lists){0};
 }
+
+bool bt_label_is(const char *label, const char *name)
+{
+    const bool sided = bt_starts_with(label, "L_") || bt_starts_with(label, "R_");
+    return !strcmp(label, name) || (sided && !strcmp(label + strlen("L_"), name));
+}

@@ -18,6 +18,7 @@ typedef struct {
     bt_names artefacts;
     char *list, *experiment, *groups;
     int rule;
+    bt_names hemispheres;
     double above;
 } collect_options;
 
@@ -35,6 +36,8 @@ static const bt_setting settings[] = {
      "groups.yaml, GROUP: [LABEL, ...]: ROIs of the table in place of single labels; A is L_A and R_A"},
     {"roi.score", BT_SET_CHOICE, offsetof(collect_options, rule), 0, "voxels", "voxels|labels|labels_zero_filled", 0, 0,
      NULL, "a ROI's mean: over its voxels, over its labels' means, or these with 0 for dropped voxels (released code)"},
+    {"roi.hemisphere", BT_SET_TEXTS, offsetof(collect_options, hemispheres), 0, "both", NULL, 0, 0, NULL,
+     "some of both, lh, rh: rows of the ROIs in both hemispheres together, in the left (labels L_A), in the right"},
 };
 
 /* The rows of one artefact, as text, and what sorts them. */
@@ -158,7 +161,8 @@ static bt_status score_part(collection *all, bt_score_file *scores, const bt_pro
     }
     const bt_roi_options rois = {.rule = (bt_roi_rule)all->options->rule,
                                  .path = all->options->groups,
-                                 .groups = all->options->groups ? &all->groups : NULL};
+                                 .groups = all->options->groups ? &all->groups : NULL,
+                                 .hemispheres = &all->options->hemispheres};
     BT_TRY(bt_score_file_load(scores, &rois));
     BT_TRY(bt_score_rows(scores, from, all->options->above, rows));
     BT_TRY(bt_path_make(all->voxels)); /* not before there is something to put there */
@@ -326,8 +330,20 @@ static bt_status identify(collection *all)
     const bt_table_settings made = {.experiment = o->experiment,
                                     .above = o->above,
                                     .rule = (bt_roi_rule)o->rule,
-                                    .groups = o->groups ? &all->groups : NULL};
+                                    .groups = o->groups ? &all->groups : NULL,
+                                    .hemispheres = &o->hemispheres};
     return bt_table_identity(&made, &all->identity);
+}
+
+static bt_status check_hemispheres(const bt_names *asked)
+{
+    for (size_t i = 0; i < asked->n; ++i) {
+        bool known = false;
+        for (size_t h = 0; h < BT_HEMISPHERES; ++h) known = known || !strcmp(asked->items[i], bt_hemisphere_names[h]);
+        if (!known)
+            return bt_fail(BT_ERR_USAGE, "roi.hemisphere: expected some of both, lh, rh; found %s", asked->items[i]);
+    }
+    return asked->n ? BT_OK : bt_fail(BT_ERR_USAGE, "roi.hemisphere: expected some of both, lh, rh; found none");
 }
 
 static bt_status run(const bt_stage_call *call)
@@ -337,6 +353,7 @@ static bt_status run(const bt_stage_call *call)
     all.table_path = bt_path_join(all.folder, "table.csv");
     all.voxels = bt_path_join(all.folder, "voxels");
     if (!all.table_path || !all.voxels) BT_TRY(BT_ERR_MEMORY);
+    BT_TRY(check_hemispheres(&all.options->hemispheres));
     BT_TRY(find_artefacts(&all, call));
     if (call->common->dry_run) {
         status = report_estimate(call, &all.listing);

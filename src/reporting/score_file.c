@@ -165,17 +165,25 @@ cleanup:
 
 /* ---- ROIs ---- */
 
-/* Adds the voxels of label `name` to a part (n_voxel): of both hemispheres, unless it names one. */
-static bool add_label(const bt_score_file *scores, const char *name, uint8_t *part)
+const char *const bt_hemisphere_names[BT_HEMISPHERES] = {"both", "lh", "rh"};
+
+static bool lies_in(const char *label, bt_hemisphere hemisphere)
+{
+    return hemisphere == BT_HEMISPHERE_BOTH || bt_starts_with(label, hemisphere == BT_HEMISPHERE_LEFT ? "L_" : "R_");
+}
+
+/* Adds the voxels of label `name` in a hemisphere to a part (n_voxel); *any: it has some there. False: no such label.
+ */
+static bool add_label(const bt_score_file *scores, const char *name, bt_hemisphere hemisphere, uint8_t *part, bool *any)
 {
     bool found = false;
     const size_t n = scores->n_voxel;
     for (size_t i = 0; i < scores->labels.n; ++i) {
-        const char *const label = scores->labels.items[i];
-        const bool sided = bt_starts_with(label, "L_") || bt_starts_with(label, "R_");
-        if (strcmp(label, name) != 0 && !(sided && !strcmp(label + strlen("L_"), name))) continue;
-        for (size_t v = 0; v < n; ++v) part[v] |= scores->label[i * n + v];
+        if (!bt_label_is(scores->labels.items[i], name)) continue;
         found = true;
+        if (!lies_in(scores->labels.items[i], hemisphere)) continue;
+        for (size_t v = 0; v < n; ++v) part[v] |= scores->label[i * n + v];
+        *any = true;
     }
     return found;
 }
@@ -189,42 +197,66 @@ static bt_status no_such_label(const bt_score_file *scores, const bt_roi_options
                    nearest ? nearest : "", nearest ? "?" : "");
 }
 
-/* Parts of a group: a label each, or all of them pooled. */
-static bt_status add_group(bt_score_file *scores, const bt_roi_options *options, const char *group,
-                           const bt_names *labels)
+/* Its parts lie before `end`. */
+static bt_status add_roi(bt_score_file *scores, const char *name, bt_hemisphere hemisphere, size_t end)
+{
+    scores->hemisphere[scores->rois.n] = hemisphere;
+    scores->first[scores->rois.n + 1] = end;
+    return bt_names_add(&scores->rois, name);
+}
+
+/* Parts of a group: a label each, or all of them pooled. Nothing where a hemisphere has none of its labels. */
+static bt_status add_group(bt_score_file *scores, const bt_roi_options *options, bt_hemisphere hemisphere,
+                           const char *group, const bt_names *labels)
+{
+    const bool pooled = options->rule == BT_ROI_VOXELS;
+    bool some = false;
+    size_t at = scores->first[scores->rois.n];
+    for (size_t i = 0; i < labels->n; ++i) {
+        bool any = false;
+        if (!add_label(scores, labels->items[i], hemisphere, scores->member + at * scores->n_voxel, &any))
+            return no_such_label(scores, options, group, labels->items[i]);
+        some = some || any;
+        at += any && !pooled;
+    }
+    return some ? add_roi(scores, group, hemisphere, at + pooled) : BT_OK;
+}
+
+/* Groups without labels are left out. */
+static bt_status add_groups(bt_score_file *scores, const bt_roi_options *options, bt_hemisphere hemisphere)
 {
     bt_status status = BT_OK;
-    const size_t roi = scores->rois.n, at = scores->first[roi];
-    const bool pooled = options->rule == BT_ROI_VOXELS;
-    for (size_t i = 0; i < labels->n; ++i)
-        if (!add_label(scores, labels->items[i], scores->member + (at + (pooled ? 0 : i)) * scores->n_voxel))
-            return no_such_label(scores, options, group, labels->items[i]);
-    scores->first[roi + 1] = at + (pooled ? 1 : labels->n);
-    BT_TRY(bt_names_add(&scores->rois, group));
+    const bt_name_lists *const groups = options->groups;
+    for (size_t g = 0; groups && g < groups->keys.n; ++g)
+        if (groups->lists[g].n)
+            BT_TRY(add_group(scores, options, hemisphere, groups->keys.items[g], &groups->lists[g]));
+    for (size_t i = 0; !groups && i < scores->labels.n; ++i) {
+        const bt_names itself = {.n = 1, .items = &scores->labels.items[i]};
+        BT_TRY(add_group(scores, options, hemisphere, scores->labels.items[i], &itself));
+    }
 cleanup:
     return status;
 }
 
-/* Groups without labels are left out; behind the others comes what has all voxels. */
+/* Hemisphere after hemisphere; behind the ROIs comes what has all voxels. */
 static bt_status make_rois(bt_score_file *scores, const bt_roi_options *options)
 {
     bt_status status = BT_OK;
     const bt_name_lists *const groups = options->groups;
-    size_t n_roi = 1 + (groups ? groups->keys.n : scores->labels.n), n_part = 1 + scores->labels.n;
+    const bt_names *const asked = options->hemispheres;
+    size_t n_roi = groups ? groups->keys.n : scores->labels.n, n_part = scores->labels.n;
     for (size_t g = 0; groups && g < groups->keys.n; ++g) n_part += groups->lists[g].n;
+    n_roi = n_roi * asked->n + 1;
+    BT_ALLOC(scores->hemisphere, n_roi);
     BT_ALLOC(scores->first, n_roi + 1);
-    BT_ALLOC(scores->member, n_part * scores->n_voxel);
-    for (size_t g = 0; groups && g < groups->keys.n; ++g)
-        if (groups->lists[g].n) BT_TRY(add_group(scores, options, groups->keys.items[g], &groups->lists[g]));
-    for (size_t i = 0; !groups && i < scores->labels.n; ++i) {
-        const bt_names itself = {.n = 1, .items = &scores->labels.items[i]};
-        BT_TRY(add_group(scores, options, scores->labels.items[i], &itself));
-    }
-    const size_t last = scores->rois.n, at = scores->first[last];
-    memset(scores->member + at * scores->n_voxel, 1, scores->n_voxel);
-    scores->first[last + 1] = at + 1;
-    BT_TRY(bt_names_add(&scores->rois, "all"));
+    BT_ALLOC(scores->member, (n_part * asked->n + 1) * scores->n_voxel);
+    for (bt_hemisphere h = BT_HEMISPHERE_BOTH; h < BT_HEMISPHERES; ++h)
+        if (bt_names_have(asked, bt_hemisphere_names[h])) BT_TRY(add_groups(scores, options, h));
     scores->zero_filled = options->rule == BT_ROI_LABELS_ZERO_FILLED;
+    if (!bt_names_have(asked, bt_hemisphere_names[BT_HEMISPHERE_BOTH])) goto cleanup;
+    const size_t at = scores->first[scores->rois.n];
+    memset(scores->member + at * scores->n_voxel, 1, scores->n_voxel);
+    BT_TRY(add_roi(scores, "all", BT_HEMISPHERE_BOTH, at + 1));
 cleanup:
     return status;
 }
@@ -261,6 +293,7 @@ void bt_score_file_close(bt_score_file *scores)
     bt_names_clear(&scores->labels);
     bt_free(scores->label);
     bt_names_clear(&scores->rois);
+    bt_free(scores->hemisphere);
     bt_free(scores->first);
     bt_free(scores->member);
     bt_free(scores->cc_max);

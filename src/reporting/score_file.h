@@ -12,6 +12,9 @@
 
 #include <stdint.h>
 
+typedef enum { BT_HEMISPHERE_BOTH, BT_HEMISPHERE_LEFT, BT_HEMISPHERE_RIGHT, BT_HEMISPHERES } bt_hemisphere;
+extern const char *const bt_hemisphere_names[BT_HEMISPHERES]; /* both, lh, rh */
+
 typedef struct {
     bt_h5 *file;
     char digest[BT_DIGEST_SIZE]; /* of the recipe: the artefact's name */
@@ -19,11 +22,12 @@ typedef struct {
     char *score, *penalty, *stories, *test_stories, *removed; /* "" when the file does not say */
     bt_names spaces; /* groups that hold "r": layers in order, then others by name; one "" for a plain file (/r) */
     size_t n_voxel;
-    bt_names labels; /* the file's */
-    uint8_t *label;  /* (labels.n, n_voxel) 0/1 */
-    bt_names rois;   /* groups of labels, or each label by itself; then "all" */
-    size_t *first;   /* (rois.n + 1) ROI k has parts [first[k], first[k + 1]) */
-    uint8_t *member; /* (first[rois.n], n_voxel) of the parts */
+    bt_names labels;           /* the file's */
+    uint8_t *label;            /* (labels.n, n_voxel) 0/1 */
+    bt_names rois;             /* groups of labels, or each label by itself; then, of both hemispheres, "all" */
+    bt_hemisphere *hemisphere; /* (rois.n) */
+    size_t *first;             /* (rois.n + 1) ROI k has parts [first[k], first[k + 1]) */
+    uint8_t *member;           /* (first[rois.n], n_voxel) of the parts */
     bool zero_filled;
     float *cc_max; /* (n_voxel), NULL when the file has none */
 } bt_score_file;
@@ -36,6 +40,7 @@ typedef struct {
     bt_roi_rule rule;
     const char *path;            /* of the groups, for messages */
     const bt_name_lists *groups; /* of labels, NULL: each label by itself. A is A, L_A and R_A; L_A is L_A */
+    const bt_names *hemispheres; /* some of bt_hemisphere_names; in lh and rh ROIs with labels there, L_A or R_A */
 } bt_roi_options;
 
 /* ROI labels and ceilings. BT_ERR_INPUT naming both sizes when they do not fit the voxels, and a group's label that the

@@ -21,7 +21,7 @@ typedef struct {
     const char *family, *model, *layer;
 } subject_matter;
 
-static bt_status add_row(const maker *make, const subject_matter *about, const char *roi, const char *metric,
+static bt_status add_row(const maker *make, const subject_matter *about, size_t roi, const char *metric,
                          const bt_roi_score *score)
 {
     enum { NUMBER = 32 };
@@ -38,8 +38,8 @@ static bt_status add_row(const maker *make, const subject_matter *about, const c
     cells[BT_COLUMN_MODEL] = about->model;
     cells[BT_COLUMN_LAYER] = about->layer;
     cells[BT_COLUMN_SPACE] = "volume";
-    cells[BT_COLUMN_ROI] = roi;
-    cells[BT_COLUMN_HEMISPHERE] = "both";
+    cells[BT_COLUMN_ROI] = make->scores->rois.items[roi];
+    cells[BT_COLUMN_HEMISPHERE] = bt_hemisphere_names[make->scores->hemisphere[roi]];
     cells[BT_COLUMN_REMOVED] = *make->scores->removed ? make->scores->removed : "none";
     cells[BT_COLUMN_SPLIT] = "test";
     cells[BT_COLUMN_METRIC] = metric;
@@ -73,8 +73,8 @@ static bt_status add_normalised(const maker *make, const subject_matter *about, 
     const bt_roi of = bt_score_file_roi(s, roi);
     const bt_roi_score mean = bt_roi_mean(&of, make->kept, norm);
     const bt_roi_score ratio = bt_roi_ratio(&of, make->kept, maps->map[MAP_R], s->cc_max);
-    BT_TRY(add_row(make, about, s->rois.items[roi], "r_norm", &mean));
-    BT_TRY(add_row(make, about, s->rois.items[roi], "r_norm_ratio", &ratio));
+    BT_TRY(add_row(make, about, roi, "r_norm", &mean));
+    BT_TRY(add_row(make, about, roi, "r_norm_ratio", &ratio));
 cleanup:
     return status;
 }
@@ -94,7 +94,7 @@ static bt_status add_maps(const maker *make, const subject_matter *about, const 
         for (size_t i = 0; i < N_MAP; ++i) {
             if (!maps->map[i]) continue;
             const bt_roi_score score = bt_roi_mean(&of, make->kept, maps->map[i]);
-            BT_TRY(add_row(make, about, s->rois.items[roi], map_names[i], &score));
+            BT_TRY(add_row(make, about, roi, map_names[i], &score));
         }
         if (s->cc_max) BT_TRY(add_normalised(make, about, maps, norm, roi));
     }
@@ -184,7 +184,7 @@ static bt_status add_ceilings(const maker *make)
     for (size_t i = 0; i < s->rois.n; ++i) {
         const bt_roi of = bt_score_file_roi(s, i);
         const bt_roi_score ceiling = bt_roi_mean(&of, make->kept, s->cc_max);
-        BT_TRY(add_row(make, &about, s->rois.items[i], "cc_max", &ceiling));
+        BT_TRY(add_row(make, &about, i, "cc_max", &ceiling));
     }
 cleanup:
     return status;

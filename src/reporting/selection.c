@@ -61,8 +61,8 @@ static row_kind kind_of(const bt_selection *all, const columns *at, size_t row)
                           : is(table, row, at->metric, "missing")   ? KIND_MISSING
                                                                     : KIND_NONE;
     if (kind == KIND_NONE || !is(table, row, at->stage, "encode")) return KIND_NONE;
-    if (kind == KIND_SCORE && !(is(table, row, at->hemisphere, "both") && is(table, row, at->removed, "none") &&
-                                is(table, row, at->split, "test")))
+    if (kind != KIND_MISSING && !is(table, row, at->hemisphere, "both")) return KIND_NONE;
+    if (kind == KIND_SCORE && !(is(table, row, at->removed, "none") && is(table, row, at->split, "test")))
         return KIND_NONE;
     if (query->entries && query->entries->n && !is_chosen(query->entries, bt_table_at(table, row, at->series.entry)))
         return KIND_NONE;

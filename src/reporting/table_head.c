@@ -36,11 +36,13 @@ static const struct {
 static const struct {
     const char *name, *words;
 } rules[] = {
-    {"voxels", "the mean over all voxels of the group's labels pooled, both hemispheres, that"},
-    {"labels", "the mean over the group's labels, unweighted, of each label's mean over its voxels of both hemispheres "
-               "that"},
-    {"labels_zero_filled", "the mean over the group's labels, unweighted, of each label's mean over its voxels of both "
-                           "hemispheres, with 0 for all but those that"},
+    {"voxels", "the mean over all voxels of the group's labels pooled, of both hemispheres or of one, that"},
+    {"labels",
+     "the mean over the group's labels, unweighted, of each label's mean over its voxels, of both hemispheres "
+     "or of one, that"},
+    {"labels_zero_filled",
+     "the mean over the group's labels, unweighted, of each label's mean over its voxels, of both "
+     "hemispheres or of one, with 0 for all but those that"},
 };
 
 bt_status bt_table_identity(const bt_table_settings *made, bt_text *out)
@@ -48,6 +50,8 @@ bt_status bt_table_identity(const bt_table_settings *made, bt_text *out)
     bt_status status = BT_OK;
     BT_TRY(bt_text_add(out, "# braintune table %d; experiment: %s; ceiling.keep_above: %.15g; roi.score: %s", FORMAT,
                        made->experiment ? made->experiment : "", made->above, rules[made->rule].name));
+    BT_TRY(bt_text_add(out, "; roi.hemisphere: "));
+    BT_TRY(bt_names_join(made->hemispheres, out));
     for (size_t g = 0; made->groups && g < made->groups->keys.n; ++g) {
         BT_TRY(bt_text_add(out, "%s%s: ", g ? "; " : "; groups ", made->groups->keys.items[g]));
         BT_TRY(bt_names_join(&made->groups->lists[g], out));

@@ -13,6 +13,7 @@ typedef struct {
     double above;
     bt_roi_rule rule;
     const bt_name_lists *groups;
+    const bt_names *hemispheres;
 } bt_table_settings;
 
 /* The first line, without its end: format and settings. Rows of a table with another first line are not taken over. */

@@ -131,12 +131,13 @@ cleanup:
     return status;
 }
 
-/* Scores that a selection takes: of an encoding from whose features nothing was removed. */
+/* Scores that a selection takes: of an encoding from whose features nothing was removed, of both hemispheres. */
 static bool has_scores(const bt_table *table)
 {
     for (size_t row = 0; row < table->n_row; ++row)
         if (!strcmp(bt_table_cell(table, row, "metric"), "r") &&
             !strcmp(bt_table_cell(table, row, "stage"), "encode") &&
+            !strcmp(bt_table_cell(table, row, "hemisphere"), "both") &&
             !strcmp(bt_table_cell(table, row, "removed"), "none"))
             return true;
     return false;

@@ -66,32 +66,28 @@ cleanup:
     return status;
 }
 
-/* "{subject}" replaced. */
-static bt_status fill_subject(const char *text, const char *subject, bt_text *out)
-{
-    static const char mark[] = "{subject}";
-    bt_status status = BT_OK;
-    for (const char *next; subject && (next = strstr(text, mark)); text = next + strlen(mark)) {
-        BT_TRY(bt_text_add_bytes(out, text, (size_t)(next - text)));
-        BT_TRY(bt_text_add(out, "%s", subject));
-    }
-    BT_TRY(bt_text_add(out, "%s", text));
-cleanup:
-    return status;
-}
+static const char SUBJECT[] = "{subject}";
 
+/* Files of several subjects keep {subject} in the setting, and count by all of them. */
 static bt_status put_path(const putting *p, const char *key, const char *text, bt_place place)
 {
     bt_status status = BT_OK;
+    bt_text file = {0};
     char *path = NULL;
+    const bt_names *const subjects = strstr(text, SUBJECT) ? p->entry->subjects : NULL;
     if (!*text) return BT_OK;
     BT_TAKE(path, bt_place_path(&p->entry->experiment->region, place, text));
     BT_TRY(put_text(p, key, path, place));
-    status = bt_draft_file(p->draft, key, path);
+    for (size_t i = 0; i < (subjects ? subjects->n : 1) && status == BT_OK; ++i) {
+        bt_text_clear(&file);
+        BT_TRY(bt_text_add_filled(&file, path, SUBJECT, subjects ? subjects->items[i] : SUBJECT));
+        status = bt_draft_file(p->draft, key, file.data);
+    }
     if (status == BT_ERR_INPUT)
         (void)bt_fail_prefix(status, "%s: %s.%s", bt_place_text(&p->entry->experiment->region, place),
                              p->entry->section, key);
 cleanup:
+    bt_text_clear(&file);
     return status;
 }
 
@@ -110,7 +106,7 @@ static bt_status put_value(const putting *p, const bt_setting *setting, const bt
     const char *path = NULL;
     BT_TAKE(path, path_of(p, key));
     BT_TRY(bt_node_join(value, path, &joined));
-    BT_TRY(fill_subject(joined.data, p->entry->subject, &text));
+    BT_TRY(bt_text_add_filled(&text, joined.data, SUBJECT, p->entry->subject ? p->entry->subject : SUBJECT));
     if ((setting->flags & BT_PATHS) && setting->type == BT_SET_TEXT)
         BT_TRY(put_path(p, key, text.data, value->place));
     else

@@ -20,6 +20,7 @@ typedef struct {
     const char *section;        /* "encode.alignment", for messages */
     const char *const *own;     /* keys that are no settings of the stage, NULL behind the last; NULL: none */
     const char *subject;        /* for {subject} and allow_missing; NULL */
+    const bt_names *subjects;   /* of a task of several; NULL */
 } bt_entry;
 
 typedef enum { BT_ENTRY_PRESET, BT_ENTRY_OWN, BT_ENTRY_ALL, BT_ENTRY_DEFAULTS } bt_entry_part;

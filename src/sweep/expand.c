@@ -127,7 +127,7 @@ static bt_status put_rois(bt_expansion *x, const bt_entry *entry, bt_draft *draf
     const bt_node *const score = bt_node_get(rois, "score");
     if ((labels && labels->kind != BT_NODE_TEXT) || (groups && groups->kind != BT_NODE_TEXT))
         return bt_place_fail(rois->place, "dataset.rois: expected a file each for labels and groups");
-    if (labels && entry->subject && bt_draft_knows(draft, "rois")) {
+    if (labels && (entry->subject || entry->subjects) && bt_draft_knows(draft, "rois")) {
         BT_TRY(put_roi_setting(entry, "rois", labels, draft));
         BT_TRY(put_label_names(x, entry, labels, draft));
     }

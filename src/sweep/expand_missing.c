@@ -22,81 +22,6 @@ cleanup:
     return status;
 }
 
-/* --- lowlevel.NAME: encodings with features removed ------------------------------------------------------------------
- */
-
-/* Its keys are those of an encoding, and `remove`; what they say must be sound, though nothing is made of it. */
-static bt_status check_removal(const absent *a, const bt_node *entry, const char *subject)
-{
-    static const char *const own[] = {"models", "models_of", "features", "subjects", "evaluate_on",
-                                      "scores", "preset",    "remove",   NULL};
-    bt_status status = BT_OK;
-    bt_expansion *const x = a->x;
-    const bt_node *const features = bt_node_get(entry, "features");
-    bt_entry reading = {.program = x->program,
-                        .experiment = x->experiment,
-                        .plan = x->plan,
-                        .data = &x->data,
-                        .section = a->section,
-                        .own = own,
-                        .subject = subject};
-    bt_draft encode = {.stage = bt_program_stage(x->program, "encode"), .section = a->section};
-    bt_draft states = {.stage = bt_program_stage(x->program, "features")};
-    BT_TRY(bt_entry_put(&reading, entry, BT_ENTRY_ALL, &encode));
-    BT_TRY(bt_expand_scores(x, a->section, bt_node_get(entry, "scores")));
-    BT_TAKE(reading.section, bt_region_print(x->region, "%s.features", a->section));
-    states.section = reading.section;
-    reading.own = NULL;
-    BT_TRY(bt_node_need_map(features, reading.section));
-    BT_TRY(bt_entry_put(&reading, features, BT_ENTRY_ALL, &states));
-cleanup:
-    bt_draft_clear(&encode);
-    bt_draft_clear(&states);
-    return status;
-}
-
-/* One choice of the entry. */
-static bt_status remove_each(const absent *a, const bt_node *entry)
-{
-    bt_status status = BT_OK;
-    bt_expansion *const x = a->x;
-    bt_indices variants = {0};
-    bt_names removed = {0}, subjects = {0};
-    const bt_node *const remove = bt_node_get(entry, "remove"), *const models = bt_node_get(entry, "models");
-    const bt_node *const of = bt_node_get(entry, "subjects");
-    if (!models || !remove) return bt_place_fail(a->place, "%s: expected models: and remove:", a->section);
-    BT_TRY(bt_models_select(x, a->section, models, bt_node_get(entry, "models_of"), &variants));
-    BT_TRY(bt_node_names(remove, "remove", &removed));
-    BT_TRY(of ? bt_node_names(of, "subjects", &subjects) : bt_names_copy(&x->data.subjects, &subjects));
-    BT_TRY(check_removal(a, entry, subjects.n ? subjects.items[0] : NULL));
-    for (size_t v = 0; v < variants.n; ++v)
-        for (size_t s = 0; s < subjects.n; ++s) {
-            const bt_variant *const variant = &x->variants[variants.v[v]];
-            if (*variant->subject && strcmp(variant->subject, subjects.items[s]) != 0) continue;
-            for (size_t r = 0; r < removed.n; ++r) BT_TRY(add(a, variant->label, subjects.items[s], removed.items[r]));
-        }
-cleanup:
-    bt_free(variants.v);
-    bt_names_clear(&removed);
-    bt_names_clear(&subjects);
-    return status;
-}
-
-static bt_status removal(bt_expansion *x, const bt_member *member)
-{
-    static const char *const listed[] = {NULL};
-    bt_status status = BT_OK;
-    bt_choice *choices = NULL;
-    size_t n = 0;
-    absent a = {.x = x, .stage = "encode", .why = bt_not_built("lowlevel", "remove", NULL), .place = member->place};
-    BT_TAKE(a.section, bt_region_print(x->region, "lowlevel.%s", member->key));
-    BT_TRY(bt_node_need_map(member->value, a.section));
-    BT_TRY(bt_entry_choices(x->region, member->value, listed, &choices, &n));
-    for (size_t i = 0; i < n; ++i) BT_TRY(remove_each(&a, choices[i].entry));
-cleanup:
-    return status;
-}
-
 /* --- probe, prefer ---------------------------------------------------------------------------------------------------
  */
 
@@ -181,24 +106,14 @@ cleanup:
     return status;
 }
 
-static bt_status each_entry(bt_expansion *x, const char *section,
-                            bt_status (*expand)(bt_expansion *, const bt_member *))
-{
-    bt_status status = BT_OK;
-    const bt_node *const entries = bt_node_get(x->experiment->root, section);
-    BT_TRY(bt_node_need_map(entries, section));
-    for (size_t i = 0; entries && i < entries->n; ++i) BT_TRY(expand(x, &entries->members[i]));
-cleanup:
-    return status;
-}
-
 bt_status bt_expand_missing(bt_expansion *x)
 {
     bt_status status = BT_OK;
     const bt_member *const probe = bt_node_member(x->experiment->root, "probe");
-    BT_TRY(each_entry(x, "lowlevel", removal));
+    const bt_node *const prefer = bt_node_get(x->experiment->root, "prefer");
     if (probe) BT_TRY(probes(x, probe));
-    BT_TRY(each_entry(x, "prefer", preference));
+    BT_TRY(bt_node_need_map(prefer, "prefer"));
+    for (size_t i = 0; prefer && i < prefer->n; ++i) BT_TRY(preference(x, &prefer->members[i]));
     for (size_t i = 0; i < x->experiment->root->n; ++i) {
         const bt_member *const member = &x->experiment->root->members[i];
         const char *const why = bt_not_built("experiment", member->key, NULL);

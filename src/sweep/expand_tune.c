@@ -234,7 +234,7 @@ static bool is_zero(const bt_draft *draft, const char *key)
 /* Defaults of a preset that mean nothing to this objective would count as part of what was asked for. */
 static void drop_idle(const tuning *t, bt_draft *draft)
 {
-    static const char *const of_responses[] = {"voxels", "heads", "stories.test", "stories.missing"};
+    static const char *const of_responses[] = {"voxels", "rois", "roi", "heads", "stories.test", "stories.missing"};
     const char *const objective = bt_draft_get(draft, "objective");
     const bool random = !strcmp(objective, "random"), file = !strcmp(objective, "file");
     for (size_t i = 0; i < sizeof of_responses / sizeof *of_responses && !t->with_subjects; ++i)
@@ -263,7 +263,8 @@ static bt_status add_task(const tuning *t, const making *m, bt_variant *variant)
                             .data = &x->data,
                             .section = t->section,
                             .own = own_keys,
-                            .subject = m->subject};
+                            .subject = m->subject,
+                            .subjects = t->with_subjects && !m->subject ? &t->subjects : NULL};
     BT_TRY(bt_expand_model(x, m->base, &draft));
     BT_TRY(bt_expand_settings(x, &entry, t->entry, &draft));
     BT_TRY(bt_draft_put(&draft, "seed", m->seed, t->entry->place));

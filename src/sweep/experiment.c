@@ -271,18 +271,17 @@ cleanup:
     return status;
 }
 
-/* Entries of lowlevel are encodings, without a preset below them. */
-static bt_status rename_removals(bt_experiment *out)
+/* Entries of lowlevel are encodings whose `remove` lists what is taken out, in turn; it makes room for the settings of
+ * that name. */
+static bt_status rename_removed(bt_experiment *out, const char *path)
 {
     bt_status status = BT_OK;
-    const bt_node *const entries = bt_node_get(out->root, "lowlevel");
-    char *path = NULL;
-    for (size_t i = 0; entries && i < entries->n; ++i) {
-        BT_TAKE(path, bt_region_print(&out->region, "lowlevel.%s", entries->members[i].key));
-        BT_TRY(rename_keys(out, "encode", path));
-        BT_TAKE(path, bt_region_print(&out->region, "%s.features", path));
-        BT_TRY(rename_keys(out, "features", path));
-    }
+    const bt_node *entry = bt_node_at(out->root, path);
+    const bt_node *const remove = bt_node_get(entry, "remove");
+    if (!remove || remove->kind == BT_NODE_MAP) return BT_OK;
+    BT_TRY(bt_tree_put(&out->region, entry, "remove", NULL, &entry));
+    BT_TRY(bt_tree_put(&out->region, entry, "removed", remove, &entry));
+    BT_TRY(bt_tree_put(&out->region, out->root, path, entry, &out->root));
 cleanup:
     return status;
 }
@@ -337,14 +336,14 @@ cleanup:
     return status;
 }
 
-/* `stage` of the preset below the map at `path`; `entry` says which preset. */
-static bt_status put_below(bt_experiment *out, const bt_node *entry, const char *stage, const char *path)
+/* What the preset has at `block` ("encode") below the map at `path`; `entry` says which preset. */
+static bt_status put_below(bt_experiment *out, const bt_node *entry, const char *block, const char *path)
 {
     bt_status status = BT_OK;
     const bt_node *preset = NULL, *joined = NULL;
     const bt_node *const own = bt_node_at(out->root, path);
     BT_TRY(read_preset(out, entry, &preset));
-    const bt_node *const below = bt_node_get(preset, stage);
+    const bt_node *const below = bt_node_at(preset, block);
     if (!below) return BT_OK;
     BT_TRY(bt_node_need_map(own, path));
     BT_TRY(bt_tree_join(&out->region, below, own ? own : below, &joined));
@@ -356,18 +355,32 @@ cleanup:
 static bt_status preset_entries(bt_experiment *out, const char *section)
 {
     bt_status status = BT_OK;
+    const bool removes = !strcmp(section, "lowlevel");
+    const char *const stage = removes ? "encode" : section;
     const bt_node *const entries = bt_node_get(out->root, section);
     char *path = NULL;
     for (size_t i = 0; entries && i < entries->n; ++i) {
         const bt_node *const entry = entries->members[i].value;
         BT_TAKE(path, bt_region_print(&out->region, "%s.%s", section, entries->members[i].key));
-        BT_TRY(rename_keys(out, section, path));
-        BT_TRY(put_below(out, entry, section, path));
+        BT_TRY(rename_keys(out, stage, path));
+        if (removes) BT_TRY(rename_removed(out, path));
+        if (removes) BT_TRY(put_below(out, entry, "lowlevel.removal", path));
+        BT_TRY(put_below(out, entry, stage, path));
         BT_TAKE(path, bt_region_print(&out->region, "%s.features", path));
-        if (strcmp(section, "encode") != 0 || !bt_node_get(entry, "features")) continue;
+        if (strcmp(stage, "encode") != 0 || !bt_node_get(entry, "features")) continue;
         BT_TRY(rename_keys(out, "features", path));
         BT_TRY(put_below(out, entry, "features", path));
     }
+cleanup:
+    return status;
+}
+
+bt_status bt_experiment_block(bt_experiment *experiment, const bt_node *entry, const char *block, const bt_node **out)
+{
+    bt_status status = BT_OK;
+    const bt_node *preset = NULL;
+    BT_TRY(read_preset(experiment, entry, &preset));
+    *out = bt_node_get(preset, block);
 cleanup:
     return status;
 }
@@ -397,6 +410,7 @@ static bt_status apply_presets(bt_experiment *out)
     bt_status status = BT_OK;
     BT_TRY(preset_entries(out, "tune"));
     BT_TRY(preset_entries(out, "encode"));
+    BT_TRY(preset_entries(out, "lowlevel"));
     BT_TRY(rename_keys(out, "features", "features"));
     BT_TRY(put_below(out, NULL, "features", "features"));
     BT_TRY(put_below(out, NULL, "collect", "collect"));
@@ -415,7 +429,6 @@ bt_status bt_experiment_read(const char *path, size_t n_word, char *const *words
     for (size_t i = 0; i < n_word; ++i) BT_TRY(apply_word(&out->region, words[i], &out->root));
     BT_TRY(apply_like(&out->region, &out->root));
     BT_TRY(apply_only(&out->region, &out->root, &out->left_out));
-    BT_TRY(rename_removals(out));
     BT_TRY(apply_presets(out));
     BT_TRY(bt_tree_fill(&out->region, out->root, &out->root));
 cleanup:

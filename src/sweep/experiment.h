@@ -38,6 +38,10 @@ bool bt_experiment_is_preset(const bt_experiment *experiment, bt_place place);
 /* The name of the preset of an entry, or the experiment's own; "clean" when none is named. */
 const char *bt_experiment_preset(const bt_experiment *experiment, const bt_node *entry);
 
+/* What the preset of an entry (NULL: the experiment's) has at `block`, "lowlevel"; NULL when nothing. */
+bt_status bt_experiment_block(bt_experiment *experiment, const bt_node *entry, const char *block,
+                              const bt_node **out) BT_MUST_CHECK;
+
 /* A file with the files it extends below it, but nothing else of the above: for presets. */
 bt_status bt_experiment_layers(bt_region *region, const char *path, bt_names *files, const bt_node **out) BT_MUST_CHECK;
 

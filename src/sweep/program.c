@@ -22,7 +22,11 @@ static const struct {
 } missing[] = {
     {"tune", "objective", "teacher", "objective teacher"},
     {"tune", "objective", "stimulus", "objective stimulus"},
-    {"lowlevel", "remove", NULL, "removal of low-level features by a sweep; encode takes remove="},
+    {"lowlevel", "features", "powspec", "low-level feature powspec"},
+    {"lowlevel", "features", "phonemes", "low-level feature phonemes"},
+    {"lowlevel", "features", "diphone", "low-level feature diphone"},
+    {"lowlevel", "features", "triphone", "low-level feature triphone"},
+    {"lowlevel", "features", "articulation", "low-level feature articulation"},
     {"models", "input", "short",
      "input: short for all stages; entries of features and tune may say whisper.input: short"},
     {"dataset", "ceiling.from", "path",

@@ -13,6 +13,7 @@ typedef struct {
     size_t n_stage;
     bool (*has_family)(const char *model_type); /* "model_type" of a config.json */
     bool (*has_figure)(const char *name);       /* what `draw:` may name */
+    bool (*has_lowlevel)(const char *name);     /* a feature that the stage lowlevel makes */
 } bt_program;
 
 const bt_stage *bt_program_stage(const bt_program *program, const char *name); /* NULL: not built */

@@ -59,8 +59,16 @@ const bt_setting bt_tune_settings[] = {
     NUMBER("voxels.keep_above", keep_above, BT_SCIENCE, "0.4", -1e9, 1, NULL, "voxels with a noise ceiling above it"),
     CHOICE("voxels.ceiling", ceiling, "auto", "auto|repeats|file|none",
            "where noise ceilings are from; none: voxels are not chosen by ceiling"),
-    TEXTS("voxels.roi", roi, BT_SCIENCE | BT_OPTIONAL, NULL, "only voxels of these ROIs"),
+    TEXTS("voxels.roi", roi, BT_SCIENCE | BT_OPTIONAL, NULL,
+          "only voxels of these ROIs: groups of roi.groups, or labels; A is L_A and R_A"),
     TEXT("voxels.file", voxel_file, BT_PATHS | BT_OPTIONAL, NULL, "only voxels of this .npy: bool, or indices from 0"),
+    TEXT("rois", rois, BT_PATHS | BT_OPTIONAL, NULL,
+         "ROI labels, .npy, as in encode, with {subject} where there are several; a data set has "
+         "derivative/rois/SUBJECT.npy"),
+    TEXT("rois.names", roi_names, BT_PATHS | BT_OPTIONAL, NULL,
+         "their names, .json, {subject} too; a data set has derivative/rois/names.json"),
+    TEXT("roi.groups", roi_groups, BT_PATHS | BT_OPTIONAL, NULL,
+         "groups.yaml, GROUP: [LABEL, ...]: what voxels.roi may name, and ROIs of the validation r in place of labels"),
     CHOICE("heads", heads, "per_subject", "per_subject|shared", "several subjects: a linear head each, or one for all"),
     CHOICE("loss", loss, "mse", "mse|correlation|cosine_l2",
            "mean squared error; 1 - r over voxels; mse + (1 - cosine) / 2"),
@@ -163,6 +171,9 @@ bt_voxels_rule bt_tune_voxels(const bt_tune_options *options)
     return (bt_voxels_rule){.keep_above = options->keep_above,
                             .ceiling = options->ceiling,
                             .roi = options->roi,
+                            .rois = options->rois,
+                            .roi_names = options->roi_names,
+                            .groups = options->roi_groups,
                             .file = options->voxel_file};
 }
 
@@ -193,8 +204,16 @@ static bt_status check_objective(const bt_tune_options *o, const bt_settings *se
     if (o->objective != BT_OBJECTIVE_FILE) BT_TRY(refuse(settings, of_file, COUNT(of_file), "objective=file"));
     if (!bt_tune_needs_subjects(o)) {
         BT_TRY(refuse(settings, of_responses, COUNT(of_responses), "responses (objective=brain or random)"));
-        BT_CHECK(!o->voxel_file, BT_ERR_USAGE, "voxels.file: it has no meaning without responses; leave it out");
+        BT_CHECK(!o->voxel_file && !o->rois && !o->roi_groups, BT_ERR_USAGE,
+                 "%s: it has no meaning without responses; leave it out",
+                 o->voxel_file ? "voxels.file"
+                 : o->rois     ? "rois"
+                               : "roi.groups");
     }
+    BT_CHECK(!o->rois == !o->roi_names, BT_ERR_USAGE,
+             "rois, rois.names: expected both or none; labels are numbers, and names say which");
+    BT_CHECK(!o->rois || o->subjects.n < 2 || strstr(o->rois, "{subject}"), BT_ERR_USAGE,
+             "rois=%s: expected {subject} in it, for %zu subjects with labels each", o->rois, o->subjects.n);
 cleanup:
     return status;
 }

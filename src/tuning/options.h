@@ -35,7 +35,7 @@ typedef struct {
     double keep_above;
     int ceiling;
     bt_names roi, test;
-    char *voxel_file;
+    char *voxel_file, *rois, *roi_names, *roi_groups;
     int heads, loss;
     int random_method, random_draw;
     int64_t random_block, random_apart;
@@ -65,7 +65,7 @@ typedef struct {
     char *label_name, *label_objective, *label_origin, *preset;
 } bt_tune_options;
 
-enum { BT_TUNE_SETTINGS = 76 };
+enum { BT_TUNE_SETTINGS = 79 };
 extern const bt_setting bt_tune_settings[BT_TUNE_SETTINGS];
 
 /* BT_ERR_USAGE for settings that contradict each other or are not built yet. */

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "dist/partition.h"
 #include "io/array.h"
+#include "io/name_lists.h"
 #include "io/npy.h"
 #include "stimulus/dataset_responses.h"
 #include "stimulus/powers.h"
@@ -137,28 +138,64 @@ cleanup:
 /* --- places ----------------------------------------------------------------------------------------------------------
  */
 
-static size_t roi_at(const bt_rois *rois, const char *name)
+/* Labels as they are read, and groups of them. */
+typedef struct {
+    bt_rois labels;
+    bt_name_lists groups;
+} places;
+
+static void clear_places(places *p)
 {
-    size_t k = 0;
-    while (k < rois->names.n && strcmp(rois->names.items[k], name) != 0) ++k;
-    return k;
+    bt_rois_clear(&p->labels);
+    bt_name_lists_clear(&p->groups);
 }
 
-static bt_status keep_rois(const choice *c, const bt_rois *rois)
+/* Adds what the name of a label means to member (n_voxel). */
+static bt_status add_label(const choice *c, const bt_rois *labels, const char *key, const char *name, int32_t *member)
+{
+    bool found = false;
+    for (size_t k = 0; k < labels->names.n; ++k) {
+        if (!bt_label_is(labels->names.items[k], name)) continue;
+        found = true;
+        for (size_t v = 0; v < labels->n_voxel; ++v) member[v] |= labels->member[k * labels->n_voxel + v];
+    }
+    if (found) return BT_OK;
+    const char *const nearest = bt_nearest(name, (const char *const *)labels->names.items, labels->names.n);
+    return bt_fail(BT_ERR_INPUT, "%s: %s has no ROI named '%s' among its %zu%s%s%s", key, c->out->roi_names, name,
+                   labels->names.n, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static bt_status add_group(const choice *c, const places *p, size_t group, int32_t *member)
 {
     bt_status status = BT_OK;
-    bool *inside = NULL;
-    BT_ALLOC(inside, rois->n_voxel);
-    for (size_t i = 0; i < c->rule->roi.n; ++i) {
-        const char *const name = c->rule->roi.items[i];
-        const size_t k = roi_at(rois, name);
-        const char *const nearest = bt_nearest(name, (const char *const *)rois->names.items, rois->names.n);
-        BT_CHECK(k < rois->names.n, BT_ERR_INPUT, "voxels.roi: %s has no ROI named '%s' among its %zu%s%s%s",
-                 c->out->roi_names, name, rois->names.n, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-                 nearest ? "'?" : "");
-        for (size_t v = 0; v < rois->n_voxel; ++v) inside[v] = inside[v] || rois->member[k * rois->n_voxel + v];
-    }
-    for (size_t v = 0; v < rois->n_voxel; ++v) {
+    bt_text key = {0};
+    const bt_names *const labels = &p->groups.lists[group];
+    BT_TRY(bt_text_add(&key, "%s: %s", c->rule->groups, p->groups.keys.items[group]));
+    for (size_t i = 0; i < labels->n; ++i) BT_TRY(add_label(c, &p->labels, key.data, labels->items[i], member));
+cleanup:
+    bt_text_clear(&key);
+    return status;
+}
+
+/* A group of that name, else a label. */
+static bt_status add_named(const choice *c, const places *p, const char *name, int32_t *member)
+{
+    size_t g = 0;
+    while (g < p->groups.keys.n && strcmp(p->groups.keys.items[g], name) != 0) ++g;
+    if (g == p->groups.keys.n) return add_label(c, &p->labels, "voxels.roi", name, member);
+    if (p->groups.lists[g].n > 0) return add_group(c, p, g, member);
+    return bt_fail(BT_ERR_INPUT, "voxels.roi: %s: the group %s has no labels; write them there, or leave it out",
+                   c->rule->groups, name);
+}
+
+static bt_status keep_rois(const choice *c, const places *p)
+{
+    bt_status status = BT_OK;
+    int32_t *inside = NULL;
+    const size_t n = p->labels.n_voxel;
+    BT_ALLOC(inside, n);
+    for (size_t i = 0; i < c->rule->roi.n; ++i) BT_TRY(add_named(c, p, c->rule->roi.items[i], inside));
+    for (size_t v = 0; v < n; ++v) {
         c->out->n_elsewhere += !inside[v];
         c->keep[v] = c->keep[v] && inside[v];
     }
@@ -167,21 +204,70 @@ cleanup:
     return status;
 }
 
+/* The groups that have labels, as ROIs. */
+static bt_status group_rois(const choice *c, const places *p, bt_rois *rois)
+{
+    bt_status status = BT_OK;
+    rois->n_voxel = p->labels.n_voxel;
+    BT_ALLOC(rois->member, p->groups.keys.n * rois->n_voxel);
+    for (size_t g = 0; g < p->groups.keys.n; ++g) {
+        if (p->groups.lists[g].n == 0) continue;
+        BT_TRY(add_group(c, p, g, rois->member + rois->names.n * rois->n_voxel));
+        BT_TRY(bt_names_add(&rois->names, p->groups.keys.items[g]));
+    }
+cleanup:
+    return status;
+}
+
+static bt_status name_file(const char *path, const char *subject, char **out)
+{
+    bt_text text = {0};
+    bt_status status = bt_text_add_filled(&text, path, "{subject}", subject);
+    if (status == BT_OK && !(*out = bt_strdup(text.data))) status = BT_ERR_MEMORY;
+    bt_text_clear(&text);
+    return status;
+}
+
+/* What is given goes before what the data set has. */
+static bt_status find_rois(const choice *c)
+{
+    bt_status status = BT_OK;
+    bt_kept_voxels *const out = c->out;
+    if (c->rule->rois) {
+        BT_TRY(name_file(c->rule->rois, c->subject, &out->roi_file));
+        BT_TRY(name_file(c->rule->roi_names, c->subject, &out->roi_names));
+        goto cleanup;
+    }
+    out->roi_file = bt_dataset_roi_path(c->dataset, c->subject);
+    if (out->roi_file) out->roi_names = bt_dataset_roi_names_path(c->dataset);
+    BT_CHECK((c->rule->roi.n == 0 && !c->rule->groups) || out->roi_file, BT_ERR_INPUT,
+             "%s: %s/derivative/rois/%s.npy, the subject's ROI labels, is not there; give rois= and rois.names=, or "
+             "leave it out",
+             c->rule->roi.n ? "voxels.roi" : "roi.groups", bt_dataset_root(c->dataset), c->subject);
+    BT_CHECK(!out->roi_file || out->roi_names, BT_ERR_INPUT,
+             "%s: its names are missing; expected derivative/rois/names.json, for example {\"primary_auditory\": 1}",
+             out->roi_file);
+cleanup:
+    return status;
+}
+
 static bt_status read_rois(const choice *c, bt_rois *rois)
 {
     bt_status status = BT_OK;
-    c->out->roi_file = bt_dataset_roi_path(c->dataset, c->subject);
-    if (c->out->roi_file) c->out->roi_names = bt_dataset_roi_names_path(c->dataset);
-    BT_CHECK(c->rule->roi.n == 0 || c->out->roi_file, BT_ERR_INPUT,
-             "voxels.roi=%s: %s/derivative/rois/%s.npy, the subject's ROI labels, is not there; leave voxels.roi out",
-             c->rule->roi.items[0], bt_dataset_root(c->dataset), c->subject);
-    if (!c->out->roi_file) return BT_OK;
-    BT_CHECK(c->out->roi_names, BT_ERR_INPUT,
-             "%s: its names are missing; expected derivative/rois/names.json, for example {\"primary_auditory\": 1}",
-             c->out->roi_file);
-    BT_TRY(bt_rois_read(c->out->roi_file, c->out->roi_names, c->out->n_voxel, c->responses, rois));
-    if (c->rule->roi.n > 0) BT_TRY(keep_rois(c, rois));
+    places p = {.groups = {.lists = NULL}};
+    BT_TRY(find_rois(c));
+    if (!c->out->roi_file) goto cleanup;
+    BT_TRY(bt_rois_read(c->out->roi_file, c->out->roi_names, c->out->n_voxel, c->responses, &p.labels));
+    if (c->rule->groups) BT_TRY(bt_name_lists_read(c->rule->groups, &p.groups));
+    if (c->rule->roi.n > 0) BT_TRY(keep_rois(c, &p));
+    if (c->rule->groups) {
+        BT_TRY(group_rois(c, &p, rois));
+    } else {
+        *rois = p.labels;
+        p.labels = (bt_rois){0};
+    }
 cleanup:
+    clear_places(&p);
     return status;
 }
 
@@ -372,6 +458,7 @@ bt_status bt_kept_voxels_record(const bt_kept_voxels *voxels, const bt_voxels_ru
     BT_TRY(record_file(recipe, prefix, "ceiling", voxels->ceiling_file, store));
     BT_TRY(record_file(recipe, prefix, "rois", voxels->roi_file, store));
     BT_TRY(record_file(recipe, prefix, "rois.names", voxels->roi_names, store));
+    BT_TRY(record_file(recipe, prefix, "roi.groups", rule->groups, store));
     BT_TRY(record_file(recipe, prefix, "voxels.file", rule->file, store));
     for (size_t i = 0; i < voxels->repeats.n; ++i) {
         char name[32];

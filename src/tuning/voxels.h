@@ -16,10 +16,12 @@
 typedef enum { BT_KEEP_AUTO, BT_KEEP_REPEATS, BT_KEEP_FILE, BT_KEEP_NONE } bt_keep_ceiling;
 
 typedef struct {
-    double keep_above; /* a voxel is kept when its ceiling is above; undefined ceilings are not */
-    int ceiling;       /* bt_keep_ceiling; NONE: no voxel is dropped for its ceiling */
-    bt_names roi;      /* names of the data set's label table; none: no voxel is dropped for its place */
-    char *file;        /* .npy: bool (n_voxel), or indices from 0; NULL: none */
+    double keep_above;      /* a voxel is kept when its ceiling is above; undefined ceilings are not */
+    int ceiling;            /* bt_keep_ceiling; NONE: no voxel is dropped for its ceiling */
+    bt_names roi;           /* groups, or names of the label table; none: no voxel is dropped for its place */
+    char *rois, *roi_names; /* labels and their names, with {subject}; NULL: the data set's */
+    char *groups;           /* groups.yaml of labels, or NULL */
+    char *file;             /* .npy: bool (n_voxel), or indices from 0; NULL: none */
 } bt_voxels_rule;
 
 typedef struct {
@@ -31,7 +33,7 @@ typedef struct {
     size_t n_unlisted;         /* not in the file */
     const char *ceiling;       /* "repeats", "file" or "none" */
     double keep_above;
-    /* All ROIs of the label table, for validation r by ROI; none where the data set has no labels. */
+    /* For validation r by ROI the groups that have labels, else all ROIs of the label table; none without labels. */
     bt_names roi;
     bool *member;                              /* (roi.n, n_kept) */
     char *ceiling_file, *roi_file, *roi_names; /* that were read; NULL */
@@ -41,8 +43,8 @@ typedef struct {
 /* Collective: ranks share the reading of repeats. stories: one of them tells how many voxels there are; test_stories:
  * for the repeats, may be none; both resolved. Errors, BT_ERR_INPUT naming
  * file, expected and found: no such subject (nearest); no repeats or no file where it is asked for, or neither with
- * auto; ceilings, labels or a mask of another length; an index out of range or twice; an unknown ROI (nearest), ROIs
- * without labels; no voxel kept (with what each rule dropped). */
+ * auto; ceilings, labels or a mask of another length; an index out of range or twice; an unknown ROI (nearest), ROIs,
+ * or groups, without labels; no voxel kept (with what each rule dropped). */
 bt_status bt_kept_voxels_create(const bt_voxels_rule *rule, const bt_dataset *dataset, const char *subject,
                                 const bt_names *test_stories, const bt_names *stories, const bt_comm *comm,
                                 bt_kept_voxels *out) BT_MUST_CHECK;

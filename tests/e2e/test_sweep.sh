@@ -26,6 +26,8 @@ tune:
 encode:
   alignment: {models: [base, other, brain]}
   control: {lowlevel: [envelope, word_rate]}
+lowlevel:
+  impact: {like: encode.alignment, models: [base], remove: [envelope, word_rate]}
 figures: [{draw: alignment_by_roi}, {draw: losses}, {draw: fig9-made-up}]
 END
 }
@@ -37,23 +39,23 @@ write_experiment "$yaml" "$scratch/one"
 "$BRAINTUNE" plan "$yaml" >"$scratch/plan" || fail plan
 plan=$(head -n 1 "$scratch/plan")
 [ -s "$plan" ] || fail "plan prints no path"
-grep -qE '^encode +4 +0 +4 +0$' "$scratch/plan" || { cat "$scratch/plan"; fail "4 encodings"; }
-grep -q 'sweep.yaml:15:.*figures: 1 figures task: figure fig9-made-up' "$scratch/plan" || { cat "$scratch/plan"; fail "a gap without its line"; }
+grep -qE '^encode +6 +0 +6 +0$' "$scratch/plan" || { cat "$scratch/plan"; fail "6 encodings"; }
+grep -q 'sweep.yaml:17:.*figures: 1 figures task: figure fig9-made-up' "$scratch/plan" || { cat "$scratch/plan"; fail "a gap without its line"; }
 n_task=$(grep -c '"task":' "$plan")
-[ "$n_task" -eq 12 ] || fail "$n_task tasks"
+[ "$n_task" -eq 14 ] || fail "$n_task tasks"
 [ "$("$BRAINTUNE" plan "$yaml" | head -n 1)" = "$plan" ] || fail "the same experiment, another plan"
 "$BRAINTUNE" plan "$yaml" --show >"$scratch/show" && grep -q 'select: signed_root_r2' "$scratch/show" || fail "--show lacks the preset"
-says '^encode  *4 .*' "$BRAINTUNE" plan "$yaml" --dry-run || fail "--dry-run"
+says '^encode  *6 .*' "$BRAINTUNE" plan "$yaml" --dry-run || fail "--dry-run"
 [ "$("$BRAINTUNE" plan "$plan" --slots=1 | wc -l)" -eq "$n_task" ] || fail "slots of one task each"
 "$BRAINTUNE" plan "$plan" --slots=1e6 | awk -F'\t' 'NF != 8 || $2 != 1 || $4 < 1e8 { exit 1 }' || fail "slots of 8 columns"
 
-refuse 2 "sweep.yaml: 12 tasks are more than the limit of 5; limit=12 allows them" "" "$BRAINTUNE" plan "$yaml" limit=5
+refuse 2 "sweep.yaml: 14 tasks are more than the limit of 5; limit=14 allows them" "" "$BRAINTUNE" plan "$yaml" limit=5
 refuse 2 'sweep.yaml:5:9: ${SWEEP_DATA}: this variable is not set' "" env -u SWEEP_DATA "$BRAINTUNE" plan "$yaml"
 refuse 2 "command line: there is no tune.brian; did you mean tune.brain?" "" "$BRAINTUNE" plan "$yaml" tune.brian.epochs=1
 refuse 2 "no story is left\|is neither a role" "" "$BRAINTUNE" plan "$yaml" dataset.stories.tune=stroy01
 refuse 2 "a plan is fixed" "" "$BRAINTUNE" plan "$plan" seeds=1
 refuse 2 "unknown option --stat; did you mean --task?\|unknown option --stat" "" "$BRAINTUNE" run "$yaml" --stat
-refuse 2 "task 99: expected numbers from 1 to 12" "" "$BRAINTUNE" run "$plan" --task 99
+refuse 2 "task 99: expected numbers from 1 to 14" "" "$BRAINTUNE" run "$plan" --task 99
 refuse 2 "the plan has no task of it" "" "$BRAINTUNE" run "$plan" --stage probe
 refuse 3 "no plan; expected what" "" "$BRAINTUNE" status "$scratch/data/derivative/respdict.json"
 refuse 2 "rerun --failed" "" "$BRAINTUNE" rerun "$yaml"
@@ -68,7 +70,7 @@ BRAINTUNE_FAULT=features.model:fail:1:2 on_ranks 2 "$BRAINTUNE" run "$yaml" >"$s
 [ "$code" -eq 3 ] || { cat "$scratch/log"; fail "exit $code of a run with a failing task"; }
 "$BRAINTUNE" status "$yaml" >"$scratch/status" || fail status
 grep -qE '^features +3 +2 +0 +1 +0 +0 +0 +[0-9.]+ s$' "$scratch/status" || { cat "$scratch/status"; fail "one of three features failed"; }
-grep -qE '^encode +4 +3 +0 +0 +1 +0 +0 +[0-9.]+ s$' "$scratch/status" || { cat "$scratch/status"; fail "one of four encodings is blocked"; }
+grep -qE '^encode +6 +5 +0 +0 +1 +0 +0 +[0-9.]+ s$' "$scratch/status" || { cat "$scratch/status"; fail "one of six encodings is blocked"; }
 says 'rank 1' grep -A 1 '^failed: .*code 4' "$scratch/status" || { cat "$scratch/status"; fail "no last line of the failure"; }
 grep -q '^blocked: *1 task by task' "$scratch/status" || fail "no word of what is blocked by what"
 [ -s "$scratch/one/results/table.csv" ] || fail "the others' table is missing"
@@ -95,6 +97,11 @@ grep -q 'other' "$scratch/one/results/table.csv" || fail "the table lacks what r
 grep -q 'task .* of ' "$scratch/log" && { cat "$scratch/log"; fail "rerun left something behind"; }
 [ -z "$("$BRAINTUNE" plan "$yaml" --slots=1e6)" ] || fail "slots of a finished plan"
 BRAINTUNE_LEAKS=1 "$BRAINTUNE" run "$yaml" 2>&1 | grep leaked && fail "run leaks"
+
+# --- low-level features taken out of the model's ---
+removed=$(awk -F, '/^experiment/ { for (i = 1; i <= NF; ++i) at[$i] = i } $at["stage"] == "encode" { print $at["removed"] }' \
+    "$scratch/one/results/table.csv" | sort -u | tr '\n' ' ')
+[ "$removed" = "envelope none word_rate " ] || fail "the table has what was removed as: $removed"
 
 # --- two runs at once ---
 write_experiment "$scratch/two.yaml" "$scratch/two"
@@ -137,6 +144,7 @@ says 'ceiling.total_power.*one' "$BRAINTUNE" inspect "$scratch/c.h5" || { "$BRAI
 says 'ceiling.total_power.*data' "$BRAINTUNE" inspect "$scratch/d.h5" || fail "a preset wins over what is given"
 compared=0
 while read -r key value; do
+    key=${key/#lowlevel.removal./encode.}
     stage=${key%%.*} setting=${key#*.}
     default=$("$BRAINTUNE" "$stage" --help | awk -v key="$setting" '$1 == key { getline; sub(/.*; default /, ""); if ($0 ~ /^ /) $0 = ""; print }')
     [ "$value" = "$default" ] || fail "clean: $key is $value, the program's default $default"

@@ -20,9 +20,9 @@ def stories(x, lengths, delays=(0,), concatenate=False):
     return np.vstack([delayed(s, delays) for s in parts])
 
 
-def residuals(x, x2, f, f2):
-    """Each column's alpha by leaving out whole stories; argmin of the mean of 1 - R2, the larger alpha of equal ones."""
-    starts = np.cumsum((0,) + TRAIN)
+def residuals(x, x2, f, f2, lengths=TRAIN):
+    """Each column's alpha by leaving out whole stories, or blocks of rows of these lengths; argmin of the mean of 1 - R2, the larger alpha of equal ones."""
+    starts = np.cumsum((0,) + tuple(lengths))
     loss = np.zeros((len(ALPHAS), x.shape[1]))
     for low, high in zip(starts[:-1], starts[1:]):
         held = np.arange(len(x))
@@ -37,6 +37,23 @@ def residuals(x, x2, f, f2):
 
 def predictions(x, x2, y, alpha):
     return x2 @ weights(x, y, alpha**2)
+
+
+def nested(x, f, y, concatenate=False):
+    """Predictions of each story by removal and encoding of the two others."""
+    parts = [split(v, TRAIN) for v in (x, f, y)]
+    predicted = []
+    for held in range(len(TRAIN)):
+        rest = [s for s in range(len(TRAIN)) if s != held]
+        lengths = [TRAIN[s] for s in rest]
+        x1, f1, y1 = (np.vstack([part[s] for s in rest]) for part in parts)
+        x2, f2 = parts[0][held], parts[1][held]
+        plain, plain2 = stories(x1, lengths), stories(x2, [len(x2)])
+        first, first2 = stories(f1, lengths, (0,), concatenate), stories(f2, [len(f2)], (0,), concatenate)
+        left, left2 = residuals(plain, plain2, first, first2, lengths)
+        design = np.vstack([delayed(s, (0, 1)) for s in split(left, lengths)])
+        predicted.append(predictions(design, delayed(left2, (0, 1)), y1, 3.0))
+    return np.vstack(predicted)
 
 
 def main():
@@ -58,6 +75,12 @@ def main():
         design = np.vstack([delayed(s, (0, 1)) for s in split(left, TRAIN)])
         design2 = np.vstack([delayed(s, (0, 1)) for s in split(left2, TEST)])
         np.save(OUT / f"removal_{name}.npy", predictions(design, design2, y[:n], 3.0))
+    plain, plain2, first, first2 = (stories(v, l) for v, l in ((x[:n], TRAIN), (x[n:], TEST), (f[:n], TRAIN), (f[n:], TEST)))
+    left, left2 = residuals(plain, plain2, first, first2, [12] * 10)
+    design, design2 = (np.vstack([delayed(s, (0, 1)) for s in split(v, l)]) for v, l in ((left, TRAIN), (left2, TEST)))
+    np.save(OUT / "removal_kfold.npy", predictions(design, design2, y[:n], 3.0))
+    np.save(OUT / "removal_folds.npy", nested(x[:n], f[:n], y[:n]))
+    np.save(OUT / "removal_folds_concatenation.npy", nested(x[:n], f[:n], y[:n], concatenate=True))
 
 
 if __name__ == "__main__":

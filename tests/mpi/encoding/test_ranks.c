@@ -102,12 +102,44 @@ static void test_numpys_numbers_on_any_number_of_ranks(void **state)
     if (is_root()) expect_golden_row(shared_path("repeats.h5"), "/spe", "repeats_maps", 7, 2e-6);
 }
 
+static void run_tested_folds(const bt_comm *ranks, const char *name)
+{
+    char words[4096];
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s alphas.logspace=-1,3,6 precision=double cv.scheme=kfold cv.n_fold=4 "
+                   "cv.outer=kfold cv.outer.n=3 significance.permute=blocks significance.block=4 store=%s out=%s",
+                   golden_path("tall_x"), golden_path("tall_y"), shared_path("store"), shared_path(name));
+    expect_ok(stage_call(&bt_encode_stage, ranks, words, NULL));
+}
+
+/* As on rank 0 alone. */
+static void test_p_of_outer_folds_on_any_number_of_ranks(void **state)
+{
+    (void)state;
+    bt_comm *alone = NULL;
+    run_tested_folds(comm, "together.h5");
+    if (is_root()) {
+        expect_ok(bt_comm_create(MPI_COMM_SELF, &alone));
+        run_tested_folds(alone, "alone.h5");
+        bt_comm_destroy(&alone);
+        golden_array p = score_read(shared_path("together.h5"), "/p"),
+                     wanted = score_read(shared_path("alone.h5"), "/p");
+        expect_all_near(p.v, wanted.v, wanted.n, 1e-9);
+        bt_free(p.v);
+        bt_free(wanted.v);
+    }
+    barrier();
+}
+
 static void test_removal_on_any_number_of_ranks(void **state)
 {
     (void)state;
     const char *const words = removal_words(shared_path("removal.h5"), shared_path("store"));
     expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
     if (is_root()) expect_golden(shared_path("removal.h5"), "/predictions", "removal_story", 2e-5);
+    const char *const folds = removal_fold_words(shared_path("removal_folds.h5"), shared_path("store"));
+    expect_ok(stage_call(&bt_encode_stage, comm, folds, NULL));
+    if (is_root()) expect_golden(shared_path("removal_folds.h5"), "/predictions", "removal_folds", 2e-5);
     barrier();
 }
 
@@ -410,11 +442,17 @@ static int make_shared(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        LEAK_TEST(test_one_ranks_failure_is_everyones),    LEAK_TEST(test_numpys_numbers_on_any_number_of_ranks),
-        LEAK_TEST(test_removal_on_any_number_of_ranks),    LEAK_TEST(test_twice_gives_the_same_bytes),
-        LEAK_TEST(test_fewer_voxels_than_ranks),           LEAK_TEST(test_layers_in_groups_or_one_after_another),
-        LEAK_TEST(test_partitions_on_any_number_of_ranks), LEAK_TEST(test_spread_factors_give_the_same_scores),
-        LEAK_TEST(test_spread_factors_of_folds_and_bands), LEAK_TEST(test_ceilings_on_any_number_of_ranks),
+        LEAK_TEST(test_one_ranks_failure_is_everyones),
+        LEAK_TEST(test_numpys_numbers_on_any_number_of_ranks),
+        LEAK_TEST(test_p_of_outer_folds_on_any_number_of_ranks),
+        LEAK_TEST(test_removal_on_any_number_of_ranks),
+        LEAK_TEST(test_twice_gives_the_same_bytes),
+        LEAK_TEST(test_fewer_voxels_than_ranks),
+        LEAK_TEST(test_layers_in_groups_or_one_after_another),
+        LEAK_TEST(test_partitions_on_any_number_of_ranks),
+        LEAK_TEST(test_spread_factors_give_the_same_scores),
+        LEAK_TEST(test_spread_factors_of_folds_and_bands),
+        LEAK_TEST(test_ceilings_on_any_number_of_ranks),
         LEAK_TEST(test_gathered_columns_are_in_place),
     };
     int provided = 0, failed = 0, rank = 0, size = 1;

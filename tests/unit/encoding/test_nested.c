@@ -176,10 +176,9 @@ static void test_what_does_not_go_with_outer_folds_is_refused(void **state)
     expect_refused(more, "test.features: not with cv.outer");
     expect_refused("cv.outer=kfold weights=true", "weights: not with cv.outer");
     expect_refused("cv.outer=chunks predictions=true", "predictions: not with cv.outer=chunks");
-    expect_refused("cv.outer=kfold significance.permute=blocks", "significance.permute: not with cv.outer");
-    expect_refused("cv.outer=kfold remove=envelope", "remove: not with cv.outer");
-    (void)snprintf(more, sizeof more, "cv.outer=kfold remove.features=%s", golden_path("tall_x"));
-    expect_refused(more, "remove.features: not with cv.outer");
+    expect_refused("cv.outer=chunks significance.permute=blocks", "significance.permute: not with cv.outer=chunks");
+    (void)snprintf(more, sizeof more, "cv.outer=kfold remove.test.features=%s", golden_path("tall_x2"));
+    expect_refused(more, "remove.test.features: not with cv.outer");
     expect_refused("cv.outer=stories", "cv.outer=stories: expected at least 2 stories and cv.outer.n");
     expect_refused("cv.outer=kfold cv.outer.n=1", "cv.outer.n: expected 2 to 60");
     expect_refused("cv.outer=kfold cv.outer.n=60 cv.chunk=40", "cv.chunk=40");

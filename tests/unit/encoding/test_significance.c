@@ -140,6 +140,50 @@ static void test_p_counts_every_order(void **state)
     expect_p(BT_PERMUTE_SHIFTS, 5, 17 * 11 - 1, 1);
 }
 
+/* A fold after another, the voxels from the last to the first. */
+static void expect_p_of_folds(bt_permute kind, size_t n_draw, size_t row)
+{
+    const size_t lengths[] = {10, 7, 11}, first[] = {0, 2, 3}, low[] = {0, 17, 28};
+    golden_array y = golden_read("significance_y"), prediction = golden_read("significance_prediction"),
+                 want = golden_read("significance_folds");
+    bt_story_rows parts = rows_of(3, lengths);
+    bt_null *null = NULL;
+    float responses[28 * 9];
+    double p[9];
+    size_t at[9];
+    const bt_permute_options options = {kind, 5, 1000, 0};
+    for (size_t i = 0; i < y.n; ++i) responses[i] = (float)y.v[i / 9 * 9 + 8 - i % 9];
+    for (size_t i = 0; i < 28; ++i)
+        for (size_t v = 0; v < 4; ++v) {
+            const double left = prediction.v[i * 9 + v];
+            prediction.v[i * 9 + v] = prediction.v[i * 9 + 8 - v];
+            prediction.v[i * 9 + 8 - v] = left;
+        }
+    for (size_t v = 0; v < 9; ++v) at[v] = 8 - v;
+    expect_ok(bt_null_create_folds(&options, &parts, 2, first, &null));
+    assert_int_equal(bt_null_draws(null), n_draw);
+    assert_int_equal(bt_null_sums(null), n_draw + 1);
+    double *const sums = bt_calloc(9 * bt_null_sums(null), sizeof *sums);
+    for (size_t f = 0; f < 2; ++f)
+        expect_ok(bt_null_add(null, f, responses + low[f] * 9, prediction.v + low[f] * 9, 9, at, sums));
+    bt_null_p_of_sums(null, sums, 9, p);
+    expect_all_near(p, want.v + row * 9, 9, 1e-15);
+    assert_true(p[3] == 1 && p[5] == 1); /* nothing varies */
+    bt_free(sums);
+    bt_null_destroy(&null);
+    bt_story_rows_clear(&parts);
+    bt_free(y.v);
+    bt_free(prediction.v);
+    bt_free(want.v);
+}
+
+static void test_p_of_folds_counts_every_order(void **state)
+{
+    (void)state;
+    expect_p_of_folds(BT_PERMUTE_BLOCKS, 2 * 2 * 6 - 1, 0);
+    expect_p_of_folds(BT_PERMUTE_SHIFTS, 10 * 7 * 11 - 1, 1);
+}
+
 static void test_q_is_scipys(void **state)
 {
     (void)state;
@@ -243,6 +287,102 @@ static void test_false_positives_under_autocorrelation(void **state)
     expect_nominal(0.5, 4);
 }
 
+/* ---- outer folds ---- */
+
+enum { FOLD_STORIES = 6, FOLD_ROWS = 80, FOLD_VOXELS = 1000, FOLD_FEATURES = 5 };
+
+/* NAME.npy (n_row, width) of the scratch folder: AR(1), 0.7, each story by itself. */
+static float *write_stories(const char *name, size_t width)
+{
+    const size_t n_row = FOLD_STORIES * FOLD_ROWS, shape[2] = {n_row, width};
+    float *const x = bt_calloc(n_row * width, sizeof *x);
+    for (size_t c = 0; c < width; ++c) {
+        bt_random random = bt_random_start(5, bt_random_stream(name, c));
+        for (size_t s = 0; s < FOLD_STORIES; ++s) {
+            double last = bt_random_normal(&random) / sqrt(1 - 0.49);
+            for (size_t i = 0; i < FOLD_ROWS; ++i) {
+                last = 0.7 * last + bt_random_normal(&random);
+                x[(s * FOLD_ROWS + i) * width + c] = (float)last;
+            }
+        }
+    }
+    expect_ok(bt_npy_write(encode_scratch(name), BT_F32, 2, shape, x));
+    return x;
+}
+
+/* Rows that move under standing predictions find what is not there, since folds train on each other's rows. p: the
+ * stage's. */
+static double standing_false_positives(const float *y, const double *prediction, bt_permute kind, const double *p)
+{
+    enum { N_FOLD = 3, FOLD = FOLD_STORIES / N_FOLD * FOLD_ROWS };
+    bt_null *null = NULL;
+    size_t length[FOLD_STORIES], first[N_FOLD + 1], at[FOLD_VOXELS], n = 0;
+    double again[FOLD_VOXELS];
+    for (size_t s = 0; s < FOLD_STORIES; ++s) length[s] = FOLD_ROWS;
+    for (size_t f = 0; f <= N_FOLD; ++f) first[f] = f * FOLD_STORIES / N_FOLD;
+    for (size_t v = 0; v < FOLD_VOXELS; ++v) at[v] = v;
+    bt_story_rows parts = rows_of(FOLD_STORIES, length);
+    const bt_permute_options options = {kind, 20, 200, 0};
+    expect_ok(bt_null_create_folds(&options, &parts, N_FOLD, first, &null));
+    const size_t n_sum = bt_null_sums(null);
+    double *const sums = bt_calloc(FOLD_VOXELS * n_sum, sizeof *sums);
+    for (size_t f = 0; f < N_FOLD; ++f)
+        expect_ok(bt_null_add(null, f, y + f * FOLD * FOLD_VOXELS, prediction + f * FOLD * FOLD_VOXELS, FOLD_VOXELS, at,
+                              sums));
+    for (size_t v = 0; v < FOLD_VOXELS; ++v) {
+        size_t b = 0;
+        for (size_t d = 0; d + 1 < n_sum; ++d) b += sums[v * n_sum + d] >= sums[v * n_sum + n_sum - 1];
+        n += (double)(b + 1) < 0.05 * (double)n_sum;
+    }
+    bt_null_p_of_sums(null, sums, FOLD_VOXELS, again);
+    expect_all_near(p, again, FOLD_VOXELS, 2.1 / (double)n_sum); /* predictions come as float32 */
+    bt_free(sums);
+    bt_null_destroy(&null);
+    bt_story_rows_clear(&parts);
+    return (double)n / FOLD_VOXELS;
+}
+
+static void expect_nominal_folds(const bt_comm *comm, const char *scheme, bt_permute kind, const float *y)
+{
+    char words[4096];
+    size_t n = 0;
+    const char *const out = encode_scratch("folds.h5");
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s stories=%s delays=0,1,2 zscore=true alphas=1,10,100 cv.n_fold=3 "
+                   "cv.outer=stories cv.outer.n=3 predictions=true significance.permute=%s significance.draws=200 "
+                   "overwrite=true store=%s out=%s",
+                   encode_scratch("null_features.npy"), encode_scratch("null_responses.npy"),
+                   encode_scratch("null_stories.npy"), scheme, encode_scratch("store"), out);
+    expect_ok(stage_call(&bt_encode_stage, comm, words, NULL));
+    golden_array p = score_read(out, "/p"), prediction = score_read(out, "/predictions");
+    for (size_t v = 0; v < FOLD_VOXELS; ++v) n += p.v[v] < 0.05;
+    const double share = (double)n / FOLD_VOXELS, naive = standing_false_positives(y, prediction.v, kind, p.v);
+    if (!(share > 0.02 && share < 0.06 && naive > 0.09))
+        print_error("%s: %g, with standing predictions %g\n", scheme, share, naive);
+    assert_true(share > 0.02 && share < 0.06);
+    assert_true(naive > 0.09);
+    bt_free(p.v);
+    bt_free(prediction.v);
+}
+
+static void test_false_positives_of_outer_folds(void **state)
+{
+    (void)state;
+    const size_t n_row = FOLD_STORIES * FOLD_ROWS;
+    double id[FOLD_STORIES * FOLD_ROWS];
+    bt_comm *comm = NULL;
+    expect_ok(bt_comm_create(MPI_COMM_NULL, &comm));
+    for (size_t i = 0; i < n_row; ++i) id[i] = (double)(i / FOLD_ROWS);
+    expect_ok(bt_npy_write(encode_scratch("null_stories.npy"), BT_F64, 1, &n_row, id));
+    float *const x = write_stories("null_features.npy", FOLD_FEATURES), *const y = write_stories("null_responses.npy",
+                                                                                                 FOLD_VOXELS);
+    expect_nominal_folds(comm, "blocks", BT_PERMUTE_BLOCKS, y);
+    expect_nominal_folds(comm, "circular_shift", BT_PERMUTE_SHIFTS, y);
+    bt_comm_destroy(&comm);
+    bt_free(x);
+    bt_free(y);
+}
+
 /* ---- the stage ---- */
 
 static void expect_number(const char *file, const char *group, const char *name, double wanted)
@@ -292,6 +432,37 @@ static void test_encode_tests_its_voxels(void **state)
     bt_free(none.v);
 }
 
+/* Six voxels follow the features, in every fold; folds of rows cut the stories. */
+static void test_outer_folds_find_what_is_there(void **state)
+{
+    (void)state;
+    bt_comm *comm = NULL;
+    const char *const out = encode_scratch("found.h5"), *const world = world_make("found");
+    expect_ok(bt_comm_create(MPI_COMM_NULL, &comm));
+    static const char *const schemes[] = {"stories cv.outer.n=3", "kfold cv.outer.n=4"};
+    for (size_t i = 0; i < 2; ++i) {
+        char more[512];
+        (void)snprintf(more, sizeof more,
+                       "layers=0,1 overwrite=true significance.permute=blocks significance.block=6 "
+                       "significance.draws=99 cv.n_fold=2 cv.outer=%s",
+                       schemes[i]);
+        expect_ok(stage_call(&bt_encode_stage, comm, world_words(world, out, more), NULL));
+        golden_array p = score_read(out, "/layer_01/p"), q = score_read(out, "/layer_01/q");
+        for (size_t v = 0; v < 10; ++v) assert_true(v < 6 ? p.v[v] < 0.011 && q.v[v] < 0.02 : p.v[v] > 0.02);
+        assert_true(isnan(p.v[10]) && isnan(q.v[10]));
+        expect_number(out, "/layer_01", "significant_share", 0.6);
+        bt_free(p.v);
+        bt_free(q.v);
+    }
+    expect_failure(stage_call(&bt_encode_stage, comm,
+                              world_words(world, out,
+                                          "layers=1 overwrite=true significance.permute=blocks significance.block=80 "
+                                          "cv.outer=stories"),
+                              NULL),
+                   BT_ERR_USAGE, "nor a story's part in an outer fold");
+    bt_comm_destroy(&comm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,9 +470,12 @@ int main(void)
         cmocka_unit_test(test_nothing_stays_in_place),
         cmocka_unit_test(test_few_orders_are_each_taken_once),
         cmocka_unit_test(test_p_counts_every_order),
+        cmocka_unit_test(test_p_of_folds_counts_every_order),
         cmocka_unit_test(test_q_is_scipys),
         cmocka_unit_test(test_false_positives_under_autocorrelation),
+        cmocka_unit_test(test_false_positives_of_outer_folds),
         cmocka_unit_test(test_encode_tests_its_voxels),
+        cmocka_unit_test(test_outer_folds_find_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, test_no_leak);
 }

@@ -7,16 +7,22 @@
 
 static bt_text result;
 
-/* collect of the golden file with RULE and groups FILE. */
-static bt_status collect_by(const char *rule, const char *groups)
+/* collect of the golden file with RULE, groups FILE and a word more. */
+static bt_status collect_with(const char *rule, const char *groups, const char *more)
 {
-    char artefact[4096], out[4096], score[128], file[4096], above[] = "ceiling.keep_above=0.3";
+    char artefact[4096], out[4096], score[128], file[4096], last[128], above[] = "ceiling.keep_above=0.3";
+    (void)snprintf(last, sizeof last, "%s", more);
     (void)snprintf(artefact, sizeof artefact, "artefacts=%s", test_file("golden/rois/scores.h5"));
     (void)snprintf(out, sizeof out, "out=%s", test_path(test_scratch(), rule));
     (void)snprintf(score, sizeof score, "roi.score=%s", rule);
     (void)snprintf(file, sizeof file, "roi.groups=%s", groups);
-    char *words[] = {artefact, out, score, file, above};
-    return call_stage(&bt_collect_stage, 5, words, &result);
+    char *words[] = {artefact, out, score, file, above, last};
+    return call_stage(&bt_collect_stage, 6, words, &result);
+}
+
+static bt_status collect_by(const char *rule, const char *groups)
+{
+    return collect_with(rule, groups, "roi.hemisphere=both");
 }
 
 static bool is(const bt_table *table, size_t row, const char *column, const char *value)
@@ -88,6 +94,43 @@ static const char *groups_of(const char *text)
     return path;
 }
 
+static size_t row_of(const bt_table *table, const char *roi, const char *hemisphere, const char *metric)
+{
+    size_t row = 0;
+    while (row < table->n_row && !(is(table, row, "roi", roi) && is(table, row, "hemisphere", hemisphere) &&
+                                   is(table, row, "metric", metric) && is(table, row, "layer", "1")))
+        ++row;
+    return row;
+}
+
+/* What lh has of 44 and A1 is what L_44 and L_A1 are; the right has nothing of these. */
+static void hemispheres_are_those_of_the_labels(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"value", "se", "n", "n_dropped"};
+    static const char *const rules[] = {"voxels", "labels", "labels_zero_filled"};
+    bt_table table;
+    for (size_t i = 0; i < 3; ++i) {
+        const char *const groups = groups_of("sides: [44, A1]\nleft: [L_44, L_A1]\nright: [R_44, R_A1]\n");
+        expect_ok(collect_with(rules[i], groups, "roi.hemisphere=both,lh,rh"));
+        expect_ok(bt_table_read(test_path(test_path(test_scratch(), rules[i]), "table.csv"), &table));
+        static const char *const sides[][2] = {{"lh", "left"}, {"rh", "right"}};
+        for (size_t s = 0; s < 2; ++s) {
+            const size_t one = row_of(&table, "sides", sides[s][0], "r"),
+                         both = row_of(&table, sides[s][1], "both", "r");
+            assert_true(one < table.n_row && both < table.n_row && one != both);
+            for (size_t c = 0; c < 4; ++c)
+                assert_string_equal(bt_table_cell(&table, one, columns[c]), bt_table_cell(&table, both, columns[c]));
+        }
+        assert_true(row_of(&table, "left", "rh", "r") == table.n_row &&
+                    row_of(&table, "all", "lh", "r") == table.n_row);
+        assert_true(row_of(&table, "all", "both", "r_norm") < table.n_row);
+        bt_table_clear(&table);
+    }
+    expect_failure(collect_with("voxels", test_file("golden/rois/groups.yaml"), "roi.hemisphere=left"), BT_ERR_USAGE,
+                   "roi.hemisphere: expected some of both, lh, rh; found left");
+}
+
 static void groups_must_make_sense(void **state)
 {
     (void)state;
@@ -111,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(rules_are_numpys, clear),
+        cmocka_unit_test_teardown(hemispheres_are_those_of_the_labels, clear),
         cmocka_unit_test_teardown(groups_must_make_sense, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

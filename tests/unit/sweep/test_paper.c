@@ -4,6 +4,7 @@
 #include "sweep_program.h"
 
 #include <time.h>
+#include <unistd.h>
 
 static const char *const stories[] = {"adollshouse",
                                       "adventuresinsayingyes",
@@ -118,7 +119,7 @@ static void test_counts(void **state)
     assert_int_equal(fake_gaps(&plan, "tune", "objective teacher"), 3);
     assert_int_equal(fake_gaps(&plan, "tune", "objective stimulus"), 2);
     assert_int_equal(fake_gaps(&plan, "encode", "objective"), 24 + 16);
-    assert_int_equal(fake_gaps(&plan, "encode", "removal"), 240 + 15);
+    assert_int_equal(fake_gaps(&plan, "encode", "low-level feature"), 240 + 15);
     assert_int_equal(fake_gaps(&plan, "prefer", NULL), 135);
     assert_int_equal(fake_gaps(&plan, "probe", NULL), (3 + 3 + 24 + 24 + 3 + 6 + 2) * 6);
     assert_int_equal(fake_gaps(&plan, "figures", NULL), 6);
@@ -179,6 +180,35 @@ static void test_stories(void **state)
     assert_int_equal(items_of(find(&plan, "features", "brain.hubert UTS04"), "stories"), 25);
     assert_int_equal(scores->ranks, 8);
     assert_int_equal(three->ranks, 32);
+    bt_plan_clear(&plan);
+}
+
+/* Labels of the subject that a model is tuned on, or of all of them; none where it learns no responses. */
+static void test_labels_of_tuning(void **state)
+{
+    (void)state;
+    bt_plan plan;
+    const bt_program program = fake_program(true);
+    char text[2048];
+    (void)make_tree();
+    plan_file(&program, "experiments/paper.yaml", &plan);
+    const bt_task *const one = find(&plan, "tune", "brain.wav2vec2 UTS03");
+    expect_word_ends(one, "rois?=", "/data/rois/UTS03_hcpmmp1.npy");
+    expect_word_ends(one, "rois.names?=", "/data/rois/UTS03_hcpmmp1.json");
+    expect_word_ends(one, "roi.groups?=", "/presets/rois/iclr2025-code.yaml");
+    const bt_task *const none = find(&plan, "tune", "lm.wav2vec2 target=gpt2-medium");
+    assert_non_null(none);
+    assert_int_equal(items_of(none, "roi"), 0);
+    bt_plan_clear(&plan);
+    (void)snprintf(text, sizeof text,
+                   "extends: %s\nonly: [tune.joint]\ntune: {joint: {models: [wav2vec2], objective: "
+                   "brain}}\n",
+                   test_path(test_source(), "experiments/paper.yaml"));
+    expect_ok(fake_plan(&program, "joint.yaml", text, 0, NULL, &plan));
+    expect_word_ends(find(&plan, "tune", "joint.wav2vec2"), "rois?=", "/data/rois/{subject}_hcpmmp1.npy");
+    bt_plan_clear(&plan);
+    assert_int_equal(unlink(made_up_path(getenv("DATA"), "rois/UTS05_hcpmmp1.npy")), 0);
+    expect_failure(fake_plan(&program, "joint.yaml", text, 0, NULL, &plan), BT_ERR_INPUT, "UTS05_hcpmmp1.npy");
     bt_plan_clear(&plan);
 }
 
@@ -269,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_counts, test_no_leak),
         cmocka_unit_test_teardown(test_stories, test_no_leak),
+        cmocka_unit_test_teardown(test_labels_of_tuning, test_no_leak),
         cmocka_unit_test_teardown(test_what_can_be_done, test_no_leak),
         cmocka_unit_test_teardown(test_ablation, test_no_leak),
         cmocka_unit_test_teardown(test_input, test_no_leak),

@@ -265,15 +265,20 @@ static void test_refusals(void **state)
                    "small.yaml:16:24: prefer.x.pair: unknown key; did you");
     expect_refused("probe: {models: [brain], tasks: {a: {corpos: /x}}}\n",
                    "small.yaml:15:38: probe.tasks.a.corpos: unknown key; did you mean corpus?");
-    expect_refused("lowlevel:\n  x: {like: encode.alignment, remove: [a], storis: test}\n",
-                   "small.yaml:16:44: lowlevel.x.storis: unknown key; did you mean");
-    expect_refused("lowlevel: {x: {models: [base], remove: [a], features: {contxt: 2}}}\n",
+    expect_refused("lowlevel:\n  x: {like: encode.alignment, remove: [envelope], storis: test}\n",
+                   "small.yaml:16:51: lowlevel.x.storis: unknown key; did you mean");
+    expect_refused("lowlevel: {x: {models: [base], remove: [envelope], features: {contxt: 2}}}\n",
                    "lowlevel.x.features.contxt: unknown key");
     expect_refused("targets: {a: {file: /t.h5, layer: 1}}\n",
                    "small.yaml:15:28: targets.a.layer: unknown key; did you mean layers?");
     expect_refused("targets: {a: {file: /t.h5, layers: 1}}\n", "targets.a.layers: these are of a model");
     expect_refused("targets: {a: {}}\n", "targets.a: give file: FILE.h5, simulated: PATH or model: DIR");
     expect_refused("lowlevel: {x: {models: [brain]}}\n", "expected models: and remove:");
+    expect_refused("lowlevel: {x: {models: [brain], remove: {delays: 0}}}\n", "expected models: and remove:");
+    expect_refused("lowlevel: {x: {models: [brain], remove: [envelop]}}\n",
+                   "small.yaml:15:41: lowlevel.x.remove: there is no low-level feature envelop");
+    expect_refused("lowlevel: {x: {models: [brain], remove: [none, all]}}\n", "all: expected the features");
+    expect_refused("lowlevel: {x: {models: [brain], remove: []}}\n", "lowlevel.x.remove: the list is empty");
     expect_refused("families: [nobody]\n", "small.yaml:15:11: families: models.nobody is not there");
 }
 
@@ -289,14 +294,15 @@ static void test_gaps(void **state)
     assert_int_equal(fake_count(&plan, "encode", NULL), 2 + 2);
     assert_non_null(strstr(plan.gaps[0].where, "small.yaml:9:10"));
     bt_plan_clear(&plan);
-    expect_ok(plan_small("report: html\nstatistics: {test: wilcoxon, correct: fdr}\nprobe: {models: [base, brain], "
-                         "tasks: {a: {}, b: {}}}\n"
-                         "prefer: {x: {models: [base], seeds: [1, 2]}}\n"
-                         "lowlevel: {y: {like: encode.alignment, models: [brain], remove: [p, q, r]}}\n",
-                         0, NULL, &plan));
+    expect_ok(
+        plan_small("report: html\nstatistics: {test: wilcoxon, correct: fdr}\nprobe: {models: [base, brain], "
+                   "tasks: {a: {}, b: {}}}\n"
+                   "prefer: {x: {models: [base], seeds: [1, 2]}}\n"
+                   "lowlevel: {y: {like: encode.alignment, models: [brain], remove: [powspec, diphone, phonemes]}}\n",
+                   0, NULL, &plan));
     assert_int_equal(fake_gaps(&plan, "probe", NULL), 3 * 2);
     assert_int_equal(fake_gaps(&plan, "prefer", NULL), 2);
-    assert_int_equal(fake_gaps(&plan, "encode", "removal"), 2 * 3);
+    assert_int_equal(fake_gaps(&plan, "encode", "low-level feature"), 2 * 3);
     assert_int_equal(fake_gaps(&plan, "", "the report"), 1);
     assert_int_equal(fake_gaps(&plan, "", "another test"), 1);
     bt_plan_clear(&plan);
@@ -311,6 +317,57 @@ static void test_gaps(void **state)
     bt_plan_clear(&plan);
 }
 
+static const char *word_of(const bt_task *task, const char *front)
+{
+    for (size_t i = 0; i < task->n_word; ++i)
+        if (bt_starts_with(task->words[i], front)) return task->words[i] + strlen(front);
+    return "";
+}
+
+/* Encodings without low-level features take the model's file and that of one task of the stage lowlevel; settings of
+ * the removal come from the preset's encode and from its lowlevel.removal. */
+static void test_removal(void **state)
+{
+    (void)state;
+    bt_plan plan;
+    expect_ok(
+        plan_small("preset: released-code\n"
+                   "lowlevel:\n  y: {like: encode.alignment, models: [base, brain], remove.delays: [0, 1], remove: "
+                   "[none, word_rate, envelope, all], lowlevel: {bands: 4}}\n"
+                   "  z: {like: y, remove: [envelope, powspec, all]}\n",
+                   0, NULL, &plan));
+    assert_int_equal(fake_count(&plan, "encode", "lowlevel.y"), (2 + 2) * 4);
+    assert_int_equal(fake_gaps(&plan, "encode", "low-level feature powspec"), (2 + 2) * 2); /* all too */
+    assert_int_equal(fake_count(&plan, "lowlevel", NULL), 3);                               /* the control's too */
+    const bt_task *const plain = find(&plan, "encode", "base on SIM01");
+    const bt_task *const one = find(&plan, "encode", "brain.base SIM02 on SIM02 without word_rate");
+    const bt_task *const all = find(&plan, "encode", "base on SIM01 without all");
+    assert_non_null(plain);
+    assert_non_null(one);
+    assert_non_null(all);
+    assert_string_equal(word_of(one, "remove="), "word_rate");
+    assert_string_equal(word_of(all, "remove="), "envelope,word_rate");
+    assert_string_equal(word_of(all, "layers="), "all");
+    assert_string_equal(word_of(all, "remove.delays="), "0,1");
+    assert_string_equal(word_of(all, "remove.cv?="), "kfold");
+    assert_string_equal(word_of(all, "stories.encode?="), "lowlevel");
+    assert_string_equal(word_of(plain, "stories.encode?="), "encode_released");
+    assert_string_equal(word_of(plain, "remove="), "");
+    const char *const files = word_of(all, "features="), *const comma = strchr(files, ',');
+    assert_non_null(comma);
+    assert_non_null(strstr(files, "/store/features/"));
+    assert_non_null(strstr(comma, "/store/lowlevel/"));
+    assert_int_equal(all->n_need, 3); /* the data set too */
+    for (size_t i = 0; i < plan.n_task; ++i) {
+        const bt_task *const task = &plan.tasks[i];
+        if (strcmp(task->section, "lowlevel.y.lowlevel") != 0) continue;
+        assert_string_equal(word_of(task, "features="), "envelope,word_rate");
+        assert_string_equal(word_of(task, "bands="), "4");
+        assert_non_null(strstr(comma, task->out));
+    }
+    bt_plan_clear(&plan);
+}
+
 /* Scores are always all written: one that is not known is named, and an entry like it names it once. */
 static void test_scores(void **state)
 {
@@ -318,9 +375,10 @@ static void test_scores(void **state)
     bt_plan plan;
     static char scores[] = "encode.alignment.scores=[r, r_norm, r2, foo]";
     char *const words[] = {scores};
-    expect_ok(plan_small("lowlevel: {y: {like: encode.alignment, remove: [p], stories: test, alphas: {penalty: alpha}, "
-                         "features: {context: 2}}}\n",
-                         1, words, &plan));
+    expect_ok(
+        plan_small("lowlevel: {y: {like: encode.alignment, remove: [powspec], stories: test, alphas: {penalty: alpha}, "
+                   "features: {context: 2}}}\n",
+                   1, words, &plan));
     assert_int_equal(fake_gaps(&plan, "", "a score that encode does not write"), 1);
     assert_int_equal(fake_gaps(&plan, "", NULL), 1);
     for (size_t i = 0; i < plan.n_gap; ++i) /* what is left out keeps the line of the entry that asks for it */
@@ -505,6 +563,7 @@ int main(void)
         cmocka_unit_test_teardown(test_enumeration, test_no_leak),
         cmocka_unit_test_teardown(test_refusals, test_no_leak),
         cmocka_unit_test_teardown(test_gaps, test_no_leak),
+        cmocka_unit_test_teardown(test_removal, test_no_leak),
         cmocka_unit_test_teardown(test_scores, test_no_leak),
         cmocka_unit_test_teardown(test_shared_and_idle, test_no_leak),
         cmocka_unit_test_teardown(test_data_on_disk, test_no_leak),

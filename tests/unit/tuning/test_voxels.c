@@ -115,6 +115,57 @@ static void test_counts_and_labels(void **state)
     bt_names_clear(&rule.roi);
 }
 
+static void expect_roi_kept(bt_voxels_rule *rule, const char *roi, size_t n, const size_t *wanted)
+{
+    rule->roi = tuning_names(roi);
+    expect_kept(rule, n, wanted);
+    bt_names_clear(&rule->roi);
+}
+
+/* Labels that are not the data set's, groups of them, and ROIs of the validation r by group. */
+static void test_labels_and_groups_of_any_path(void **state)
+{
+    (void)state;
+    const size_t n = TUNING_VOXELS, left[] = {0, 1}, both[] = {0, 1, 2}, speech[] = {0, 1, 2, 4};
+    const double label[] = {1, 1, 2, 0, 3, 0};
+    expect_ok(bt_npy_write(made_up_path(root, "S1_labels.npy"), BT_F64, 1, &n, label));
+    (void)made_up_text(root, "S1_labels.json", "{\"L_A1\": 1, \"R_A1\": 2, \"L_44\": 3}");
+    (void)made_up_text(root, "groups.yaml", "speech: [A1, 44]\nnothing: []\nwrong: [A2]\n");
+    (void)made_up_text(root, "good.yaml", "speech: [A1, 44]\nleft: [L_A1]\nnothing: []\n");
+    char *const labels = bt_strdup(made_up_path(root, "{subject}_labels.npy")),
+                *const names = bt_strdup(made_up_path(root, "{subject}_labels.json")),
+                *const bad = bt_strdup(made_up_path(root, "groups.yaml")),
+                *const good = bt_strdup(made_up_path(root, "good.yaml"));
+    bt_voxels_rule rule = {.ceiling = BT_KEEP_NONE, .rois = labels, .roi_names = names};
+    expect_roi_kept(&rule, "L_A1", 2, left);
+    expect_roi_kept(&rule, "A1", 3, both);
+    rule.groups = good;
+    expect_roi_kept(&rule, "speech", 4, speech);
+    expect_roi_kept(&rule, "44,A1", 4, speech);
+    bt_kept_voxels kept;
+    expect_ok(choose(&rule, "S1", "", &kept));
+    assert_int_equal(kept.n_kept, n);
+    assert_int_equal(kept.roi.n, 2);
+    assert_string_equal(kept.roi.items[1], "left");
+    const bool member[] = {true, true, true, false, true, false, true, true, false, false, false, false};
+    assert_memory_equal(kept.member, member, sizeof member);
+    assert_true(bt_ends_with(kept.roi_file, "/S1_labels.npy"));
+    bt_kept_voxels_clear(&kept);
+    rule.roi = tuning_names("nothing");
+    expect_failure(choose(&rule, "S1", "", &kept), BT_ERR_INPUT, "the group nothing has no labels");
+    rule.groups = bad;
+    bt_names_clear(&rule.roi);
+    expect_failure(choose(&rule, "S1", "", &kept), BT_ERR_INPUT, "groups.yaml: wrong: ");
+    rule.groups = NULL;
+    rule.roi = tuning_names("L_A2");
+    expect_failure(choose(&rule, "S1", "", &kept), BT_ERR_INPUT, "did you mean 'L_A1'?");
+    bt_names_clear(&rule.roi);
+    bt_free(labels);
+    bt_free(names);
+    bt_free(bad);
+    bt_free(good);
+}
+
 /* Two repeats of "fig" (10 rows): voxel v is the same in both but for noise that grows with v. */
 static void make_repeats(void)
 {
@@ -232,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ceilings_of_the_data_set, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_places_and_lists_intersect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counts_and_labels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_labels_and_groups_of_any_path, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ceilings_of_repeats, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_rules, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_files, set_up, tear_down),
