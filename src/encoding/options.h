@@ -67,7 +67,7 @@ typedef struct {
     char *preset;
 } bt_encode_options;
 
-enum { BT_ENCODE_SETTINGS = 66 };
+enum { BT_ENCODE_SETTINGS = 68 };
 extern const bt_setting bt_encode_settings[BT_ENCODE_SETTINGS];
 
 /* What a run does, resolved. Texts and lists are borrowed from the options, but alphas and draws. */

@@ -1,6 +1,6 @@
 """Ridge with a voxel's own alpha: `braintune encode` beside himalaya's RidgeCV and KernelRidgeCV (numpy and torch), the same
 data, folds and alphas, each run in a process of its own, one after the other in turn. Prints seconds, CPU seconds, peak
-memory, ratios, and the floor: eigenproblems and products as measured in the same turns.
+memory, ratios, and the floor: eigenproblems, shifted systems and products as measured in the same turns.
 
     tests/bench/ridge [--size ROWSxFEATURESxVOXELS ...] [--data white,power] [--alphas 15] [--folds 3] [--turns 1]
 

@@ -1,13 +1,15 @@
-/* What a ridge fit cannot go below on this machine: its eigenproblems, and its products over voxels.
+/* What a ridge fit cannot go below on this machine: its eigenproblems, its refit's shifted systems, and its products
+ * over voxels.
  *
  *   floor N_TRAIN N_HELD RANK N_SPLIT N_ROW RANK_ALL N_TEST N_VOXEL N_ALPHA f32|f64
  *
- * prints seconds of the eigenproblems (n_split of RANK, one of RANK_ALL), seconds of the products per split and of the
- * refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
+ * prints seconds of the eigenproblems (n_split of RANK), of the shifted systems (order RANK_ALL), of the products per
+ * split and of the refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "device/device.h"
+#include "device/shifted.h"
 #include "device/threads.h"
 
 #include <stdio.h>
@@ -53,6 +55,33 @@ cleanup:
     return status;
 }
 
+/* Seconds of the hat matrices of n_alpha penalties for n_test rows, by systems of order n. */
+static bt_status time_shifted(bt_device *device, bt_dtype type, size_t n, size_t n_test, size_t n_alpha,
+                              double *seconds)
+{
+    bt_status status = BT_OK;
+    bt_buffer *x = NULL, *gram = NULL, *rows = NULL, *hats = NULL;
+    double *penalty = NULL;
+    BT_ALLOC(penalty, n_alpha);
+    for (size_t a = 0; a < n_alpha; ++a) penalty[a] = (double)(a + 1) * (double)n;
+    BT_TRY(fill(device, BT_F64, n * n, &x));
+    BT_TRY(fill(device, BT_F64, n_test * n, &rows));
+    BT_TRY(bt_buffer_create(device, BT_F64, n * n, &gram));
+    BT_TRY(bt_buffer_create(device, type, n_alpha * n_test * n, &hats));
+    BT_TRY(bt_product_gram(device, BT_PLAIN, bt_matrix_of(x, n, n), 0, bt_matrix_of(gram, n, n)));
+    const double start = bt_seconds();
+    BT_TRY(bt_solve_shifted(device, bt_matrix_of(gram, n, n), penalty, n_alpha, bt_matrix_of(rows, n_test, n),
+                            bt_matrix_of(hats, n_alpha * n_test, n)));
+    *seconds = bt_seconds() - start;
+cleanup:
+    bt_free(penalty);
+    bt_buffer_destroy(&x);
+    bt_buffer_destroy(&gram);
+    bt_buffer_destroy(&rows);
+    bt_buffer_destroy(&hats);
+    return status;
+}
+
 /* Seconds of (m, k) times (k, n_voxel), block by block. */
 static bt_status time_product(bt_device *device, bt_dtype type, size_t m, size_t k, size_t n_voxel, double *seconds)
 {
@@ -81,18 +110,20 @@ static bt_status run(bt_device *device, const size_t n[ARGUMENTS], bt_dtype type
     bt_status status = BT_OK;
     const size_t train = n[0], held = n[1], rank = n[2], split = n[3], row = n[4], all = n[5], test = n[6];
     const size_t voxel = n[7], alpha = n[8];
-    double small = 0, large = 0, rotate = 0, pairs = 0, hats = 0, predict = 0;
+    const bool dual = all == row;
+    double small = 0, shifted = 0, rotate = 0, pairs = 0, hats = 0, predict = 0;
     BT_TRY(time_eigen(device, rank, &small));
-    BT_TRY(time_eigen(device, all, &large));
+    BT_TRY(time_shifted(device, dual ? type : BT_F64, all, test, alpha, &shifted));
     BT_TRY(time_product(device, type, rank, train + held, voxel, &rotate));
     BT_TRY(time_product(device, type, rank, rank, voxel, &pairs));
-    BT_TRY(time_product(device, type, alpha * test, all, row, &hats));
+    if (!dual) BT_TRY(time_product(device, BT_F64, alpha * test, all, row, &hats));
     BT_TRY(time_product(device, type, test, row, voxel, &predict));
     const double per_split = 2.0 * (double)(rank * voxel) * (double)(train + held + rank);
-    const double eigen = (double)split * small + large, search = (double)split * (rotate + pairs);
-    printf("eigenproblems %.3f s (%zu of %zu: %.3f each, one of %zu: %.3f)\n", eigen, split, rank, small, all, large);
+    const double eigen = (double)split * small, search = (double)split * (rotate + pairs);
+    printf("eigenproblems %.3f s (%zu of %zu: %.3f each), shifted systems of %zu: %.3f s\n", eigen, split, rank, small,
+           all, shifted);
     printf("search products %.3f s, %.0f GFLOP/s\nrefit products %.3f s\nfloor %.3f s\n", search,
-           per_split / (rotate + pairs) / 1e9, hats + predict, eigen + search + hats + predict);
+           per_split / (rotate + pairs) / 1e9, hats + predict, eigen + shifted + search + hats + predict);
 cleanup:
     return status;
 }
