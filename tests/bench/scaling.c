@@ -25,7 +25,7 @@ static const size_t ranks[] = {1, 2, 4, 16, 64, 128, 256, 1024};
 
 /* Operations of one layer, by who shares them. */
 typedef struct {
-    double alone;    /* U' and P, by each rank with whole factors */
+    double rows;     /* of U' and P, by all */
     double matrices; /* Gram matrices and eigenproblems, by the places of the grid */
     double voxels;   /* products, by all */
 } operations;
@@ -33,7 +33,7 @@ typedef struct {
 static void add_fit(double n, double held, double p, operations *sum)
 {
     const double r = n < p ? n : p;
-    sum->alone += 2 * r * p * (n + held);
+    sum->rows += 2 * r * p * (n + held);
     sum->matrices += n * p * r + 9 * r * r * r;
 }
 
@@ -45,7 +45,7 @@ static operations operations_of(const bt_work_problem *problem, size_t p)
         add_fit((double)bt_folds_count(folds, k, BT_ROW_TRAINS), (double)bt_folds_count(folds, k, BT_ROW_VALIDATES),
                 (double)p, &sum);
     add_fit(TRAIN, TEST, (double)p, &sum);
-    sum.voxels = bt_work_flops(problem, p, 1) - sum.alone - sum.matrices;
+    sum.voxels = bt_work_flops(problem, p, 1) - sum.rows - sum.matrices;
     return sum;
 }
 
@@ -78,14 +78,12 @@ static bt_status add_row(const bt_work_problem *problem, size_t n_rank, bt_text 
     BT_TRY(add_cell(out, n, 1));
     BT_TRY(add_cell(out, cut.bytes, mega));
     BT_TRY(add_cell(out, cut.response_bytes, mega));
-    BT_TRY(add_cell(out, all.alone, giga));
-    BT_TRY(add_cell(out, all.voxels / n + all.matrices / places, giga));
+    BT_TRY(add_cell(out, (all.voxels + all.rows) / n + all.matrices / places, giga));
     BT_TRY(add_cell(out, places, 1));
     BT_TRY(add_cell(out, sent_by(problem, &cut, n_rank), mega));
     cut.n_rank = n_rank;
-    if (n_rank > 1) BT_TRY(add_cell(out, all.alone / n, giga));
     if (n_rank > 1) BT_TRY(add_cell(out, sent_by(problem, &cut, n_rank), mega));
-    BT_TRY(bt_text_add(out, n_rank > 1 ? "\n" : " - | - |\n"));
+    BT_TRY(bt_text_add(out, n_rank > 1 ? "\n" : " - |\n"));
 cleanup:
     return status;
 }
@@ -101,10 +99,10 @@ static bt_status run(const bt_stage_call *call)
     BT_TRY(bt_inputs_open(call->options, &in));
     BT_TRY(bt_encode_plan_create(call->options, call->settings, in.has_stories, &plan));
     BT_TRY(bt_nested_create(&plan, &in.train_rows, &nested));
-    BT_TRY(bt_text_add(call->result,
-                       "| P | memory, MB | of it responses, MB | alone, GFLOP | shared, GFLOP | grid | sent, "
-                       "MB | spread: alone, GFLOP | spread: sent, MB |\n"
-                       "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"));
+    BT_TRY(
+        bt_text_add(call->result,
+                    "| P | memory, MB | of it responses, MB | computed, GFLOP | grid | sent, MB | spread: sent, MB |\n"
+                    "| --- | --- | --- | --- | --- | --- | --- |\n"));
     for (size_t i = 0; i < sizeof ranks / sizeof *ranks; ++i) BT_TRY(add_row(&problem, ranks[i], call->result));
 cleanup:
     bt_nested_clear(&nested);
