@@ -235,7 +235,7 @@ cleanup:
 
 const bt_stage bt_ceiling_stage = {
     .name = "ceiling",
-    .version = 1,
+    .version = 2,
     .summary = "noise ceilings of a subject from the repeats of its test stories",
     .example = "braintune ceiling dataset=DIR subject=S out=ceiling.h5",
     .table = settings,

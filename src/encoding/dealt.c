@@ -5,8 +5,9 @@
 
 bool bt_dealt_has(size_t n_rank, size_t n_split, size_t k)
 {
+    if (n_rank < 2) return false;
     const size_t left = n_split - k / n_rank * n_rank; /* splits of this group and behind it */
-    return n_rank > 1 && 2 * left > (left + n_rank - 1) / n_rank * n_rank;
+    return 2 * left > (left + n_rank - 1) / n_rank * n_rank;
 }
 
 void bt_dealt_destroy(bt_dealt **dealt)

@@ -206,7 +206,7 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
     }
     if (jobs.high <= n_split) goto cleanup;
     BT_TRY(bt_refit_create(&problem, fit->n_voxel, fit->problem.weights, &fit->refit));
-    fit->has_hats = bt_refit_has_hats(fit->refit);
+    fit->way = bt_refit_way_of(fit->refit);
 cleanup:
     return status;
 }

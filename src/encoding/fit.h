@@ -75,7 +75,7 @@ typedef struct {
      * penalty. */
     int64_t counts[BT_COUNTS];
     bt_search_method method; /* of the first split */
-    bool has_hats;           /* of the refit */
+    bt_refit_way way;        /* of the refit */
     bt_search **searches;    /* (n_split) those that are loaded */
     bt_refit *refit;         /* when loaded */
     double *curves;          /* (n_split, n_alpha, n_voxel) with alphas=continuous, else NULL */

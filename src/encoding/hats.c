@@ -190,13 +190,14 @@ cleanup:
     return status;
 }
 
+enum { PIECE = 1 << 22 }; /* elements that are sent at once, unless a row has more */
+
 /* Every rank's rows (n_hat of them, of n_alpha alphas) to all. Collective. */
 static bt_status exchange(const bt_comm *comm, const bt_encode_plan *plan, size_t n_apply, bt_matrix hats)
 {
-    enum { PIECE = 1 << 22 }; /* elements */
     bt_status status = BT_OK;
     const size_t size = (size_t)bt_comm_size(comm), n = hats.columns, element = bt_dtype_size(plan->precision);
-    const size_t most = n < PIECE ? PIECE / n : 1;
+    const size_t at_once = n < PIECE ? PIECE / n : 1, most = at_once < hats.rows ? at_once : hats.rows;
     void *rows = NULL;
     if (size == 1) return BT_OK;
     rows = bt_calloc(most * n, element);
@@ -245,7 +246,7 @@ double bt_hats_solve_bytes(const bt_encode_plan *plan, const bt_ridge_problem *p
     const bool dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
     const double solving =
         bt_solve_shifted_bytes(dual ? problem->n_train : problem->n_feature, problem->n_apply, plan->n_alpha);
-    const double rows = (n + m) * p;
-    if (dual) return hats + 8 * (n * n + m * n) + fmax(8 * rows, solving);
-    return hats + 8 * (rows + 2 * p * p + n_hat * p + m * n) + solving;
+    const double rows = (n + m) * p, sent = 8 * fmin(fmax(PIECE, n), n_hat * n);
+    if (dual) return hats + sent + 8 * (n * n + m * n) + fmax(8 * rows, solving);
+    return hats + sent + 8 * (rows + 2 * p * p + n_hat * p + m * n) + solving;
 }

@@ -203,6 +203,8 @@ cleanup:
 /* How the ridge was solved, kept and said. */
 static bt_status report_solver(const bt_output *output, const bt_output_space *space, const char *group)
 {
+    static const char *const ways[] = {"rotated responses", "a hat matrix per alpha",
+                                       "a hat matrix per alpha without an eigenproblem"};
     bt_status status = BT_OK;
     bt_text text = {0};
     const bt_search_method *const m = &space->method;
@@ -215,7 +217,7 @@ static bt_status report_solver(const bt_output *output, const bt_output_space *s
                            type, m->bound));
     else
         BT_TRY(bt_text_add(&text, "a product per alpha in %s", type));
-    BT_TRY(bt_text_add(&text, ", refit by %s", space->has_hats ? "a hat matrix per alpha" : "rotated responses"));
+    BT_TRY(bt_text_add(&text, ", refit by %s", ways[space->way]));
     if (m->n_rank > 1) BT_TRY(bt_text_add(&text, ", factors spread over %zu ranks", m->n_rank));
     BT_TRY(bt_h5_set_text(output->file, group, "solver", text.data));
     bt_log_info("%s%ssplit 0: %s", space->name, *space->name ? ": " : "", text.data);

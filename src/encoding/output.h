@@ -4,6 +4,7 @@
 
 #include "encoding/inputs.h"
 #include "encoding/nested.h"
+#include "encoding/refit.h"
 #include "encoding/search.h"
 #include "encoding/significance.h"
 #include "io/hdf5.h"
@@ -48,7 +49,7 @@ typedef struct {
     size_t n_feature;     /* columns of the design */
     size_t n_split;
     bt_search_method method;
-    bool has_hats;         /* the refit predicts by hat matrices */
+    bt_refit_way way;      /* of the refit */
     const double *maps;    /* (bt_map_rows, n_voxel) */
     const int64_t *counts; /* (BT_COUNTS) of bt_fit */
 } bt_output_space;

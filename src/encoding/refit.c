@@ -16,6 +16,7 @@ struct bt_refit {
     size_t n_row, n_test; /* rows that train, and that are predicted, of all bands */
     size_t *train, *held; /* their indices among the training rows; NULL: all of them, and the test rows */
     bt_buffer *hats;      /* (n_alpha, n_test, n_row), or NULL: */
+    bool solved;          /* not of a factor */
     bt_ridge *ridge;      /* with */
     float *y_train;       /* (n_row, block) of the rows that train, when these are not all */
 };
@@ -33,9 +34,9 @@ void bt_refit_destroy(bt_refit **refit)
     *refit = NULL;
 }
 
-bool bt_refit_has_hats(const bt_refit *refit)
+bt_refit_way bt_refit_way_of(const bt_refit *refit)
 {
-    return refit->hats != NULL;
+    return !refit->hats ? BT_REFIT_ROTATES : refit->solved ? BT_REFIT_SOLVED_HATS : BT_REFIT_HATS;
 }
 
 static size_t most_rank(const bt_ridge_problem *problem)
@@ -148,10 +149,10 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
                                   .precision = problem->plan->precision,
                                   .weights = weights,
                                   .most_voxel = problem->block};
-    status =
-        bt_refit_takes_hats(problem->plan, &all, (size_t)most) && bt_hats_can_solve(problem->comm, problem->plan, &all)
-            ? bt_hats_solve(problem->comm, problem->device, problem->plan, &all, &refit->hats)
-            : make_from_factor(problem, &all, (size_t)most, refit);
+    refit->solved =
+        bt_refit_takes_hats(problem->plan, &all, (size_t)most) && bt_hats_can_solve(problem->comm, problem->plan, &all);
+    status = refit->solved ? bt_hats_solve(problem->comm, problem->device, problem->plan, &all, &refit->hats)
+                           : make_from_factor(problem, &all, (size_t)most, refit);
     bt_parts_clear(&parts);
     BT_TRY(bt_agree(problem->comm, status));
     *out = refit;

@@ -11,12 +11,15 @@
 
 typedef struct bt_refit bt_refit;
 
+/* How it predicts: responses are rotated by U', or hat matrices, of the factor or solved for (hats.h). */
+typedef enum { BT_REFIT_ROTATES, BT_REFIT_HATS, BT_REFIT_SOLVED_HATS } bt_refit_way;
+
 /* Collective over problem->comm. n_voxel: how many this rank will predict, the most of all ranks counts; weights:
  * bt_refit_weights will be asked. */
 bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out) BT_MUST_CHECK;
 void bt_refit_destroy(bt_refit **refit); /* takes NULL */
 
-bool bt_refit_has_hats(const bt_refit *refit);
+bt_refit_way bt_refit_way_of(const bt_refit *refit);
 
 /* Whether hat matrices are the cheaper way for that many voxels a rank: not of a spread factor, whose rows no rank has
  * all; for a grid of penalties, with at most four times the memory of U' and fewer operations. */

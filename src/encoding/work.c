@@ -135,7 +135,7 @@ static bt_status write_ceilings(worker *w)
 typedef struct {
     int64_t counts[BT_COUNTS];
     bt_search_method method;
-    bool has_hats;
+    bt_refit_way way;
 } space_facts;
 
 static bt_map_rows map_rows(const worker *w, size_t n_band)
@@ -251,7 +251,7 @@ static bt_status write_group(worker *w, size_t space, const double *maps, const 
                                                 w->problem->plan->design.delays.n,
                                    .n_split = w->problem->nested->inner[0].n_split,
                                    .method = facts->method,
-                                   .has_hats = facts->has_hats,
+                                   .way = facts->way,
                                    .maps = maps,
                                    .counts = facts->counts};
     return bt_output_add(&entry, &w->output);
@@ -270,7 +270,7 @@ static bt_status collect_groups(worker *w, size_t index, const double *mine, con
     maps = is_root(w) ? bt_calloc(most, 1) : NULL;
     BT_TRY(bt_agree(axis, size && (maps || !is_root(w)) ? BT_OK : BT_ERR_MEMORY));
     for (size_t g = 0; g < n_group; ++g) {
-        space_facts facts = {.has_hats = false};
+        space_facts facts = {.way = BT_REFIT_ROTATES};
         const size_t space = spaces_of(w, g).low + index;
         if (space >= spaces_of(w, g).high) continue;
         memset(size, 0, n_group * sizeof *size);
@@ -291,11 +291,11 @@ static bt_status write_space(worker *w, size_t index, const bt_fit *fit)
 {
     bt_status status = BT_OK;
     double *maps = NULL;
-    space_facts facts = {.has_hats = false};
+    space_facts facts = {.way = BT_REFIT_ROTATES};
     if (fit) {
         memcpy(facts.counts, fit->counts, sizeof facts.counts);
         facts.method = fit->method;
-        facts.has_hats = fit->has_hats;
+        facts.way = fit->way;
         status = gather_maps(w, fit, &maps);
     }
     BT_TRY(agree(w, status));
