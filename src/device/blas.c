@@ -42,11 +42,6 @@ static float *f32_of(bt_matrix m)
     return (float *)m.buffer->data + m.offset;
 }
 
-static double *f64_of(bt_matrix m)
-{
-    return (double *)m.buffer->data + m.offset;
-}
-
 bt_status bt_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, double alpha, bt_matrix a, bt_matrix b,
                      double beta, bt_matrix c)
 {
@@ -67,8 +62,8 @@ bt_status bt_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, do
         cblas_sgemm(CblasRowMajor, cblas_op(op_a), cblas_op(op_b), (int)m, (int)n, (int)inner, (float)alpha, f32_of(a),
                     leading(a), f32_of(b), leading(b), (float)beta, f32_of(c), leading(c));
     else
-        cblas_dgemm(CblasRowMajor, cblas_op(op_a), cblas_op(op_b), (int)m, (int)n, (int)inner, alpha, f64_of(a),
-                    leading(a), f64_of(b), leading(b), beta, f64_of(c), leading(c));
+        cblas_dgemm(CblasRowMajor, cblas_op(op_a), cblas_op(op_b), (int)m, (int)n, (int)inner, alpha, bt_doubles(a),
+                    leading(a), bt_doubles(b), leading(b), beta, bt_doubles(c), leading(c));
 cleanup:
     return status;
 }
@@ -109,9 +104,9 @@ bt_status bt_product_gram(bt_device *device, bt_transpose op, bt_matrix x, doubl
                     (float)beta, f32_of(g), leading(g));
         mirror_f32(f32_of(g), n, g.stride);
     } else {
-        cblas_dsyrk(CblasRowMajor, CblasUpper, cblas_op(op), (int)n, (int)inner, 1.0, f64_of(x), leading(x), beta,
-                    f64_of(g), leading(g));
-        mirror_f64(f64_of(g), n, g.stride);
+        cblas_dsyrk(CblasRowMajor, CblasUpper, cblas_op(op), (int)n, (int)inner, 1.0, bt_doubles(x), leading(x), beta,
+                    bt_doubles(g), leading(g));
+        mirror_f64(bt_doubles(g), n, g.stride);
     }
 cleanup:
     return status;

@@ -21,21 +21,16 @@ void dsyev_(const char *jobz, const char *uplo, const int *n, double *a, const i
 /* DSTEDC's workspace 1 + 4 n + n^2 passes 2^31 - 1 above this. */
 enum { DSTEDC_LARGEST = 46338 };
 
-static double *f64_of(bt_matrix m)
-{
-    return (double *)m.buffer->data + m.offset;
-}
-
 /* Elements are multiplied so that squares neither overflow nor vanish; the factor is 1 for sizes that are usual. */
 static double scale(bt_matrix a)
 {
     static const double small = 1e-140, large = 1e140;
     double most = 0;
     for (size_t i = 0; i < a.rows; ++i)
-        for (size_t j = i; j < a.rows; ++j) most = fmax(most, fabs(f64_of(a)[i * a.stride + j]));
+        for (size_t j = i; j < a.rows; ++j) most = fmax(most, fabs(bt_doubles(a)[i * a.stride + j]));
     if (most == 0 || (most >= small && most <= large)) return 1;
     for (size_t i = 0; i < a.rows; ++i)
-        for (size_t j = i; j < a.rows; ++j) f64_of(a)[i * a.stride + j] /= most;
+        for (size_t j = i; j < a.rows; ++j) bt_doubles(a)[i * a.stride + j] /= most;
     return 1 / most;
 }
 
@@ -51,10 +46,10 @@ static bt_status reduce(bt_matrix a, tridiagonal *t, int *info)
     bt_status status = BT_OK;
     double *work = NULL, query = 0;
     const int ask = -1, n = (int)a.rows, stride = (int)a.stride;
-    dsytrd_("L", &n, f64_of(a), &stride, t->values, t->beside, t->tau, &query, &ask, info, 1);
+    dsytrd_("L", &n, bt_doubles(a), &stride, t->values, t->beside, t->tau, &query, &ask, info, 1);
     const int lwork = (int)query;
     BT_ALLOC(work, (size_t)lwork);
-    dsytrd_("L", &n, f64_of(a), &stride, t->values, t->beside, t->tau, work, &lwork, info, 1);
+    dsytrd_("L", &n, bt_doubles(a), &stride, t->values, t->beside, t->tau, work, &lwork, info, 1);
 cleanup:
     bt_free(work);
     return status;
@@ -95,10 +90,10 @@ static bt_status divide_and_conquer(bt_device *device, bt_matrix a, double *valu
     BT_TRY(bt_buffer_create(device, BT_F64, n * n, &vectors));
     if (*info == 0) BT_TRY(divide(&t, n, vectors->data, info));
     if (*info != 0) goto cleanup;
-    const bt_reflectors q = {.a = f64_of(a), .tau = t.tau, .n = n, .stride = a.stride, .offset = 1};
+    const bt_reflectors q = {.a = bt_doubles(a), .tau = t.tau, .n = n, .stride = a.stride, .offset = 1};
     BT_TRY(bt_reflect(device, &q, BT_TRANSPOSED, bt_matrix_of(vectors, n, n)));
     for (size_t i = 0; i < n; ++i) {
-        memcpy(f64_of(a) + i * a.stride, (double *)vectors->data + i * n, n * sizeof(double));
+        memcpy(bt_doubles(a) + i * a.stride, (double *)vectors->data + i * n, n * sizeof(double));
         values[i] /= factor;
     }
 cleanup:
@@ -133,7 +128,7 @@ static bt_status check_eigen(bt_matrix a, const bt_buffer *values)
              "eigenproblem of (%zu, %zu) with room for %zu values", a.rows, a.columns, bt_buffer_count(values));
     for (size_t i = 0; i < a.rows; ++i)
         for (size_t j = i; j < a.rows; ++j) /* what LAPACK reads */
-            BT_CHECK(isfinite(f64_of(a)[i * a.stride + j]), BT_ERR_NUMERICS,
+            BT_CHECK(isfinite(bt_doubles(a)[i * a.stride + j]), BT_ERR_NUMERICS,
                      "eigenproblem of order %zu: element (%zu, %zu) is not finite; look for NaN or huge values in the "
                      "features",
                      a.rows, i, j);
@@ -150,12 +145,12 @@ bt_status bt_eigen(bt_device *device, bt_matrix a, bt_buffer *values)
     BT_TRY(check_eigen(a, values));
     if (n == 0) goto cleanup;
     BT_ALLOC(kept, n * n);
-    for (size_t i = 0; i < n; ++i) memcpy(kept + i * n, f64_of(a) + i * a.stride, n * sizeof *kept);
+    for (size_t i = 0; i < n; ++i) memcpy(kept + i * n, bt_doubles(a) + i * a.stride, n * sizeof *kept);
     BT_TRY(divide_and_conquer(device, a, values->data, &info));
     if (info == 0) goto cleanup;
     bt_log_warn("DSTEDC did not solve an eigenproblem of order %zu (info %d); the slower DSYEV takes over", n, info);
-    for (size_t i = 0; i < n; ++i) memcpy(f64_of(a) + i * a.stride, kept + i * n, n * sizeof *kept);
-    BT_TRY(implicit_ql(f64_of(a), (int)n, (int)a.stride, values->data, &info));
+    for (size_t i = 0; i < n; ++i) memcpy(bt_doubles(a) + i * a.stride, kept + i * n, n * sizeof *kept);
+    BT_TRY(implicit_ql(bt_doubles(a), (int)n, (int)a.stride, values->data, &info));
     BT_CHECK(info == 0, BT_ERR_NUMERICS, "neither DSTEDC nor DSYEV solved an eigenproblem of order %zu (info %d)", n,
              info);
 cleanup:

@@ -44,6 +44,12 @@ void bt_halves(const bt_device *device, const float *x, size_t stride, size_t ro
 /* to (n, width) dense. */
 void bt_copy_rows(const float *from, size_t stride, size_t n, size_t width, float *to);
 
+/* The first element of a float64 matrix. */
+static inline double *bt_doubles(bt_matrix m)
+{
+    return (double *)m.buffer->data + m.offset;
+}
+
 /* That a matrix lies inside its buffer, and has no more rows and columns than OpenBLAS takes. */
 bt_status bt_check_matrix(bt_matrix m, const char *name) BT_MUST_CHECK;
 

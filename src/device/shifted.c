@@ -22,11 +22,6 @@ typedef struct {
     double *band, *tau;
 } banded;
 
-static double *f64_of(bt_matrix m)
-{
-    return (double *)m.buffer->data + m.offset;
-}
-
 static bt_status reduce(bt_matrix a, banded *to)
 {
     bt_status status = BT_OK;
@@ -36,10 +31,10 @@ static bt_status reduce(bt_matrix a, banded *to)
     *to = (banded){.n = a.rows};
     BT_ALLOC(to->band, a.rows * (BAND + 1));
     BT_ALLOC(to->tau, a.rows);
-    dsytrd_sy2sb_("L", &n, &kd, f64_of(a), &stride, to->band, &ldab, to->tau, &query, &ask, &info, 1);
+    dsytrd_sy2sb_("L", &n, &kd, bt_doubles(a), &stride, to->band, &ldab, to->tau, &query, &ask, &info, 1);
     const int lwork = (int)query;
     BT_ALLOC(work, (size_t)lwork);
-    dsytrd_sy2sb_("L", &n, &kd, f64_of(a), &stride, to->band, &ldab, to->tau, work, &lwork, &info, 1);
+    dsytrd_sy2sb_("L", &n, &kd, bt_doubles(a), &stride, to->band, &ldab, to->tau, work, &lwork, &info, 1);
     BT_CHECK(info == 0, BT_ERR_INTERNAL, "DSYTRD_SY2SB: info %d", info);
 cleanup:
     bt_free(work);
@@ -71,7 +66,7 @@ static void take(bt_matrix b, size_t row, size_t n_row, double *x)
 {
     memset(x, 0, b.columns * BT_LANES * sizeof *x);
     for (size_t j = 0; j < b.columns; ++j)
-        for (size_t i = 0; i < n_row; ++i) x[j * BT_LANES + i] = f64_of(b)[(row + i) * b.stride + j];
+        for (size_t i = 0; i < n_row; ++i) x[j * BT_LANES + i] = bt_doubles(b)[(row + i) * b.stride + j];
 }
 
 static void put(const double *x, size_t n_row, bt_matrix out, size_t row)
@@ -122,7 +117,7 @@ bt_status bt_solve_shifted(bt_device *device, bt_matrix a, const double *shift, 
              a.rows, a.columns, b.rows, b.columns, out.rows, out.columns);
     if (a.rows == 0 || b.rows == 0 || n_shift == 0) goto cleanup;
     BT_TRY(reduce(a, &reduced));
-    const bt_reflectors q = {.a = f64_of(a), .tau = reduced.tau, .n = a.rows, .stride = a.stride, .offset = BAND};
+    const bt_reflectors q = {.a = bt_doubles(a), .tau = reduced.tau, .n = a.rows, .stride = a.stride, .offset = BAND};
     BT_TRY(bt_reflect(device, &q, BT_PLAIN, b));
     BT_ALLOC(factors, n_shift * a.rows * (BAND + 1));
     BT_TRY(factorise(&reduced, shift, n_shift, factors));
