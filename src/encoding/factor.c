@@ -131,7 +131,7 @@ cleanup:
     return status;
 }
 
-static void divide_rows(double *x, const double *by, size_t rows, size_t columns)
+void bt_factor_divide(double *x, const double *by, size_t rows, size_t columns)
 {
     for (size_t k = 0; k < rows; ++k)
         for (size_t i = 0; i < columns; ++i) x[k * columns + i] /= by[k];
@@ -154,7 +154,7 @@ static bt_status project(const projection *p, host_matrix x, bool plain, double 
     const host_matrix rows = {BT_PLAIN, p->vectors + low * p->order, n, p->order};
     if (n == 0) return BT_OK;
     const bt_status status = multiply(p->device, rows, x, out + low * columns);
-    if (status == BT_OK && !plain) divide_rows(out + low * columns, p->singular + low, n, columns);
+    if (status == BT_OK && !plain) bt_factor_divide(out + low * columns, p->singular + low, n, columns);
     return status;
 }
 

@@ -55,6 +55,8 @@ bt_status bt_factor_create_spread(const bt_comm *comm, bt_device *device, const 
 double bt_factor_spread_bytes(const bt_ridge_problem *problem);
 /* How many of the values (n), the largest first, are kept. */
 size_t bt_factor_rank(const double *values, size_t n);
+/* Row k of x (rows, columns) is divided by by[k]. */
+void bt_factor_divide(double *x, const double *by, size_t rows, size_t columns);
 
 /* Bytes that create takes at most, what it returns with it; what the problem points to is not counted. */
 double bt_factor_bytes(const bt_ridge_problem *problem);

@@ -95,20 +95,13 @@ static bt_spread_rows apply_of(const bt_ridge_problem *p)
     return (bt_spread_rows){p->apply, p->apply_rows, p->n_apply, p->n_feature};
 }
 
-/* singular: of my rows. */
-static void divide_rows(double *x, const double *singular, size_t rows, size_t columns)
-{
-    for (size_t k = 0; k < rows; ++k)
-        for (size_t i = 0; i < columns; ++i) x[k * columns + i] /= singular[k];
-}
-
 /* My eigenvectors (mine, n_feature) are V': U' = diag(1/s) V'X'. */
 static bt_status finish_primal(bt_device *device, const bt_ridge_problem *p, bt_matrix vectors, const double *singular,
                                bt_factor *factor)
 {
     bt_status status = BT_OK;
     BT_TRY(project(device, vectors, train_of(p), factor->left));
-    divide_rows(factor->left, singular, vectors.rows, p->n_train);
+    bt_factor_divide(factor->left, singular, vectors.rows, p->n_train);
     BT_TRY(project(device, vectors, apply_of(p), factor->apply));
     if (p->weights) BT_TRY(bt_buffer_read(vectors.buffer, 0, factor->right, vectors.rows * p->n_feature));
 cleanup:
@@ -128,7 +121,7 @@ static bt_status finish_dual(bt_device *device, const bt_ridge_problem *p, bt_ma
     BT_TRY(bt_buffer_read(vectors.buffer, 0, factor->left, n_mine * p->n_train));
     BT_TRY(gather_rows(device, vectors, train_of(p), bt_matrix_of(right, n_mine, p->n_feature)));
     BT_TRY(bt_buffer_read(right, 0, host, n_mine * p->n_feature));
-    divide_rows(host, singular, n_mine, p->n_feature);
+    bt_factor_divide(host, singular, n_mine, p->n_feature);
     BT_TRY(bt_buffer_write(right, 0, host, n_mine * p->n_feature));
     BT_TRY(project(device, bt_matrix_of(right, n_mine, p->n_feature), apply_of(p), factor->apply));
     if (!p->weights) goto cleanup;
