@@ -112,8 +112,9 @@ int bt_door_open(bt_status (*body)(bt_door *door, void *context), void *context)
     if (status == BT_OK) status = body(&door, context);
     if (rank == 0) bt_sent_tell(rank);
     bt_comm_destroy(&door.comm);
+    if (rank == 0) (void)bt_exit_code(status); /* before MPI_Finalize: mpirun ends a job whose first rank is gone */
     (void)MPI_Finalize();
-    return rank == 0 ? bt_exit_code(status) : (int)status;
+    return (int)status;
 }
 
 void bt_door_tell_leaks(void)
