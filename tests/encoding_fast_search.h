@@ -43,7 +43,10 @@ static inline fast_facts fast_scores(const fast_run *run, double *score)
                                     .precision = run->precision};
     expect_ok(bt_fast_search_create(run->comm, run->device, &wanted, &pairs));
     bt_factor_clear(&factor);
-    expect_ok(bt_fast_search_score(pairs, &block, run->y, run->n_voxel, run->train, run->apply, score));
+    bt_moments *const moments = bt_calloc(run->n_voxel, sizeof *moments);
+    bt_moments_of(run->y, run->n_voxel, run->apply.index, run->apply.n, moments);
+    expect_ok(bt_fast_search_score(pairs, &block, run->y, run->n_voxel, run->train, run->apply, moments, score));
+    bt_free(moments);
     facts.bound = bt_fast_search_bound(pairs);
     facts.paired = bt_fast_search_precision(pairs);
     bt_fast_search_destroy(&pairs);

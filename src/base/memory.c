@@ -1,14 +1,20 @@
 #include "base/memory.h"
 
+#include "base/large.h"
+
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-/* From here on a block begins at a huge page and asks for more of them: one page fault in place of 512. */
-enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 2 * HUGE_PAGE };
+/* A sanitizer watches blocks of malloc only. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { LARGE_BLOCKS = 0 };
+#else
+enum { LARGE_BLOCKS = 1 };
+#endif
 
 static atomic_size_t live;
 
@@ -20,16 +26,17 @@ void *bt_calloc(size_t count, size_t size)
     }
     const size_t bytes = count * size;
     const size_t padded = (bytes + BT_ALIGNMENT - 1) / BT_ALIGNMENT * BT_ALIGNMENT;
-    const bool huge = padded >= HUGE_FROM;
-    void *const block = huge ? aligned_alloc(HUGE_PAGE, (padded + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE)
-                             : aligned_alloc(BT_ALIGNMENT, padded ? padded : BT_ALIGNMENT);
+    const bool large = LARGE_BLOCKS && padded >= BT_LARGE_FROM;
+    void *const block = large ? bt_large_take(padded) : aligned_alloc(BT_ALIGNMENT, padded ? padded : BT_ALIGNMENT);
     if (!block) {
         (void)!bt_fail(BT_ERR_MEMORY, "out of memory: %.3f GiB were asked for; use more ranks or a smaller memory=",
                        (double)bytes / 1073741824.0);
         return NULL;
     }
-    if (huge) (void)madvise(block, padded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish; small pages do too */
-    memset(block, 0, padded ? padded : BT_ALIGNMENT);
+    if (!large) {
+        memset(block, 0, padded ? padded : BT_ALIGNMENT);
+        bt_large_count(malloc_usable_size(block), 0);
+    }
     atomic_fetch_add(&live, 1);
     return block;
 }
@@ -47,6 +54,8 @@ void bt_free(void *block)
 {
     if (!block) return;
     atomic_fetch_sub(&live, 1);
+    if (LARGE_BLOCKS && bt_large_give(block)) return;
+    bt_large_count(0, malloc_usable_size(block));
     free(block);
 }
 
@@ -97,6 +106,6 @@ static size_t cgroup_left(void)
 size_t bt_memory_available(void)
 {
     const size_t machine = proc_field("/proc/meminfo", "MemAvailable:");
-    const size_t group = cgroup_left();
-    return machine < group ? machine : group;
+    const size_t group = cgroup_left(), left = machine < group ? machine : group;
+    return left + bt_large_kept();
 }

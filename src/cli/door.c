@@ -97,11 +97,40 @@ bt_status bt_door_call(const bt_door *door, const bt_stage *stage, size_t n_word
     return status;
 }
 
+/* Open MPI's parameters for a process that talks to nobody: without them it looks for networks and starts a server,
+ * 0.3 s. */
+static const char *const alone[][2] = {
+    {"OMPI_MCA_ess_singleton_isolated", "1"}, {"OMPI_MCA_pml", "ob1"}, {"OMPI_MCA_btl", "self"}};
+
+enum { ALONE = sizeof alone / sizeof *alone };
+
+/* Whether mpirun, srun or another launcher has started this process. */
+static bool is_launched(void)
+{
+    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_FD", "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; ++i)
+        if (getenv(marks[i])) return true;
+    return false;
+}
+
+/* What the user has set stays; nothing is left for programs that this one starts. */
+static int start_mpi(void)
+{
+    int provided = 0;
+    bool ours[ALONE] = {false};
+    for (size_t i = 0; i < ALONE && !is_launched(); ++i)
+        ours[i] = !getenv(alone[i][0]) && setenv(alone[i][0], alone[i][1], 1) == 0;
+    const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    for (size_t i = 0; i < ALONE; ++i)
+        if (ours[i]) (void)unsetenv(alone[i][0]);
+    return code;
+}
+
 int bt_door_open(bt_status (*body)(bt_door *door, void *context), void *context)
 {
-    int provided = 0, rank = 0;
+    int rank = 0;
     bt_door door = {NULL, NULL, NULL};
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+    if (start_mpi() != MPI_SUCCESS) {
         (void)fprintf(stderr, "braintune: error: MPI does not start\n");
         return BT_ERR_INTERNAL;
     }

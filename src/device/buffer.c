@@ -60,6 +60,15 @@ bt_status bt_buffer_view(bt_buffer *owner, size_t offset, size_t count, bt_buffe
     return BT_OK;
 }
 
+bt_status bt_buffer_over(bt_device *device, bt_dtype type, const void *host, size_t count, bt_buffer **out)
+{
+    *out = bt_calloc(1, sizeof **out);
+    if (!*out) return BT_ERR_MEMORY;
+    **out =
+        (bt_buffer){.device = device, .type = type, .count = count, .data = (void *)(uintptr_t)host, .is_view = true};
+    return BT_OK;
+}
+
 void bt_buffer_destroy(bt_buffer **buffer)
 {
     if (!*buffer) return;
@@ -78,12 +87,22 @@ bt_dtype bt_buffer_type(const bt_buffer *buffer)
     return buffer->type;
 }
 
+/* By all threads where it is long. */
+static void copy(const bt_device *device, const void *from, size_t bytes, void *to)
+{
+    enum { PIECE = 1 << 18 };
+    if (from == to) return;
+#pragma omp parallel for num_threads(device->n_thread) schedule(static) if (bytes > 2 * PIECE)
+    for (size_t low = 0; low < bytes; low += PIECE)
+        memcpy((char *)to + low, (const char *)from + low, bytes - low < PIECE ? bytes - low : PIECE);
+}
+
 bt_status bt_buffer_write(bt_buffer *buffer, size_t offset, const void *host, size_t count)
 {
     const bt_status status = check_part(buffer, offset, count, "bt_buffer_write");
     if (status != BT_OK || count == 0) return status;
     const size_t size = bt_dtype_size(buffer->type);
-    memcpy((char *)buffer->data + offset * size, host, count * size);
+    copy(buffer->device, host, count * size, (char *)buffer->data + offset * size);
     return BT_OK;
 }
 
@@ -92,7 +111,7 @@ bt_status bt_buffer_read(const bt_buffer *buffer, size_t offset, void *host, siz
     const bt_status status = check_part(buffer, offset, count, "bt_buffer_read");
     if (status != BT_OK || count == 0) return status;
     const size_t size = bt_dtype_size(buffer->type);
-    memcpy(host, (const char *)buffer->data + offset * size, count * size);
+    copy(buffer->device, (const char *)buffer->data + offset * size, count * size, host);
     return BT_OK;
 }
 

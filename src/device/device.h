@@ -1,9 +1,9 @@
 /* A place that computes: opaque buffers, one in-order queue, events, and the operations that nn and encoding need.
  *
- * No host pointer crosses this interface except by bt_buffer_write and bt_buffer_read. The CPU back end is oneDNN and
- * OpenBLAS behind one file each; a CUDA back end implements the same functions. Sizes are in elements; matrices are
- * row-major (slowest index first). Not thread-safe: one device per caller. Operations are asynchronous in principle:
- * results may be read after bt_buffer_read or bt_device_wait only. */
+ * No host pointer crosses this interface except by bt_buffer_write, bt_buffer_read and bt_buffer_over. The CPU back end
+ * is oneDNN and OpenBLAS behind one file each; a CUDA back end implements the same functions. Sizes are in elements;
+ * matrices are row-major (slowest index first). Not thread-safe: one device per caller. Operations are asynchronous in
+ * principle: results may be read after bt_buffer_read or bt_device_wait only. */
 #ifndef BT_DEVICE_DEVICE_H
 #define BT_DEVICE_DEVICE_H
 
@@ -44,6 +44,11 @@ void bt_event_destroy(bt_event **event);
  * owner must outlive it. */
 bt_status bt_buffer_create(bt_device *device, bt_dtype type, size_t count, bt_buffer **out) BT_MUST_CHECK;
 bt_status bt_buffer_view(bt_buffer *owner, size_t offset, size_t count, bt_buffer **out) BT_MUST_CHECK;
+/* Over: begins with the `count` elements at `host`, which outlive it. A device that computes in host memory, as the CPU
+ * does, uses them in place: whatever writes the buffer may write them, and bt_buffer_read back to them costs nothing.
+ */
+bt_status bt_buffer_over(bt_device *device, bt_dtype type, const void *host, size_t count,
+                         bt_buffer **out) BT_MUST_CHECK;
 void bt_buffer_destroy(bt_buffer **buffer);
 size_t bt_buffer_count(const bt_buffer *buffer);
 bt_dtype bt_buffer_type(const bt_buffer *buffer);

@@ -142,10 +142,15 @@ cleanup:
 static void convert_row(bt_matrix from, bt_matrix to, size_t row)
 {
     const size_t n = from.columns;
-    if (from.buffer->type == BT_F32)
-        for (size_t i = 0; i < n; ++i) *f64_at(to, row, i) = (double)*f32_at(from, row, i);
-    else
-        for (size_t i = 0; i < n; ++i) *f32_at(to, row, i) = (float)*f64_at(from, row, i);
+    if (from.buffer->type == BT_F32) {
+        const float *const x = f32_at(from, row, 0);
+        double *const y = f64_at(to, row, 0);
+        for (size_t i = 0; i < n; ++i) y[i] = (double)x[i];
+    } else {
+        const double *const x = f64_at(from, row, 0);
+        float *const y = f32_at(to, row, 0);
+        for (size_t i = 0; i < n; ++i) y[i] = (float)x[i];
+    }
 }
 
 static bool is_real(const bt_buffer *buffer)
@@ -173,24 +178,24 @@ cleanup:
     return status;
 }
 
-bt_status bt_take_columns(bt_device *device, bt_matrix from, const size_t *column, bt_matrix to)
+bt_status bt_write_columns(bt_device *device, const float *host, size_t stride, const size_t *column, bt_matrix to)
 {
     bt_status status = BT_OK;
-    BT_CHECK(is_real(from.buffer) && to.buffer && from.buffer->type == to.buffer->type && from.rows == to.rows &&
-                 is_inside(from) && is_inside(to),
-             BT_ERR_INTERNAL, "bt_take_columns: (%zu, %zu) into (%zu, %zu)", from.rows, from.columns, to.rows,
-             to.columns);
+    BT_CHECK(is_real(to.buffer) && is_inside(to), BT_ERR_INTERNAL, "bt_write_columns: (%zu, %zu)", to.rows, to.columns);
     for (size_t j = 0; j < to.columns; ++j)
-        BT_CHECK(column[j] < from.columns, BT_ERR_INTERNAL, "bt_take_columns: column %zu of %zu", column[j],
-                 from.columns);
-    const bool single = from.buffer->type == BT_F32;
+        BT_CHECK(column[j] < stride, BT_ERR_INTERNAL, "bt_write_columns: column %zu of %zu", column[j], stride);
+    const bool single = to.buffer->type == BT_F32;
 #pragma omp parallel for num_threads(device->n_thread) schedule(static)
-    for (size_t i = 0; i < to.rows; ++i)
-        for (size_t j = 0; j < to.columns; ++j)
-            if (single)
-                *f32_at(to, i, j) = *f32_at(from, i, column[j]);
-            else
-                *f64_at(to, i, j) = *f64_at(from, i, column[j]);
+    for (size_t i = 0; i < to.rows; ++i) {
+        const float *const from = host + i * stride;
+        if (single) {
+            float *const row = f32_at(to, i, 0);
+            for (size_t j = 0; j < to.columns; ++j) row[j] = from[column[j]];
+        } else {
+            double *const row = f64_at(to, i, 0);
+            for (size_t j = 0; j < to.columns; ++j) row[j] = (double)from[column[j]];
+        }
+    }
 cleanup:
     return status;
 }

@@ -82,9 +82,8 @@ static bt_status gram_here(bt_device *device, const double *x, size_t m, size_t 
     bt_status status = BT_OK;
     const size_t order = rows ? m : n;
     bt_buffer *features = NULL, *gram = NULL;
-    BT_TRY(bt_buffer_create(device, BT_F64, m * n, &features));
-    BT_TRY(bt_buffer_create(device, BT_F64, order * order, &gram));
-    BT_TRY(bt_buffer_write(features, 0, x, m * n));
+    BT_TRY(bt_buffer_over(device, BT_F64, x, m * n, &features));
+    BT_TRY(bt_buffer_over(device, BT_F64, g, order * order, &gram));
     BT_TRY(bt_product_gram(device, rows ? BT_PLAIN : BT_TRANSPOSED, bt_matrix_of(features, m, n), 0.0,
                            bt_matrix_of(gram, order, order)));
     BT_TRY(bt_buffer_read(gram, 0, g, order * order));
@@ -142,9 +141,9 @@ static bt_status eigen_here(bt_device *device, const double *a, size_t n, double
 {
     bt_status status = BT_OK;
     bt_buffer *matrix = NULL, *spectrum = NULL;
-    BT_TRY(bt_buffer_create(device, BT_F64, n * n, &matrix));
-    BT_TRY(bt_buffer_create(device, BT_F64, n, &spectrum));
-    BT_TRY(bt_buffer_write(matrix, 0, a, n * n));
+    memcpy(vectors, a, n * n * sizeof *vectors);
+    BT_TRY(bt_buffer_over(device, BT_F64, vectors, n * n, &matrix));
+    BT_TRY(bt_buffer_over(device, BT_F64, values, n, &spectrum));
     BT_TRY(bt_eigen(device, bt_matrix_of(matrix, n, n), spectrum));
     BT_TRY(bt_buffer_read(matrix, 0, vectors, n * n));
     BT_TRY(bt_buffer_read(spectrum, 0, values, n));
@@ -266,7 +265,8 @@ static bt_status eigen_shared(const bt_comm *comm, const double *a, size_t n, do
     return status == BT_OK ? bt_dense_check(comm, a, n, values, vectors) : status;
 }
 
-bt_status bt_dense_eigen(const bt_comm *comm, bt_device *device, double *a, size_t n, double *values, double *vectors)
+bt_status bt_dense_eigen(const bt_comm *comm, bt_device *device, const double *a, size_t n, double *values,
+                         double *vectors)
 {
     bt_status status = BT_OK;
     BT_TRY(check_same(comm, n, n));

@@ -34,8 +34,8 @@ bt_status bt_dense_gram(const bt_comm *comm, bt_device *device, const double *x,
                         double *g) BT_MUST_CHECK;
 
 /* Collective. Eigenpairs of the symmetric a (n, n), equal on all ranks; vectors (n, n) in rows, values (n) ascending,
- * both replicated. `a` is overwritten. Errors: BT_ERR_NUMERICS with the residual found and the bound. */
-bt_status bt_dense_eigen(const bt_comm *comm, bt_device *device, double *a, size_t n, double *values,
+ * both replicated. Errors: BT_ERR_NUMERICS with the residual found and the bound. */
+bt_status bt_dense_eigen(const bt_comm *comm, bt_device *device, const double *a, size_t n, double *values,
                          double *vectors) BT_MUST_CHECK;
 
 /* Bytes that size ranks send together, counted as dist/count.h does, estimates of ScaLAPACK's with them: for the Gram

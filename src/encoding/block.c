@@ -53,3 +53,18 @@ bt_status bt_block_send(bt_block *block, bt_block_part part, bt_dtype type, cons
 cleanup:
     return status;
 }
+
+bt_status bt_block_send_columns(bt_block *block, bt_block_part part, bt_dtype type, const float *y, size_t n_voxel,
+                                bt_row_list rows, const size_t *column, bt_matrix *out)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_block_take(block, part, type, rows.n, n_voxel, out));
+    for (size_t i = 0, n = 0; i < rows.n; i += n) {
+        n = rows.index ? run_length(rows, i) : rows.n;
+        const size_t from = rows.index ? rows.index[i] : 0;
+        BT_TRY(bt_write_columns(block->device, y + from * n_voxel, n_voxel, column,
+                                bt_matrix_part(*out, i, 0, n, n_voxel)));
+    }
+cleanup:
+    return status;
+}

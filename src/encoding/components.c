@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <omp.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -65,26 +66,73 @@ void bt_components_destroy(bt_components **components)
     *components = NULL;
 }
 
-static bt_status put(bt_components *c, size_t at, const void *values, size_t n)
+/* Row `at` of mine, rounded to the type. */
+static void put_row(const bt_components *c, size_t at, const double *values, char *rows)
 {
-    if (c->whole) return bt_buffer_write(c->whole, at, values, n);
-    memcpy(c->mine + at * bt_dtype_size(c->type), values, n * bt_dtype_size(c->type));
-    return BT_OK;
+    char *const to = rows + at * c->columns * bt_dtype_size(c->type);
+    if (c->type == BT_F64) {
+        memcpy(to, values, c->columns * sizeof *values);
+        return;
+    }
+    float *const narrow = (float *)(void *)to;
+    for (size_t j = 0; j < c->columns; ++j) narrow[j] = (float)values[j];
 }
 
-bt_status bt_components_put(bt_components *c, size_t row, const double *values)
+/* A piece of my rows at a time, in the type, passes through `work` (n_work rows) to where it stays. */
+static bt_status fill_rows(bt_components *c, bt_components_row make, const void *context, size_t n_work, char *work,
+                           double *wide)
 {
-    enum { PIECE = 1024 };
     bt_status status = BT_OK;
-    float narrow[PIECE];
-    if (c->type == BT_F64) return put(c, row * c->columns, values, c->columns);
-    for (size_t low = 0; low < c->columns; low += PIECE) {
-        const size_t n = c->columns - low < PIECE ? c->columns - low : PIECE;
-        for (size_t i = 0; i < n; ++i) narrow[i] = (float)values[low + i];
-        BT_TRY(put(c, row * c->columns + low, narrow, n));
+    const bt_range mine = bt_component_range(&c->map);
+    const size_t n_mine = mine.high - mine.low, row_bytes = c->columns * bt_dtype_size(c->type);
+    for (size_t low = 0; low < n_mine; low += n_work) {
+        const size_t n = n_mine - low < n_work ? n_mine - low : n_work;
+#pragma omp parallel for schedule(static)
+        for (size_t k = 0; k < n; ++k) {
+            double *const values = wide + (size_t)omp_get_thread_num() * c->columns;
+            memset(values, 0, c->columns * sizeof *values);
+            make(context, mine.low + low + k, values);
+            put_row(c, k, values, work);
+        }
+        if (c->whole)
+            BT_TRY(bt_buffer_write(c->whole, low * c->columns, work, n * c->columns));
+        else
+            memcpy(c->mine + low * row_bytes, work, n * row_bytes);
     }
 cleanup:
     return status;
+}
+
+bt_status bt_components_fill(bt_components *c, bt_components_row make, const void *context)
+{
+    enum { WORK = 64 };
+    bt_status status = BT_OK;
+    char *work = NULL;
+    double *wide = NULL;
+    BT_ALLOC(work, WORK * c->columns * bt_dtype_size(c->type));
+    BT_ALLOC(wide, (size_t)omp_get_max_threads() * c->columns);
+    BT_TRY(fill_rows(c, make, context, WORK, work, wide));
+cleanup:
+    bt_free(work);
+    bt_free(wide);
+    return status;
+}
+
+typedef struct {
+    const double *rows;
+    size_t first, columns;
+} given_rows;
+
+static void make_given(const void *context, size_t row, double *values)
+{
+    const given_rows *const given = context;
+    memcpy(values, given->rows + (row - given->first) * given->columns, given->columns * sizeof *values);
+}
+
+bt_status bt_components_put(bt_components *c, const double *rows)
+{
+    const given_rows given = {rows, bt_component_range(&c->map).low, c->columns};
+    return bt_components_fill(c, make_given, &given);
 }
 
 /* ---- visits ---- */

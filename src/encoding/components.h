@@ -32,8 +32,13 @@ bt_status bt_components_create(bt_device *device, const bt_component_map *map, s
                                bt_components **out) BT_MUST_CHECK;
 void bt_components_destroy(bt_components **components); /* takes NULL */
 
-/* A row of mine, counted from the first of them; values (columns). */
-bt_status bt_components_put(bt_components *components, size_t row, const double *values) BT_MUST_CHECK;
+/* Row `row` of all; values (columns) is zero on entry. Called by several threads at once. */
+typedef void (*bt_components_row)(const void *context, size_t row, double *values);
+
+/* My rows, as `make` makes them. */
+bt_status bt_components_fill(bt_components *components, bt_components_row make, const void *context) BT_MUST_CHECK;
+/* My rows (mine, columns). */
+bt_status bt_components_put(bt_components *components, const double *rows) BT_MUST_CHECK;
 
 /* Rows [row, row + rows.rows) of all; `rows` is borrowed until it returns. */
 typedef bt_status (*bt_components_use)(void *context, size_t row, bt_matrix rows);

@@ -30,21 +30,15 @@ typedef struct {
     size_t rows, columns;
 } host_matrix;
 
-static bt_status put(bt_device *device, const host_matrix *host, bt_buffer **out)
-{
-    const bt_status status = bt_buffer_create(device, BT_F64, host->rows * host->columns, out);
-    return status == BT_OK ? bt_buffer_write(*out, 0, host->values, host->rows * host->columns) : status;
-}
-
 /* c = op(a) op(b), host to host, float64. */
 static bt_status multiply(bt_device *device, host_matrix a, host_matrix b, double *c)
 {
     bt_status status = BT_OK;
     bt_buffer *left = NULL, *right = NULL, *product = NULL;
     const size_t m = a.op == BT_PLAIN ? a.rows : a.columns, n = b.op == BT_PLAIN ? b.columns : b.rows;
-    BT_TRY(put(device, &a, &left));
-    BT_TRY(put(device, &b, &right));
-    BT_TRY(bt_buffer_create(device, BT_F64, m * n, &product));
+    BT_TRY(bt_buffer_over(device, BT_F64, a.values, a.rows * a.columns, &left));
+    BT_TRY(bt_buffer_over(device, BT_F64, b.values, b.rows * b.columns, &right));
+    BT_TRY(bt_buffer_over(device, BT_F64, c, m * n, &product));
     BT_TRY(bt_product(device, a.op, b.op, 1, bt_matrix_of(left, a.rows, a.columns),
                       bt_matrix_of(right, b.rows, b.columns), 0, bt_matrix_of(product, m, n)));
     BT_TRY(bt_buffer_read(product, 0, c, m * n));
@@ -104,12 +98,10 @@ static bt_status solve(const bt_comm *comm, bt_device *device, const bt_ridge_pr
                        double *values, double *vectors)
 {
     bt_status status = BT_OK;
+    if (dual && p->kernel) return bt_dense_eigen(comm, device, p->kernel, n, values, vectors);
     double *const gram = bt_calloc(n * n, sizeof *gram);
     BT_TRY(bt_agree(comm, gram ? BT_OK : BT_ERR_MEMORY));
-    if (dual && p->kernel)
-        memcpy(gram, p->kernel, n * n * sizeof *gram);
-    else
-        BT_TRY(bt_dense_gram(comm, device, p->train, p->n_train, p->n_feature, dual, gram));
+    BT_TRY(bt_dense_gram(comm, device, p->train, p->n_train, p->n_feature, dual, gram));
     BT_TRY(bt_dense_eigen(comm, device, gram, n, values, vectors));
 cleanup:
     bt_free(gram);

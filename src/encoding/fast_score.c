@@ -124,34 +124,30 @@ cleanup:
     return status;
 }
 
-/* score (n_penalty, n_voxel) of the sums. */
-static bt_status finish_scores(const bt_fast_search *pairs, bt_block *block, const components *c, const float *y,
-                               size_t n_voxel, bt_row_list apply, double *score)
+/* score (n_penalty, n_voxel) of the sums over n_row rows that have the moments. */
+static bt_status finish_scores(const bt_fast_search *pairs, bt_block *block, const components *c, size_t n_voxel,
+                               size_t n_row, const bt_moments *moments, double *score)
 {
     bt_status status = BT_OK;
     double *cross = NULL;
-    bt_moments *moments = NULL;
     const size_t n = pairs->problem.n_penalty;
     if (n_voxel == 0) goto cleanup;
     if (bt_fast_search_correlates(pairs)) BT_ALLOC(cross, n * n_voxel);
-    BT_ALLOC(moments, n_voxel);
     if (pairs->rank > 0)
         BT_TRY(sum(pairs, block, c, score, cross));
     else
         memset(score, 0, n * n_voxel * sizeof *score);
-    bt_moments_of(y, n_voxel, apply.index, apply.n, moments);
     for (size_t k = 0; k < n; ++k)
         for (size_t v = 0; v < n_voxel; ++v)
-            score[k * n_voxel + v] = bt_score_of_sums(pairs->problem.rule, apply.n, moments[v], score[k * n_voxel + v],
+            score[k * n_voxel + v] = bt_score_of_sums(pairs->problem.rule, n_row, moments[v], score[k * n_voxel + v],
                                                       cross ? cross[k * n_voxel + v] : 0);
 cleanup:
     bt_free(cross);
-    bt_free(moments);
     return status;
 }
 
 bt_status bt_fast_search_score(const bt_fast_search *pairs, bt_block *block, const float *y, size_t n_voxel,
-                               bt_row_list train, bt_row_list apply, double *score)
+                               bt_row_list train, bt_row_list apply, const bt_moments *moments, double *score)
 {
     bt_status status = BT_OK;
     room in = {0};
@@ -159,7 +155,7 @@ bt_status bt_fast_search_score(const bt_fast_search *pairs, bt_block *block, con
         BT_TRY(bt_component_agree(&pairs->map, take_room(pairs, block, y, n_voxel, train, apply, &in)));
         BT_TRY(multiply(pairs, block, &in));
     }
-    BT_TRY(bt_component_agree(&pairs->map, finish_scores(pairs, block, &in.parts, y, n_voxel, apply, score)));
+    BT_TRY(bt_component_agree(&pairs->map, finish_scores(pairs, block, &in.parts, n_voxel, apply.n, moments, score)));
 cleanup:
     return status;
 }

@@ -78,13 +78,6 @@ cleanup:
     return status;
 }
 
-/* Row i of S (r) from row i of diag(s) M diag(s) in units of a_max^2. */
-static void far_row(const bt_fast_search *pairs, size_t i, double least, const double *m, double *row)
-{
-    for (size_t j = 0; j < pairs->rank; ++j)
-        row[j] = is_near(pairs, i, j, least) ? 0 : m[j] / (pairs->a[j] - pairs->a[i]);
-}
-
 /* My rows of M (mine, r) become those of diag(s) M diag(s). */
 static void scale_pairs(const bt_fast_search *pairs, double *m)
 {
@@ -175,41 +168,65 @@ static bt_status put(bt_buffer *to, size_t offset, const double *from, size_t n,
     return bt_buffer_write(to, offset, work, n);
 }
 
-static bt_status put_far(bt_fast_search *pairs, const double *m)
+/* What rows are made of: my rows of diag(s) M diag(s) in units of a_max^2 (mine, r), or of P' (mine, n_apply). */
+typedef struct {
+    const bt_fast_search *pairs;
+    double least; /* penalty */
+    const double *m, *apply;
+} row_source;
+
+/* Of S. */
+static void make_far(const void *context, size_t i, double *row)
 {
-    bt_status status = BT_OK;
-    double *row = NULL;
-    const size_t r = pairs->rank, low = pairs->mine.low;
-    const double least = smallest_penalty(pairs);
-    BT_ALLOC(row, r);
-    BT_TRY(bt_components_create(pairs->device, &pairs->map, r, pairs->paired, &pairs->far));
-    for (size_t i = low; i < pairs->mine.high; ++i) {
-        far_row(pairs, i, least, m + (i - low) * r, row);
-        BT_TRY(bt_components_put(pairs->far, i - low, row));
-    }
-cleanup:
-    bt_free(row);
-    return status;
+    const row_source *const from = context;
+    const bt_fast_search *const pairs = from->pairs;
+    const double *const m = from->m + (i - pairs->mine.low) * pairs->rank, a = pairs->a[i];
+    size_t low = i, high = i + 1; /* the near ones, which stay 0 */
+    while (low > 0 && is_near(pairs, i, low - 1, from->least)) --low;
+    while (high < pairs->rank && is_near(pairs, i, high, from->least)) ++high;
+    for (size_t j = 0; j < low; ++j) row[j] = m[j] / (pairs->a[j] - a);
+    for (size_t j = high; j < pairs->rank; ++j) row[j] = m[j] / (pairs->a[j] - a);
 }
 
-static bt_status put_near(bt_fast_search *pairs, const double *m)
+/* Of D, from its panel's left. */
+static void make_near(const void *context, size_t i, double *row)
+{
+    const row_source *const from = context;
+    const bt_fast_search *const pairs = from->pairs;
+    const bt_near_panel *const panel = &pairs->panels[i / BT_PANEL];
+    const double *const m = from->m + (i - pairs->mine.low) * pairs->rank;
+    for (size_t j = panel->left; j < panel->right; ++j)
+        if (is_near(pairs, i, j, from->least)) row[j - panel->left] = m[j];
+}
+
+/* Of diag(s) P' / a_max. */
+static void make_projector(const void *context, size_t i, double *row)
+{
+    const row_source *const from = context;
+    const bt_fast_search *const pairs = from->pairs;
+    const size_t n = pairs->problem.n_apply;
+    const double *const apply = from->apply + (i - pairs->mine.low) * n;
+    const double s = sqrt(pairs->a[i] / pairs->scale);
+    for (size_t j = 0; j < n; ++j) row[j] = apply[j] * s;
+}
+
+static bt_status put_matrices(bt_fast_search *pairs, const bt_factor *factor, const double *apply, const double *m)
 {
     bt_status status = BT_OK;
-    double *row = NULL;
-    const size_t r = pairs->rank, low = pairs->mine.low;
-    const double least = smallest_penalty(pairs);
-    if (!pairs->n_panel) goto cleanup;
-    BT_ALLOC(row, pairs->widest);
-    BT_TRY(bt_components_create(pairs->device, &pairs->map, pairs->widest, pairs->paired, &pairs->near));
-    for (size_t i = low; i < pairs->mine.high; ++i) {
-        const bt_near_panel *const panel = &pairs->panels[i / BT_PANEL];
-        memset(row, 0, pairs->widest * sizeof *row);
-        for (size_t j = panel->left; j < panel->right; ++j)
-            if (is_near(pairs, i, j, least)) row[j - panel->left] = m[(i - low) * r + j];
-        BT_TRY(bt_components_put(pairs->near, i - low, row));
+    const row_source from = {pairs, smallest_penalty(pairs), m, apply};
+    const bt_dtype type = pairs->problem.precision;
+    bt_device *const device = pairs->device;
+    BT_TRY(bt_components_create(device, &pairs->map, pairs->rank, pairs->paired, &pairs->far));
+    BT_TRY(bt_components_fill(pairs->far, make_far, &from));
+    if (pairs->n_panel) {
+        BT_TRY(bt_components_create(device, &pairs->map, pairs->widest, pairs->paired, &pairs->near));
+        BT_TRY(bt_components_fill(pairs->near, make_near, &from));
     }
+    BT_TRY(bt_components_create(device, &pairs->map, pairs->problem.n_train, type, &pairs->left));
+    BT_TRY(bt_components_put(pairs->left, factor->left));
+    BT_TRY(bt_components_create(device, &pairs->map, pairs->problem.n_apply, type, &pairs->projector));
+    BT_TRY(bt_components_fill(pairs->projector, make_projector, &from));
 cleanup:
-    bt_free(row);
     return status;
 }
 
@@ -219,26 +236,6 @@ static bt_status take_diagonal(const bt_fast_search *pairs, const double *m)
     const size_t low = pairs->mine.low;
     for (size_t i = low; i < pairs->mine.high; ++i) pairs->diagonal[i] = m[(i - low) * pairs->rank + i];
     return pairs->map.comm ? bt_comm_sum_f64(pairs->map.comm, pairs->diagonal, pairs->rank) : BT_OK;
-}
-
-/* U' and diag(s) P' / a_max. */
-static bt_status put_factors(bt_fast_search *pairs, const bt_factor *factor, const double *apply)
-{
-    bt_status status = BT_OK;
-    double *row = NULL;
-    const size_t n_train = pairs->problem.n_train, n_apply = pairs->problem.n_apply, low = pairs->mine.low;
-    const bt_dtype type = pairs->problem.precision;
-    BT_ALLOC(row, n_apply);
-    BT_TRY(bt_components_create(pairs->device, &pairs->map, n_train, type, &pairs->left));
-    BT_TRY(bt_components_create(pairs->device, &pairs->map, n_apply, type, &pairs->projector));
-    for (size_t k = 0; k < pairs->mine.high - low; ++k) {
-        BT_TRY(bt_components_put(pairs->left, k, factor->left + k * n_train));
-        for (size_t i = 0; i < n_apply; ++i) row[i] = apply[k * n_apply + i] * factor->singular[low + k] / pairs->scale;
-        BT_TRY(bt_components_put(pairs->projector, k, row));
-    }
-cleanup:
-    bt_free(row);
-    return status;
 }
 
 /* The weights of component i at penalty A: beside t (or u), v and z. */
@@ -273,18 +270,21 @@ cleanup:
     return status;
 }
 
-/* My rows of P', centred where the rule asks for it. */
-static bt_status take_apply(const bt_fast_search *pairs, const bt_factor *factor, double **out)
+/* *out: my rows of P', about their means where the rule asks for it; they are then in *own. */
+static bt_status take_apply(const bt_fast_search *pairs, const bt_factor *factor, double **own, const double **out)
 {
     bt_status status = BT_OK;
     const size_t n = pairs->problem.n_apply, n_mine = pairs->mine.high - pairs->mine.low;
-    BT_ALLOC(*out, n_mine * n);
+    *out = factor->apply;
+    if (!is_centred(pairs->problem.rule.kind)) goto cleanup;
+    BT_ALLOC(*own, n_mine * n);
     for (size_t k = 0; k < n_mine; ++k) {
         const double *const row = factor->apply + k * n;
         double mean = 0;
-        for (size_t i = 0; i < n && is_centred(pairs->problem.rule.kind); ++i) mean += row[i] / (double)n;
-        for (size_t i = 0; i < n; ++i) (*out)[k * n + i] = row[i] - mean;
+        for (size_t i = 0; i < n; ++i) mean += row[i] / (double)n;
+        for (size_t i = 0; i < n; ++i) (*own)[k * n + i] = row[i] - mean;
     }
+    *out = *own;
 cleanup:
     return status;
 }
@@ -314,9 +314,7 @@ static bt_status fill(bt_fast_search *pairs, const bt_factor *factor, const doub
 {
     bt_status status = BT_OK;
     BT_TRY(find_near(pairs));
-    BT_TRY(put_far(pairs, m));
-    BT_TRY(put_near(pairs, m));
-    BT_TRY(put_factors(pairs, factor, apply));
+    BT_TRY(put_matrices(pairs, factor, apply, m));
     BT_TRY(put_tables(pairs));
 cleanup:
     return status;
@@ -349,12 +347,11 @@ static bt_status send_apply(const bt_fast_search *pairs, const double *apply, gr
     const size_t n = pairs->problem.n_apply, n_mine = pairs->mine.high - pairs->mine.low;
     *g = (gram_rows){.device = pairs->device};
     BT_TRY(bt_components_create(pairs->device, &pairs->map, n, BT_F64, all));
-    for (size_t k = 0; k < n_mine; ++k) BT_TRY(bt_components_put(*all, k, apply + k * n));
+    BT_TRY(bt_components_put(*all, apply));
     g->mine = bt_matrix_of(NULL, n_mine, n);
     g->m = bt_matrix_of(NULL, n_mine, pairs->rank);
-    BT_TRY(bt_buffer_create(pairs->device, BT_F64, n_mine * n, &g->mine.buffer));
+    BT_TRY(bt_buffer_over(pairs->device, BT_F64, apply, n_mine * n, &g->mine.buffer));
     BT_TRY(bt_buffer_create(pairs->device, BT_F64, n_mine * pairs->rank, &g->m.buffer));
-    BT_TRY(bt_buffer_write(g->mine.buffer, 0, apply, n_mine * n));
 cleanup:
     return status;
 }
@@ -382,12 +379,13 @@ bt_status bt_fast_search_create(const bt_comm *comm, bt_device *device, const bt
                                 bt_fast_search **out)
 {
     bt_status status = BT_OK;
-    double *apply = NULL, *m = NULL;
+    double *own = NULL, *m = NULL;
+    const double *apply = NULL;
     const size_t r = problem->factor->map.rank;
     bt_fast_search *pairs = bt_calloc(1, sizeof *pairs);
     *out = NULL;
     status = pairs ? begin(device, problem, pairs) : BT_ERR_MEMORY;
-    if (status == BT_OK) status = take_apply(pairs, problem->factor, &apply);
+    if (status == BT_OK) status = take_apply(pairs, problem->factor, &own, &apply);
     if (status == BT_OK && !(m = bt_calloc((pairs->mine.high - pairs->mine.low) * r, sizeof *m)))
         status = BT_ERR_MEMORY;
     BT_TRY(bt_agree(comm, status));
@@ -404,7 +402,7 @@ bt_status bt_fast_search_create(const bt_comm *comm, bt_device *device, const bt
     pairs = NULL;
 cleanup:
     bt_fast_search_destroy(&pairs);
-    bt_free(apply);
+    bt_free(own);
     bt_free(m);
     return status;
 }

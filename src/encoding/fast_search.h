@@ -69,10 +69,11 @@ void bt_fast_search_destroy(bt_fast_search **pairs); /* takes NULL */
 bt_dtype bt_fast_search_precision(const bt_fast_search *pairs); /* of S q */
 double bt_fast_search_bound(const bt_fast_search *pairs);       /* what float32 would cost it */
 
-/* score (n_penalty, n_voxel) of y (., n_voxel), of which `train` and `apply` are the rows. One rank; of a
- * spread search it is collective, n_voxel may be 0, and all ranks get the worst status. */
+/* score (n_penalty, n_voxel) of y (., n_voxel), of which `train` and `apply` are the rows; moments (n_voxel) are those
+ * of `apply`. One rank; of a spread search it is collective, n_voxel may be 0, and all ranks get the worst status. */
 bt_status bt_fast_search_score(const bt_fast_search *pairs, bt_block *block, const float *y, size_t n_voxel,
-                               bt_row_list train, bt_row_list apply, double *score) BT_MUST_CHECK;
+                               bt_row_list train, bt_row_list apply, const bt_moments *moments,
+                               double *score) BT_MUST_CHECK;
 
 /* Bytes at rank r, at most: what stays, what create takes with that and the factor, and what a block of n_voxel adds.
  */

@@ -8,14 +8,13 @@
 
 #include <math.h>
 
-/* Host float64 on the device, in `type`. */
+/* Host float64 on the device, in `type`, to be read only. */
 static bt_status upload(bt_device *device, bt_dtype type, const double *host, size_t rows, size_t columns,
                         bt_buffer **out)
 {
     bt_status status = BT_OK;
     bt_buffer *wide = NULL;
-    BT_TRY(bt_buffer_create(device, BT_F64, rows * columns, &wide));
-    BT_TRY(bt_buffer_write(wide, 0, host, rows * columns));
+    BT_TRY(bt_buffer_over(device, BT_F64, host, rows * columns, &wide));
     if (type == BT_F64) {
         *out = wide;
         wide = NULL;
@@ -98,6 +97,7 @@ bool bt_hats_can_solve(const bt_comm *comm, const bt_encode_plan *plan, const bt
 typedef struct {
     bt_buffer *train, *apply; /* rows of features, where these are needed */
     bt_buffer *gram, *cross;
+    double *host_gram;       /* where gram lies over it */
     bt_buffer *solved, *hat; /* of the primal form */
 } room;
 
@@ -106,6 +106,8 @@ static void clear_room(room *own)
     bt_buffer_destroy(&own->train);
     bt_buffer_destroy(&own->apply);
     bt_buffer_destroy(&own->gram);
+    bt_free(own->host_gram);
+    own->host_gram = NULL;
     bt_buffer_destroy(&own->cross);
     bt_buffer_destroy(&own->solved);
     bt_buffer_destroy(&own->hat);
@@ -113,8 +115,13 @@ static void clear_room(room *own)
 
 static bt_status upload_rows(bt_device *device, const bt_ridge_problem *p, room *to)
 {
-    const bt_status status = upload(device, BT_F64, p->train, p->n_train, p->n_feature, &to->train);
-    return status == BT_OK ? upload(device, BT_F64, p->apply, p->n_apply, p->n_feature, &to->apply) : status;
+    bt_status status = BT_OK;
+    const size_t n = p->n_apply * p->n_feature;
+    BT_TRY(upload(device, BT_F64, p->train, p->n_train, p->n_feature, &to->train));
+    BT_TRY(bt_buffer_create(device, BT_F64, n, &to->apply)); /* will be overwritten */
+    BT_TRY(bt_buffer_write(to->apply, 0, p->apply, n));
+cleanup:
+    return status;
 }
 
 static bt_status take_kernels(bt_device *device, const bt_ridge_problem *p, room *to)
@@ -159,14 +166,11 @@ static bt_status share_gram(const share *mine, const bt_ridge_problem *p, room *
 {
     bt_status status = BT_OK;
     const size_t n = p->n_feature * p->n_feature;
-    double *const gram = bt_calloc(n, sizeof *gram);
-    BT_TRY(bt_agree(mine->comm, gram ? BT_OK : BT_ERR_MEMORY));
-    BT_TRY(bt_dense_gram(mine->comm, mine->device, p->train, p->n_train, p->n_feature, 0, gram));
-    status = bt_buffer_create(mine->device, BT_F64, n, &own->gram);
-    if (status == BT_OK) status = bt_buffer_write(own->gram, 0, gram, n);
-    BT_TRY(bt_agree(mine->comm, status));
+    own->host_gram = bt_calloc(n, sizeof *own->host_gram);
+    BT_TRY(bt_agree(mine->comm, own->host_gram ? BT_OK : BT_ERR_MEMORY));
+    BT_TRY(bt_dense_gram(mine->comm, mine->device, p->train, p->n_train, p->n_feature, 0, own->host_gram));
+    BT_TRY(bt_agree(mine->comm, bt_buffer_over(mine->device, BT_F64, own->host_gram, n, &own->gram)));
 cleanup:
-    bt_free(gram);
     return status;
 }
 

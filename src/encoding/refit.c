@@ -197,16 +197,14 @@ static bt_status predict_by_hats(const bt_refit *refit, bt_block *block, const f
     bt_status status = BT_OK;
     size_t *order = NULL, *start = NULL;
     double *sorted = NULL;
-    bt_matrix response = {0}, grouped = {0}, predicted = {0}, wide = {0};
+    bt_matrix grouped = {0}, predicted = {0}, wide = {0};
     const bt_dtype type = refit->plan->precision;
     const bt_row_list rows = {refit->n_row, refit->train};
     BT_ALLOC(order, n_voxel);
     BT_ALLOC(start, refit->plan->n_alpha + 1);
     BT_ALLOC(sorted, refit->n_test * n_voxel);
     group(choice, n_voxel, refit->plan->n_alpha, order, start);
-    BT_TRY(bt_block_send(block, BT_PART_RESPONSE, type, y, n_voxel, rows, &response));
-    BT_TRY(bt_block_take(block, BT_PART_ROTATED, type, refit->n_row, n_voxel, &grouped));
-    BT_TRY(bt_take_columns(refit->device, response, order, grouped));
+    BT_TRY(bt_block_send_columns(block, BT_PART_RESPONSE, type, y, n_voxel, rows, order, &grouped));
     BT_TRY(bt_block_take(block, BT_PART_PREDICTED, type, refit->n_test, n_voxel, &predicted));
     BT_TRY(apply_hats(refit, grouped, start, predicted));
     wide = predicted;

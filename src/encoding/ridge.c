@@ -71,9 +71,8 @@ static bt_status receive(bt_ridge *ridge, const bt_buffer *from, double *to, siz
 static bt_status put_rows(const bt_ridge *ridge, double **rows, size_t columns, bt_dtype type, bt_components **out)
 {
     bt_status status = BT_OK;
-    const bt_range mine = bt_component_range(&ridge->map);
     BT_TRY(bt_components_create(ridge->device, &ridge->map, columns, type, out));
-    for (size_t k = 0; k < mine.high - mine.low; ++k) BT_TRY(bt_components_put(*out, k, *rows + k * columns));
+    BT_TRY(bt_components_put(*out, *rows));
     bt_free(*rows);
     *rows = NULL;
 cleanup:

@@ -69,29 +69,35 @@ void bt_score(bt_score_rule rule, const float *y, const double *prediction, size
     }
 }
 
-/* Moments of n <= TILE voxels from `low` on. */
+/* Voxels of a row that one thread reads on end, as the memory likes it. */
+enum { WIDE_TILE = 256 };
+
+/* Moments of n <= WIDE_TILE voxels from `low` on, in one pass: of what lies above the first row, so that squares of
+ * means do not cancel. */
 static void tile_moments(const float *y, size_t n_voxel, const size_t *row, size_t n_row, size_t low, size_t n,
                          bt_moments *moments)
 {
-    double sum[TILE] = {0}, squares[TILE] = {0};
+    double sum[WIDE_TILE] = {0}, squares[WIDE_TILE] = {0};
+    const float *const first = y + (n_row > 0 && row ? row[0] : 0) * n_voxel + low;
     for (size_t i = 0; i < n_row; ++i) {
         const float *const at = y + (row ? row[i] : i) * n_voxel + low;
-        for (size_t v = 0; v < n; ++v) sum[v] += (double)at[v];
+        for (size_t v = 0; v < n; ++v) {
+            const double above = (double)at[v] - (double)first[v];
+            sum[v] += above;
+            squares[v] += above * above;
+        }
     }
-    for (size_t v = 0; v < n; ++v) sum[v] /= (double)n_row;
-    for (size_t i = 0; i < n_row; ++i) {
-        const float *const at = y + (row ? row[i] : i) * n_voxel + low;
-        for (size_t v = 0; v < n; ++v) squares[v] += ((double)at[v] - sum[v]) * ((double)at[v] - sum[v]);
+    for (size_t v = 0; v < n; ++v) {
+        const double mean = sum[v] / (double)n_row, variance = squares[v] / (double)n_row - mean * mean;
+        moments[low + v] = (bt_moments){.mean = (double)first[v] + mean, .variance = fmax(0, variance)};
     }
-    for (size_t v = 0; v < n; ++v)
-        moments[low + v] = (bt_moments){.mean = sum[v], .variance = squares[v] / (double)n_row};
 }
 
 void bt_moments_of(const float *y, size_t n_voxel, const size_t *row, size_t n_row, bt_moments *moments)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t low = 0; low < n_voxel; low += TILE)
-        tile_moments(y, n_voxel, row, n_row, low, n_voxel - low < TILE ? n_voxel - low : TILE, moments);
+    for (size_t low = 0; low < n_voxel; low += WIDE_TILE)
+        tile_moments(y, n_voxel, row, n_row, low, n_voxel - low < WIDE_TILE ? n_voxel - low : WIDE_TILE, moments);
 }
 
 double bt_score_of_sums(bt_score_rule rule, size_t n_row, bt_moments y, double error, double cross)

@@ -182,7 +182,7 @@ static bt_status search_fast(const bt_search *search, bt_block *block, const flo
 {
     bt_status status = BT_OK;
     const bt_row_list train = {search->n_train, search->train}, held = {search->n_held, search->held};
-    BT_TRY(bt_fast_search_score(search->pairs, block, y, n, train, held, search->scores));
+    BT_TRY(bt_fast_search_score(search->pairs, block, y, n, train, held, search->moments, search->scores));
     for (size_t a = 0; a < search->plan->n_alpha; ++a)
         for (size_t v = 0; v < n; ++v) score[a * stride + v] += search->scores[a * n + v];
 cleanup:

@@ -72,7 +72,7 @@ cleanup:
 
 /* ---- which voxels can be fitted ---- */
 
-enum { TILE = 64 };
+enum { TILE = 256 }; /* of a row, on end */
 
 /* Of up to TILE voxels, sums over the rows. */
 typedef struct {

@@ -56,6 +56,26 @@ static void views_share_their_owners_elements(void **state)
     assert_int_equal(bt_memory_live(), 0);
 }
 
+static void a_buffer_over_host_memory_uses_it_in_place(void **state)
+{
+    (void)state;
+    bt_device *device = NULL;
+    bt_buffer *over = NULL, *gram = NULL;
+    double x[4] = {1, 2, 3, 4}, g[4] = {0};
+    expect_ok(bt_device_create(BT_DEVICE_CPU, &device));
+    expect_ok(bt_buffer_over(device, BT_F64, x, 4, &over));
+    expect_ok(bt_buffer_over(device, BT_F64, g, 4, &gram));
+    expect_ok(bt_product_gram(device, BT_PLAIN, bt_matrix_of(over, 2, 2), 0, bt_matrix_of(gram, 2, 2)));
+    expect_ok(bt_buffer_read(gram, 0, g, 4));
+    static const double wanted[4] = {5, 11, 11, 25};
+    assert_memory_equal(g, wanted, sizeof g);
+    bt_buffer_destroy(&over);
+    bt_buffer_destroy(&gram);
+    assert_true(x[3] == 4);
+    bt_device_destroy(&device);
+    assert_int_equal(bt_memory_live(), 0);
+}
+
 static void parts_outside_are_refused(void **state)
 {
     (void)state;
@@ -193,6 +213,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers_are_zeroed_and_keep_what_is_written),
         cmocka_unit_test(views_share_their_owners_elements),
+        cmocka_unit_test(a_buffer_over_host_memory_uses_it_in_place),
         cmocka_unit_test(parts_outside_are_refused),
         cmocka_unit_test(element_sizes),
         cmocka_unit_test(events_measure_time),

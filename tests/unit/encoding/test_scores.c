@@ -28,6 +28,23 @@ static void test_definitions(void **state)
     expect_scores((bt_score_rule){BT_SCORE_CORRELATION, false}, 1, 0, 0);
 }
 
+/* Far from 0 squares of means would cancel; over more voxels than one thread takes at once. */
+static void test_moments_far_from_zero(void **state)
+{
+    enum { WIDE = 300, ALL = 6 };
+    (void)state;
+    static const size_t row[ROWS] = {0, 2, 3, 5};
+    float rows[ALL * WIDE];
+    bt_moments moments[WIDE];
+    for (size_t i = 0; i < ALL; ++i)
+        for (size_t v = 0; v < WIDE; ++v) rows[i * WIDE + v] = 8e6F + (float)(v % 7) + (v % 2 ? (float)(i * i) : 0);
+    bt_moments_of(rows, WIDE, row, ROWS, moments);
+    for (size_t v = 0; v < WIDE; ++v) { /* of 0, 4, 9, 25 */
+        expect_near(moments[v].mean, 8e6 + (double)(v % 7) + (v % 2 ? 9.5 : 0), 1e-9);
+        expect_near(moments[v].variance, v % 2 ? 90.25 : 0, 1e-12);
+    }
+}
+
 static void test_the_released_variance(void **state)
 {
     (void)state;
@@ -102,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_definitions),
+        cmocka_unit_test(test_moments_far_from_zero),
         cmocka_unit_test(test_the_released_variance),
         cmocka_unit_test(test_many_voxels_score_as_one_by_one),
         cmocka_unit_test(test_a_large_mean_costs_no_digits),
