@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -64,22 +63,33 @@ static char *take_kept(size_t k, size_t bytes)
     return block->at;
 }
 
+/* Zero; NULL: none to be had. */
+static void *map(size_t bytes)
+{
+    void *const at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
 static bool has_room(void)
 {
     if (n_block < capacity) return true;
-    const size_t wanted = capacity ? 2 * capacity : 64;
-    large_block *const grown = realloc(blocks, wanted * sizeof *grown);
+    const size_t wanted = capacity ? 2 * capacity : 256, old = capacity * sizeof *blocks;
+    large_block *const grown = map(wanted * sizeof *grown);
     if (!grown) return false;
+    if (old > 0) {
+        memcpy(grown, blocks, old);
+        (void)munmap(blocks, old);
+    }
     blocks = grown;
     capacity = wanted;
     return true;
 }
 
-/* Whole huge pages, zero; NULL: none to be had. */
-static char *map(size_t bytes)
+/* Whole huge pages. */
+static char *map_huge(size_t bytes)
 {
-    char *const wide = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (wide == MAP_FAILED) return NULL;
+    char *const wide = map(bytes + HUGE_PAGE);
+    if (!wide) return NULL;
     const size_t before = (HUGE_PAGE - (uintptr_t)wide % HUGE_PAGE) % HUGE_PAGE, behind = HUGE_PAGE - before;
     if (before > 0) (void)munmap(wide, before);
     if (behind > 0) (void)munmap(wide + before + bytes, behind);
@@ -91,7 +101,7 @@ static char *take_new(size_t bytes)
 {
     atomic_fetch_add(&live, bytes);
     settle();
-    char *const at = has_room() ? map(bytes) : NULL;
+    char *const at = has_room() ? map_huge(bytes) : NULL;
     if (at)
         blocks[n_block++] = (large_block){at, bytes, true};
     else
