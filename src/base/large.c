@@ -28,11 +28,18 @@ static void drop(size_t k)
     blocks[k] = blocks[--n_block];
 }
 
-/* Drops freed blocks until what is live and kept is not above the most there was, or nothing is kept. */
+/* The most there was, and a little, so that a few bytes more do not drop a large block. */
+static size_t limit(void)
+{
+    const size_t bytes = atomic_load(&most);
+    return bytes + bytes / 32;
+}
+
+/* Drops freed blocks until what is live and kept is not above the limit, or nothing is kept. */
 static void settle(void)
 {
     const size_t now = atomic_load(&live);
-    while (n_block > 0 && atomic_load(&kept) > 0 && now + atomic_load(&kept) > atomic_load(&most)) {
+    while (atomic_load(&kept) > 0 && now + atomic_load(&kept) > limit()) {
         size_t k = 0;
         while (blocks[k].used) ++k;
         drop(k);
@@ -143,7 +150,7 @@ bool bt_large_give(void *block)
 void bt_large_count(size_t taken, size_t given)
 {
     const size_t now = atomic_fetch_add(&live, taken - given) + taken - given;
-    if (now + atomic_load(&kept) <= atomic_load(&most)) return;
+    if (now + atomic_load(&kept) <= limit()) return;
     (void)pthread_mutex_lock(&mutex);
     settle();
     (void)pthread_mutex_unlock(&mutex);

@@ -1,6 +1,6 @@
 /* Large blocks of memory, each of whole huge pages. A page that the kernel hands out for the first time costs several
- * times what clearing it again does, so freed blocks are kept for later ones, as far as the process then holds no more
- * than it already did: memory= stays what it says. Any thread. */
+ * times what clearing it again does, so freed blocks are kept for later ones, as far as the process then holds at most
+ * a thirty-second more than it already did: memory= stays what it says. Any thread. */
 #ifndef BT_BASE_LARGE_H
 #define BT_BASE_LARGE_H
 

@@ -163,7 +163,9 @@ static herr_t read_narrowed(const transfer *t, hid_t space, size_t n, void *data
     const herr_t result = H5Dread(t->set->set, H5T_NATIVE_DOUBLE, space, t->set->space, t->list, t->scratch);
     const double *const from = t->scratch;
     float *const to = data;
-    for (size_t i = 0; result >= 0 && i < n; ++i) to[i] = (float)from[i];
+    if (result < 0) return result;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < n; ++i) to[i] = (float)from[i];
     return result;
 }
 
