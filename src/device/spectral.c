@@ -178,6 +178,31 @@ cleanup:
     return status;
 }
 
+/* One row of bt_shrink. */
+static void shrink_row(bt_matrix q, size_t k, double s, const double *penalty, bt_matrix to)
+{
+    const bool single = q.buffer->type == BT_F32, narrow = to.buffer->type == BT_F32;
+    for (size_t v = 0; v < q.columns; ++v) {
+        const double x = single ? (double)*f32_at(q, k, v) : *f64_at(q, k, v), shrunk = x * s / (s * s + penalty[v]);
+        if (narrow)
+            *f32_at(to, k, v) = (float)shrunk;
+        else
+            *f64_at(to, k, v) = shrunk;
+    }
+}
+
+bt_status bt_shrink(bt_device *device, bt_matrix q, const double *singular, const double *penalty, bt_matrix to)
+{
+    bt_status status = BT_OK;
+    BT_CHECK(is_real(q.buffer) && is_real(to.buffer) && q.rows == to.rows && q.columns == to.columns && is_inside(q) &&
+                 is_inside(to),
+             BT_ERR_INTERNAL, "bt_shrink: (%zu, %zu) into (%zu, %zu)", q.rows, q.columns, to.rows, to.columns);
+#pragma omp parallel for num_threads(device->n_thread) schedule(static)
+    for (size_t k = 0; k < q.rows; ++k) shrink_row(q, k, singular[k], penalty, to);
+cleanup:
+    return status;
+}
+
 bt_status bt_write_columns(bt_device *device, const float *host, size_t stride, const size_t *column, bt_matrix to)
 {
     bt_status status = BT_OK;

@@ -20,6 +20,11 @@ bt_status bt_spectral(bt_device *device, const bt_spectral_sums *task) BT_MUST_C
 /* to = from, elementwise; f32 or f64 on either side. */
 bt_status bt_convert(bt_device *device, bt_matrix from, bt_matrix to) BT_MUST_CHECK;
 
+/* Shrinks the components of responses as ridge regression does: to[k, v] = q[k, v] s_k / (s_k^2 + penalty_v), f32 or
+ * f64 on either side; singular (q.rows) and penalty (q.columns) on the host. */
+bt_status bt_shrink(bt_device *device, bt_matrix q, const double *singular, const double *penalty,
+                    bt_matrix to) BT_MUST_CHECK;
+
 /* to[i, j] = host[i stride + column[j]], f32 or f64; column (to.columns) below stride. */
 bt_status bt_write_columns(bt_device *device, const float *host, size_t stride, const size_t *column,
                            bt_matrix to) BT_MUST_CHECK;

@@ -1,6 +1,7 @@
 #include "encoding/ridge.h"
 
 #include "base/memory.h"
+#include "device/spectral.h"
 
 #include <string.h>
 
@@ -17,53 +18,33 @@ struct bt_ridge {
     bt_buffer *rotated;   /* (r, most_voxel) q */
     bt_buffer *scaled;    /* (r, most_voxel) q, scaled per voxel */
     bt_buffer *predicted; /* (n_apply, most_voxel) */
-    double *host;         /* (most_host) staging in float64 ... */
-    float *host_f32;      /* ... and in float32 where the products are */
-    double *host_rotated; /* (r, most_voxel) q */
+    double *wide;         /* (n_train, most_voxel) responses on the host, where products are float64; else: */
+    float *narrow;        /* (n_apply, most_voxel) predictions on the host */
     double *penalty;      /* (most_voxel) */
     size_t n_voxel;       /* of the block that was rotated */
 };
-
-static size_t largest(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Elements of the largest thing that passes between host and device. */
-static size_t staging_size(const bt_ridge_problem *p, size_t rank)
-{
-    return largest(largest(p->n_train, p->n_apply), rank) * p->most_voxel;
-}
 
 double bt_ridge_bytes(const bt_ridge_problem *problem)
 {
     const bt_ridge_problem *const p = problem;
     const size_t rank = p->n_train < p->n_feature ? p->n_train : p->n_feature, n_rank = p->n_rank ? p->n_rank : 1;
-    const size_t widest = largest(p->n_train, p->n_apply);
+    const size_t widest = p->n_train > p->n_apply ? p->n_train : p->n_apply;
     const double r = (double)rank, t = (double)p->n_train, a = (double)p->n_apply, w = (double)p->most_voxel;
-    const double element = (double)bt_dtype_size(p->precision), staging = (double)staging_size(p, rank) * (8.0 + 4.0);
+    const double element = (double)bt_dtype_size(p->precision), host = p->precision == BT_F64 ? 8 * t : 4 * a;
     const double factor = bt_components_bytes(rank, n_rank, p->n_train, p->precision) +
                           bt_components_bytes(rank, n_rank, p->n_apply, p->precision) +
                           bt_components_visit_bytes(rank, n_rank, widest, p->precision);
     const double weights = bt_components_bytes(rank, n_rank, p->n_feature, BT_F64) +
                            bt_components_visit_bytes(rank, n_rank, p->n_feature, BT_F64) +
                            8 * (r + 2 * (double)p->n_feature) * w;
-    return factor + staging + element * (t + 2 * r + a) * w + 8.0 * (r + 1) * w + (p->weights ? weights : 0);
-}
-
-/* Host float64 -> device, in the precision of the products. */
-static bt_status send(bt_ridge *ridge, bt_buffer *to, const double *from, size_t n)
-{
-    if (ridge->problem.precision == BT_F64) return bt_buffer_write(to, 0, from, n);
-    for (size_t i = 0; i < n; ++i) ridge->host_f32[i] = (float)from[i];
-    return bt_buffer_write(to, 0, ridge->host_f32, n);
+    return factor + (host + element * (t + 2 * r + a) + 8) * w + (p->weights ? weights : 0);
 }
 
 static bt_status receive(bt_ridge *ridge, const bt_buffer *from, double *to, size_t n)
 {
     if (ridge->problem.precision == BT_F64) return bt_buffer_read(from, 0, to, n);
-    const bt_status status = bt_buffer_read(from, 0, ridge->host_f32, n);
-    for (size_t i = 0; status == BT_OK && i < n; ++i) to[i] = (double)ridge->host_f32[i];
+    const bt_status status = bt_buffer_read(from, 0, ridge->narrow, n);
+    for (size_t i = 0; status == BT_OK && i < n; ++i) to[i] = (double)ridge->narrow[i];
     return status;
 }
 
@@ -88,9 +69,8 @@ static bt_status make_buffers(bt_factor *factor, bt_ridge *ridge)
     BT_TRY(put_rows(ridge, &factor->left, p->n_train, p->precision, &ridge->left));
     BT_TRY(put_rows(ridge, &factor->apply, p->n_apply, p->precision, &ridge->apply));
     if (p->weights) BT_TRY(put_rows(ridge, &factor->right, p->n_feature, BT_F64, &ridge->right));
-    BT_ALLOC(ridge->host, staging_size(p, r));
-    if (p->precision == BT_F32) BT_ALLOC(ridge->host_f32, staging_size(p, r));
-    BT_ALLOC(ridge->host_rotated, r * w);
+    if (p->precision == BT_F64) BT_ALLOC(ridge->wide, p->n_train * w);
+    if (p->precision == BT_F32) BT_ALLOC(ridge->narrow, p->n_apply * w);
     BT_ALLOC(ridge->penalty, w);
     BT_TRY(bt_buffer_create(ridge->device, p->precision, p->n_train * w, &ridge->response));
     BT_TRY(bt_buffer_create(ridge->device, p->precision, r * w, &ridge->rotated));
@@ -148,9 +128,8 @@ void bt_ridge_destroy(bt_ridge **ridge)
     bt_buffer_destroy(&old->rotated);
     bt_buffer_destroy(&old->scaled);
     bt_buffer_destroy(&old->predicted);
-    bt_free(old->host);
-    bt_free(old->host_f32);
-    bt_free(old->host_rotated);
+    bt_free(old->wide);
+    bt_free(old->narrow);
     bt_free(old->penalty);
     bt_free(old);
     *ridge = NULL;
@@ -174,8 +153,8 @@ static bt_status agree(const bt_ridge *ridge, bt_status status)
 static bt_status send_response(bt_ridge *ridge, const float *y, size_t n)
 {
     if (ridge->problem.precision == BT_F32) return bt_buffer_write(ridge->response, 0, y, n);
-    for (size_t i = 0; i < n; ++i) ridge->host[i] = (double)y[i];
-    return bt_buffer_write(ridge->response, 0, ridge->host, n);
+    for (size_t i = 0; i < n; ++i) ridge->wide[i] = (double)y[i];
+    return bt_buffer_write(ridge->response, 0, ridge->wide, n);
 }
 
 bt_status bt_ridge_rotate(bt_ridge *ridge, const float *y, size_t n_voxel)
@@ -187,7 +166,6 @@ bt_status bt_ridge_rotate(bt_ridge *ridge, const float *y, size_t n_voxel)
     BT_TRY(agree(ridge, send_response(ridge, y, n_train * n_voxel)));
     BT_TRY(bt_components_multiply(ridge->left, &ridge->visitors, bt_matrix_of(ridge->response, n_train, n_voxel), 0,
                                   bt_matrix_of(ridge->rotated, r, n_voxel)));
-    BT_TRY(agree(ridge, receive(ridge, ridge->rotated, ridge->host_rotated, r * n_voxel)));
 cleanup:
     return status;
 }
@@ -199,14 +177,11 @@ bt_status bt_ridge_predict(bt_ridge *ridge, double penalty, double *prediction)
 }
 
 /* to (r, n_voxel) = diag(s / (s^2 + A_v)) q. */
-static void scale_each(const bt_ridge *ridge, const double *penalty, double *to)
+static bt_status shrink(const bt_ridge *ridge, const double *penalty, bt_buffer *to)
 {
-    const size_t n_voxel = ridge->n_voxel;
-    for (size_t k = 0; k < ridge->map.rank; ++k) {
-        const double s = ridge->singular[k];
-        for (size_t v = 0; v < n_voxel; ++v)
-            to[k * n_voxel + v] = ridge->host_rotated[k * n_voxel + v] * s / (s * s + penalty[v]);
-    }
+    const size_t r = ridge->map.rank, n = ridge->n_voxel;
+    return bt_shrink(ridge->device, bt_matrix_of(ridge->rotated, r, n), ridge->singular, penalty,
+                     bt_matrix_of(to, r, n));
 }
 
 bt_status bt_ridge_predict_each(bt_ridge *ridge, const double *penalty, double *prediction)
@@ -217,8 +192,7 @@ bt_status bt_ridge_predict_each(bt_ridge *ridge, const double *penalty, double *
         memset(prediction, 0, n_apply * n_voxel * sizeof *prediction);
         return BT_OK;
     }
-    scale_each(ridge, penalty, ridge->host);
-    BT_TRY(agree(ridge, send(ridge, ridge->scaled, ridge->host, r * n_voxel)));
+    BT_TRY(agree(ridge, shrink(ridge, penalty, ridge->scaled)));
     BT_TRY(bt_components_combine(ridge->apply, &ridge->visitors, bt_matrix_of(ridge->scaled, r, n_voxel),
                                  bt_matrix_of(ridge->predicted, n_apply, n_voxel)));
     BT_TRY(agree(ridge, receive(ridge, ridge->predicted, prediction, n_apply * n_voxel)));
@@ -226,7 +200,7 @@ cleanup:
     return status;
 }
 
-/* q, scaled, and room for the weights on the device; and on the host, where `rows` takes both in turn. */
+/* q, scaled, and room for the weights on the device and on the host. */
 static bt_status send_scaled(const bt_ridge *ridge, const double *penalty, bt_buffer **scaled, bt_buffer **product,
                              double **rows)
 {
@@ -234,9 +208,8 @@ static bt_status send_scaled(const bt_ridge *ridge, const double *penalty, bt_bu
     const size_t r = ridge->map.rank, n_feature = ridge->problem.n_feature, n_voxel = ridge->n_voxel;
     BT_TRY(bt_buffer_create(ridge->device, BT_F64, r * n_voxel, scaled));
     BT_TRY(bt_buffer_create(ridge->device, BT_F64, n_feature * n_voxel, product));
-    BT_ALLOC(*rows, largest(r, n_feature) * n_voxel);
-    scale_each(ridge, penalty, *rows);
-    BT_TRY(bt_buffer_write(*scaled, 0, *rows, r * n_voxel));
+    BT_ALLOC(*rows, n_feature * n_voxel);
+    BT_TRY(shrink(ridge, penalty, *scaled));
 cleanup:
     return status;
 }

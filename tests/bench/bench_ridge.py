@@ -1,6 +1,6 @@
 """Ridge with a voxel's own alpha: `braintune encode` beside himalaya's RidgeCV and KernelRidgeCV (numpy and torch), the same
 data, folds and alphas, each run in a process of its own, one after the other in turn. Prints seconds, CPU seconds, peak
-memory, ratios, and the floor: eigenproblems, shifted systems and products as measured in the same turns.
+memory, ratios (medians over the turns), and the floor: eigenproblems, shifted systems and products as measured in the same turns.
 
     tests/bench/ridge [--size ROWSxFEATURESxVOXELS ...] [--data white,power] [--alphas 15] [--folds 3] [--turns 1]
 
@@ -96,7 +96,7 @@ def run_peer(name, folder, options, environment):
 def run_floor(options, size, solver, environment):
     n, p, v = size
     train = n - n // options.folds
-    sizes = [train, n - train, min(train, p), options.folds, n, min(n, p), TEST_ROWS, v, options.alphas]
+    sizes = [train, n - train, min(train, p), options.folds, n, min(n, p), TEST_ROWS, v, options.alphas, p]
     command = [os.environ["FLOOR"], *map(str, sizes), "f64" if "float64" in solver.split("(in float32")[0] else "f32"]
     _, _, _, out = measured(command, environment)
     return float(re.search(r"floor ([\d.]+)", out).group(1)), out
@@ -117,17 +117,17 @@ def bench(options, kind, size, environment):
                 print(f"  {name:24s} {run['seconds']:8.2f} s {run['cpu']:8.2f} CPU s {run['peak'] / 2**30:6.2f} GiB", flush=True)
                 if name == "braintune":
                     floors.append(run_floor(options, size, run["solver"], environment))
-    ours = {key: np.median([run[key] for run in runs["braintune"]]) for key in ("seconds", "cpu", "peak")}
-    print(f"  solver: {runs['braintune'][0]['solver']}")
-    floors.sort()
-    floor, text = floors[len(floors) // 2]
-    print("  " + text.replace("\n", "\n  ").rstrip())
-    print(f"  of the floor: {ours['seconds'] / floor:.2f}")
+    ours = runs["braintune"]
+    print(f"  solver: {ours[0]['solver']}")
+    print("  " + sorted(floors)[len(floors) // 2][1].replace("\n", "\n  ").rstrip())
+    above = [run["seconds"] / floor for run, (floor, _) in zip(ours, floors)]
+    print(f"  of the floor: {np.median(above):.2f} (turns: {' '.join(f'{ratio:.2f}' for ratio in above)})")
     for name in options.peers:
-        theirs = {key: np.median([run[key] for run in runs[name]]) for key in ("seconds", "cpu", "peak")}
-        gap = np.nanmax(np.abs(runs[name][0]["r"] - runs["braintune"][0]["r"]))
-        print(f"  {name:24s} {theirs['seconds'] / ours['seconds']:5.2f} times our time, {theirs['cpu'] / ours['cpu']:5.2f} times "
-              f"our CPU time, {theirs['peak'] / ours['peak']:5.2f} times our memory; largest difference in test r {gap:.1e}")
+        ratio = {key: [their[key] / our[key] for their, our in zip(runs[name], ours)] for key in ("seconds", "cpu", "peak")}
+        gap = np.nanmax(np.abs(runs[name][0]["r"] - ours[0]["r"]))
+        print(f"  {name:24s} {np.median(ratio['seconds']):5.2f} times our time (turns: "
+              f"{' '.join(f'{turn:.2f}' for turn in ratio['seconds'])}), {np.median(ratio['cpu']):5.2f} times our CPU time, "
+              f"{np.median(ratio['peak']):5.2f} times our memory; largest difference in test r {gap:.1e}")
 
 
 def main():

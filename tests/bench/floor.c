@@ -1,10 +1,10 @@
-/* What a ridge fit cannot go below on this machine: its eigenproblems, its refit's shifted systems, and its products
- * over voxels.
+/* What a ridge fit cannot go below on this machine: its eigenproblems, its refit's shifted systems, and its products.
  *
- *   floor N_TRAIN N_HELD RANK N_SPLIT N_ROW RANK_ALL N_TEST N_VOXEL N_ALPHA f32|f64
+ *   floor N_TRAIN N_HELD RANK N_SPLIT N_ROW RANK_ALL N_TEST N_VOXEL N_ALPHA N_FEATURE f32|f64
  *
- * prints seconds of the eigenproblems (n_split of RANK), of the shifted systems (order RANK_ALL), of the products per
- * split and of the refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
+ * prints seconds of the eigenproblems (n_split of RANK), of the shifted systems (order RANK_ALL), of the products that
+ * make Gram matrices and factors, of those over voxels per split and of the refit's, and GFLOP/s. Threads as
+ * OMP_NUM_THREADS says. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 2048, ARGUMENTS = 10 };
+enum { BLOCK = 2048, ARGUMENTS = 11 };
 
 static bt_status fill(bt_device *device, bt_dtype type, size_t n, bt_buffer **out)
 {
@@ -105,15 +105,51 @@ cleanup:
     return status;
 }
 
+/* Seconds of the Gram matrix of the rows of (m, k). */
+static bt_status time_gram(bt_device *device, size_t m, size_t k, double *seconds)
+{
+    bt_status status = BT_OK;
+    bt_buffer *x = NULL, *gram = NULL;
+    BT_TRY(fill(device, BT_F64, m * k, &x));
+    BT_TRY(bt_buffer_create(device, BT_F64, m * m, &gram));
+    for (int turn = 0; turn < 2; ++turn) { /* the first warms up */
+        const double start = bt_seconds();
+        BT_TRY(bt_product_gram(device, BT_PLAIN, bt_matrix_of(x, m, k), 0, bt_matrix_of(gram, m, m)));
+        *seconds = bt_seconds() - start;
+    }
+cleanup:
+    bt_buffer_destroy(&x);
+    bt_buffer_destroy(&gram);
+    return status;
+}
+
+/* Seconds of all Gram matrices (of rows once, or of features per split and refit), of U', P' and P'P. */
+static bt_status time_factors(bt_device *device, const size_t n[ARGUMENTS], bool dual, double *seconds)
+{
+    bt_status status = BT_OK;
+    const size_t train = n[0], held = n[1], rank = n[2], row = n[4], feature = n[9];
+    const double split = (double)n[3];
+    double gram = 0, all = 0, left = 0, projected = 0, pairs = 0;
+    BT_TRY(time_gram(device, dual ? row : feature, dual ? feature : row, &all));
+    if (!dual) BT_TRY(time_gram(device, feature, train, &gram));
+    if (!dual) BT_TRY(time_product(device, BT_F64, rank, feature, train, &left));
+    BT_TRY(time_product(device, BT_F64, rank, dual ? train : feature, held, &projected));
+    BT_TRY(time_gram(device, rank, held, &pairs));
+    *seconds = all + split * (gram + left + projected + pairs);
+cleanup:
+    return status;
+}
+
 static bt_status run(bt_device *device, const size_t n[ARGUMENTS], bt_dtype type)
 {
     bt_status status = BT_OK;
     const size_t train = n[0], held = n[1], rank = n[2], split = n[3], row = n[4], all = n[5], test = n[6];
     const size_t voxel = n[7], alpha = n[8];
     const bool dual = all == row;
-    double small = 0, shifted = 0, rotate = 0, pairs = 0, hats = 0, predict = 0;
+    double small = 0, shifted = 0, factors = 0, rotate = 0, pairs = 0, hats = 0, predict = 0;
     BT_TRY(time_eigen(device, rank, &small));
     BT_TRY(time_shifted(device, dual ? type : BT_F64, all, test, alpha, &shifted));
+    BT_TRY(time_factors(device, n, dual, &factors));
     BT_TRY(time_product(device, type, rank, train + held, voxel, &rotate));
     BT_TRY(time_product(device, type, rank, rank, voxel, &pairs));
     if (!dual) BT_TRY(time_product(device, BT_F64, alpha * test, all, row, &hats));
@@ -122,8 +158,9 @@ static bt_status run(bt_device *device, const size_t n[ARGUMENTS], bt_dtype type
     const double eigen = (double)split * small, search = (double)split * (rotate + pairs);
     printf("eigenproblems %.3f s (%zu of %zu: %.3f each), shifted systems of %zu: %.3f s\n", eigen, split, rank, small,
            all, shifted);
-    printf("search products %.3f s, %.0f GFLOP/s\nrefit products %.3f s\nfloor %.3f s\n", search,
-           per_split / (rotate + pairs) / 1e9, hats + predict, eigen + shifted + search + hats + predict);
+    printf("Gram matrices and factors %.3f s\nsearch products %.3f s, %.0f GFLOP/s\nrefit products %.3f s\n", factors,
+           search, per_split / (rotate + pairs) / 1e9, hats + predict);
+    printf("floor %.3f s\n", eigen + shifted + factors + search + hats + predict);
 cleanup:
     return status;
 }

@@ -24,11 +24,12 @@ from sklearn.model_selection import KFold  # noqa: E402
 backend = set_backend(backend_name)
 x, y, x2, y2 = (backend.asarray(np.load(folder / f"{part}.npy")) for part in ("x", "y", "x2", "y2"))
 alphas = np.logspace(1, 4, n_alpha) ** 2
+batch = 20 if n_alpha > 20 else None  # all at once would take more memory than the machine has
 folds = KFold(n_fold)
 model = (
-    RidgeCV(alphas=alphas, fit_intercept=False, cv=folds, solver_params={"warn": False})
+    RidgeCV(alphas=alphas, fit_intercept=False, cv=folds, solver_params={"warn": False, "n_alphas_batch": batch})
     if solver == "ridge"
-    else KernelRidgeCV(alphas=alphas, kernel="linear", cv=folds, warn=False)
+    else KernelRidgeCV(alphas=alphas, kernel="linear", cv=folds, solver_params={"n_alphas_batch": batch}, warn=False)
 )
 cpu, start = time.process_time(), time.perf_counter()
 prediction = backend.to_numpy(model.fit(x, y).predict(x2))
