@@ -1,8 +1,10 @@
 #include "device/spectral.h"
 
+#include "base/memory.h"
 #include "device/internal.h"
 #include "device/kernels/kernels.h"
 
+#include <omp.h>
 #include <string.h>
 
 enum { DEPTH = 2 * BT_SPECTRAL_ROWS };
@@ -178,28 +180,40 @@ cleanup:
     return status;
 }
 
-/* One row of bt_shrink. */
-static void shrink_row(bt_matrix q, size_t k, double s, const double *penalty, bt_matrix to)
+/* weight (n) = s / (s^2 + penalty). */
+static void shrink_weights(double s, const double *penalty, size_t n, double *weight)
 {
+    for (size_t v = 0; v < n; ++v) weight[v] = s / (s * s + penalty[v]);
+}
+
+/* One row of bt_shrink. */
+static void shrink_row(bt_matrix q, size_t k, const double *weight, bt_matrix to)
+{
+    const size_t n = q.columns;
     const bool single = q.buffer->type == BT_F32, narrow = to.buffer->type == BT_F32;
-    for (size_t v = 0; v < q.columns; ++v) {
-        const double x = single ? (double)*f32_at(q, k, v) : *f64_at(q, k, v), shrunk = x * s / (s * s + penalty[v]);
-        if (narrow)
-            *f32_at(to, k, v) = (float)shrunk;
-        else
-            *f64_at(to, k, v) = shrunk;
-    }
+    for (size_t v = 0; v < n && single && narrow; ++v)
+        *f32_at(to, k, v) = (float)((double)*f32_at(q, k, v) * weight[v]);
+    for (size_t v = 0; v < n && single && !narrow; ++v) *f64_at(to, k, v) = (double)*f32_at(q, k, v) * weight[v];
+    for (size_t v = 0; v < n && !single && narrow; ++v) *f32_at(to, k, v) = (float)(*f64_at(q, k, v) * weight[v]);
+    for (size_t v = 0; v < n && !single && !narrow; ++v) *f64_at(to, k, v) = *f64_at(q, k, v) * weight[v];
 }
 
 bt_status bt_shrink(bt_device *device, bt_matrix q, const double *singular, const double *penalty, bt_matrix to)
 {
     bt_status status = BT_OK;
+    double *weights = NULL; /* (n_thread, q.columns) */
     BT_CHECK(is_real(q.buffer) && is_real(to.buffer) && q.rows == to.rows && q.columns == to.columns && is_inside(q) &&
                  is_inside(to),
              BT_ERR_INTERNAL, "bt_shrink: (%zu, %zu) into (%zu, %zu)", q.rows, q.columns, to.rows, to.columns);
+    BT_ALLOC(weights, (size_t)device->n_thread * q.columns);
 #pragma omp parallel for num_threads(device->n_thread) schedule(static)
-    for (size_t k = 0; k < q.rows; ++k) shrink_row(q, k, singular[k], penalty, to);
+    for (size_t k = 0; k < q.rows; ++k) {
+        double *const weight = weights + (size_t)omp_get_thread_num() * q.columns;
+        shrink_weights(singular[k], penalty, q.columns, weight);
+        shrink_row(q, k, weight, to);
+    }
 cleanup:
+    bt_free(weights);
     return status;
 }
 

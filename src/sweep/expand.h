@@ -6,8 +6,9 @@
 #include "sweep/models.h"
 
 /* Everything of the experiment that the program can do becomes tasks, everything else gaps. Reads names, sizes and
- * times of inputs, no contents but config.json, respdict.json and one response file's shape. rate: FLOP/s of a core,
- * for estimates of time. Errors: BT_ERR_USAGE with file:line:column, BT_ERR_INPUT for inputs that are not there. */
+ * times of inputs, no contents but config.json, respdict.json, ROI groups and one response file's shape. rate: FLOP/s
+ * of a core, for estimates of time. Errors: BT_ERR_USAGE with file:line:column, BT_ERR_INPUT for inputs that are not
+ * there. */
 bt_status bt_expand(const bt_program *program, bt_experiment *experiment, double rate, bt_plan *out) BT_MUST_CHECK;
 
 /* Its parts. Timing and ceilings of the section `dataset`, into any draft whose stage has such settings. */

@@ -2,6 +2,7 @@
 #include "sweep/expand.h"
 
 #include "base/memory.h"
+#include "io/name_lists.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -115,6 +116,48 @@ static const char *find_gap(const tuning *t, const making *m, bt_place *place)
         return m->base->why;
     }
     return bt_program_stage(t->x->program, "tune") ? NULL : "stage tune";
+}
+
+/* Names of voxels.roi. */
+static bt_status read_rois(const tuning *t, bt_names *names, bt_place *place)
+{
+    const bt_node *const rois = bt_node_at(t->entry, "voxels.roi");
+    if (!rois) return BT_OK;
+    *place = rois->place;
+    return bt_node_names(rois, "voxels.roi", names);
+}
+
+/* The file of the ROIs' groups: the entry's own, else the data set's; NULL: none is named. */
+static bt_status groups_file(const tuning *t, const char **path)
+{
+    const bt_node *const own = bt_node_at(t->entry, "roi.groups"), *const rois =
+                                                                       bt_node_get(t->x->data.section, "rois");
+    const bt_node *const file = own ? own : bt_node_get(rois, "groups");
+    *path = NULL;
+    return file && file->kind == BT_NODE_TEXT ? bt_entry_file(t->x->region, file, "experiments", path) : BT_OK;
+}
+
+/* A ROI that is a group whose labels nobody has written down: *why, and where the experiment asks for it. */
+static bt_status find_empty_group(const tuning *t, const char **why, bt_place *place)
+{
+    bt_status status = BT_OK;
+    bt_names wanted = {0};
+    bt_name_lists groups = {0};
+    const char *path = NULL;
+    bt_place at = t->entry->place;
+    BT_TRY(read_rois(t, &wanted, &at));
+    if (wanted.n > 0) BT_TRY(groups_file(t, &path));
+    if (path) BT_TRY(bt_name_lists_read(path, &groups));
+    for (size_t g = 0; g < groups.keys.n && !*why; ++g)
+        if (groups.lists[g].n == 0 && bt_names_have(&wanted, groups.keys.items[g])) {
+            BT_TAKE(*why, bt_region_print(t->x->region, "the group %s, which has no labels in %s", groups.keys.items[g],
+                                          path));
+            *place = at;
+        }
+cleanup:
+    bt_names_clear(&wanted);
+    bt_name_lists_clear(&groups);
+    return status;
 }
 
 static bt_status put_subjects(const tuning *t, const making *m, bt_draft *draft)
@@ -327,6 +370,7 @@ static bt_status make(const tuning *t, const making *m)
     variant.task = BT_NO_TASK;
     BT_TRY(name_variant(t, m, &variant));
     variant.why = find_gap(t, m, &variant.place);
+    if (!variant.why) BT_TRY(find_empty_group(t, &variant.why, &variant.place));
     if (variant.why)
         BT_TRY(bt_expansion_gap_about(t->x, "tune", t->section, variant.label, variant.why, variant.place,
                                       &variant.about));

@@ -12,9 +12,9 @@ enum {
     BT_ATTEND_KEYS = 128, /* keys whose scores are held at a time */
     BT_MOMENT_FRAMES = 512,
     BT_SLOPE_FRAMES = 64,
-    BT_SPECTRAL_ROWS = 64,    /* components that are summed in the precision of the data */
-    BT_SPECTRAL_WEIGHTS = 32, /* weights that one call takes, at most */
-    BT_SPECTRAL_LANES = 16    /* columns of one call in f64; BT_LANES in f32 */
+    BT_SPECTRAL_ROWS = 64,     /* components that are summed in the precision of the data */
+    BT_SPECTRAL_WEIGHTS = 128, /* weights that one call takes, at most */
+    BT_SPECTRAL_LANES = 16     /* columns of one call in f64; BT_LANES in f32 */
 };
 
 /* Dropout of one head's probabilities: that of query i and key k is 0 when its 32 bits of number k / 2 of the sequence

@@ -38,9 +38,10 @@ static void kernel_spectral_f32(const bt_spectral_f32 *task)
 {
     float products[SPECTRAL_DEPTH * BT_LANES] __attribute__((aligned(64)));
     float part[BT_SPECTRAL_WEIGHTS * BT_LANES] __attribute__((aligned(64)));
-    double sums[BT_SPECTRAL_WEIGHTS * BT_LANES] = {0};
+    double sums[BT_SPECTRAL_WEIGHTS * BT_LANES];
     const size_t depth = task->z ? SPECTRAL_DEPTH : BT_SPECTRAL_ROWS;
     const float *table = task->table;
+    memset(sums, 0, task->n_weight * BT_LANES * sizeof *sums);
     for (size_t low = 0; low < task->n_component; low += BT_SPECTRAL_ROWS) {
         const size_t left = task->n_component - low, n = left < BT_SPECTRAL_ROWS ? left : BT_SPECTRAL_ROWS;
         const float *const x = task->x + low * task->x_stride;
@@ -105,9 +106,10 @@ BT_INLINE void products_f64(const double *a, size_t a_stride, const double *b, s
 static void kernel_spectral_f64(const bt_spectral_f64 *task)
 {
     double products[SPECTRAL_DEPTH * BT_SPECTRAL_LANES] __attribute__((aligned(64)));
-    double sums[BT_SPECTRAL_WEIGHTS * BT_SPECTRAL_LANES] = {0};
+    double sums[BT_SPECTRAL_WEIGHTS * BT_SPECTRAL_LANES];
     const size_t depth = task->z ? SPECTRAL_DEPTH : BT_SPECTRAL_ROWS;
     const double *table = task->table;
+    memset(sums, 0, task->n_weight * BT_SPECTRAL_LANES * sizeof *sums);
     for (size_t low = 0; low < task->n_component; low += BT_SPECTRAL_ROWS) {
         const size_t n = task->n_component - low < BT_SPECTRAL_ROWS ? task->n_component - low : BT_SPECTRAL_ROWS;
         const double *const x = task->x + low * task->x_stride;

@@ -125,6 +125,33 @@ static void test_converting_there_and_back(void **state)
     bt_buffer_destroy(&wide);
 }
 
+/* Of either type into either. */
+static void test_shrinking(void **state)
+{
+    enum { ROWS = 2, COLUMNS = 3, ALL = ROWS * COLUMNS };
+    bt_device *const device = *state;
+    static const double singular[ROWS] = {2, 0.5}, penalty[COLUMNS] = {0, 1, 12};
+    static const double wanted[ALL] = {0.5, 0.8, 0.375, 8, 2, 12 * 0.5 / 12.25}, wide[ALL] = {1, 2, 3, 4, 5, 12};
+    static const float narrow[ALL] = {1, 2, 3, 4, 5, 12};
+    const bt_dtype types[] = {BT_F32, BT_F64};
+    for (int from = 0; from < 2; ++from)
+        for (int to = 0; to < 2; ++to) {
+            bt_buffer *q = NULL, *out = NULL;
+            double found[ALL];
+            float rounded[ALL];
+            expect_ok(bt_buffer_create(device, types[from], ALL, &q));
+            expect_ok(bt_buffer_create(device, types[to], ALL, &out));
+            expect_ok(bt_buffer_write(q, 0, from ? (const void *)wide : narrow, ALL));
+            expect_ok(
+                bt_shrink(device, bt_matrix_of(q, ROWS, COLUMNS), singular, penalty, bt_matrix_of(out, ROWS, COLUMNS)));
+            expect_ok(bt_buffer_read(out, 0, to ? (void *)found : rounded, ALL));
+            for (size_t i = 0; i < ALL; ++i)
+                expect_near(to ? found[i] : (double)rounded[i], wanted[i], to ? 1e-15 : 1e-6);
+            bt_buffer_destroy(&q);
+            bt_buffer_destroy(&out);
+        }
+}
+
 static void test_columns_in_another_order(void **state)
 {
     enum { ROWS = 3, STRIDE = 5, TAKEN = 4 };
@@ -170,8 +197,11 @@ static void test_what_does_not_fit_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sums_as_plain_loops),          TEST(test_kernels_agree),
-        TEST(test_converting_there_and_back),    TEST(test_columns_in_another_order),
+        TEST(test_sums_as_plain_loops),
+        TEST(test_kernels_agree),
+        TEST(test_shrinking),
+        TEST(test_converting_there_and_back),
+        TEST(test_columns_in_another_order),
         TEST(test_what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,9 +107,9 @@ static void test_counts(void **state)
         {"tune", "tune.brain", 24},
         {"tune", "tune.random", 24},
         {"tune", "tune.lm", 6},
-        {"tune", "tune.one-roi", 16},
-        {"features", NULL, 3 + 24 + 24 + 6 + 16 + 1},
-        {"encode", "encode.alignment", 24 + 24 + 24 + 48 + 16}, /* without the teacher's 24 and the stimulus' 16 */
+        {"tune", "tune.one-roi", 8}, /* nobody knows the labels of late_language */
+        {"features", NULL, 3 + 24 + 24 + 6 + 8 + 1},
+        {"encode", "encode.alignment", 24 + 24 + 24 + 48 + 8}, /* without the teacher's 24 and the stimulus' 16 */
         {"encode", "encode.size", 3},
         {"collect", NULL, 1},
         {"figures", NULL, 2},
@@ -118,7 +118,9 @@ static void test_counts(void **state)
         assert_int_equal(fake_count(&plan, wanted[i].stage, wanted[i].section), wanted[i].n);
     assert_int_equal(fake_gaps(&plan, "tune", "objective teacher"), 3);
     assert_int_equal(fake_gaps(&plan, "tune", "objective stimulus"), 2);
+    assert_int_equal(fake_gaps(&plan, "tune", "the group late_language, which has no labels in "), 8);
     assert_int_equal(fake_gaps(&plan, "encode", "objective"), 24 + 16);
+    assert_int_equal(fake_gaps(&plan, "encode", "the group late_language"), 8);
     assert_int_equal(fake_gaps(&plan, "encode", "low-level feature"), 240 + 15);
     assert_int_equal(fake_gaps(&plan, "prefer", NULL), 135);
     assert_int_equal(fake_gaps(&plan, "probe", NULL), (3 + 3 + 24 + 24 + 3 + 6 + 2) * 6);
