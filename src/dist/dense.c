@@ -12,8 +12,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Below this order one rank's LAPACK is faster than a grid. */
-enum { SHARED_FROM = 512 };
+/* Below this order one rank's LAPACK is faster than a grid; up to so many ranks a Gram matrix is made in strips. */
+enum { SHARED_FROM = 512, STRIPS = 8 };
 
 /* Block edge; blocks that each process row has at least; sampled vectors per rank. */
 enum { BLOCK = 64, BLOCKS_PER_ROW = 4, SAMPLES = 8 };
@@ -100,7 +100,8 @@ bt_status bt_dense_gram(const bt_comm *comm, bt_device *device, const double *x,
     const size_t order = rows ? m : n;
     BT_TRY(check_same(comm, m, n));
     if (bt_comm_size(comm) > 1 && order >= SHARED_FROM && m > 0 && n > 0) {
-        BT_TRY(bt_dense_gram_grid(comm, bt_dense_layout_for(order), x, m, n, rows, g));
+        BT_TRY(bt_comm_size(comm) <= STRIPS ? bt_dense_gram_strips(comm, device, x, m, n, rows, g)
+                                            : bt_dense_gram_grid(comm, bt_dense_layout_for(order), x, m, n, rows, g));
         goto cleanup;
     }
     if (bt_comm_rank(comm) == 0) status = gram_here(device, x, m, n, rows, g);
@@ -296,7 +297,7 @@ static double replicated(size_t size, size_t n, bool summed)
 
 double bt_dense_gram_sent(size_t size, size_t inner, size_t n)
 {
-    const bool shared = size > 1 && n >= SHARED_FROM;
+    const bool shared = size > STRIPS && n >= SHARED_FROM;
     return replicated(size, n, shared) +
            (shared ? bt_blacs_sent(size, bt_dense_layout_for(n).most, 1.2 * (double)inner * (double)n) : 0);
 }

@@ -1,9 +1,10 @@
 /* Dense matrices over all ranks of a communicator: ScaLAPACK on a BLACS grid, float64.
  *
  * The Gram matrix of a matrix that every rank holds, and the symmetric eigenproblem. Below n = 512 or on one rank
- * LAPACK does it; PDSYEVD's own workspace query is too small at small sizes, so (np + nq + 2 nb) nb + nb^2 is added,
- * and every run checks the residual |A v - w v| and orthogonality of sampled vectors. When PDSYEVD fails or its result
- * does not pass, one rank's LAPACK takes over with a warning.
+ * LAPACK does it; up to 8 ranks make the Gram matrix in strips of its lower triangle (strips.c), by local products;
+ * PDSYEVD's own workspace query is too small at small sizes, so (np + nq + 2 nb) nb + nb^2 is added, and every run
+ * checks the residual |A v - w v| and orthogonality of sampled vectors. When PDSYEVD fails or its result does not pass,
+ * one rank's LAPACK takes over with a warning.
  *
  * Layout: blocks of 64, a near square grid of at most (n / 256)^2 ranks, so that a process row holds four blocks or
  * more: n = 512 uses 4 ranks, n = 3072 uses 144 of 1,024. The others wait in the sum that replicates the result.

@@ -2,6 +2,7 @@
 #ifndef BT_DIST_INTERNAL_H
 #define BT_DIST_INTERNAL_H
 
+#include "device/device.h"
 #include "dist/comm.h"
 
 #include <stdbool.h>
@@ -24,6 +25,10 @@ bt_status bt_dense_gram_grid(const bt_comm *comm, bt_dense_layout layout, const 
                              bool rows, double *g) BT_MUST_CHECK;
 bt_status bt_dense_eigen_grid(const bt_comm *comm, bt_dense_layout layout, const double *a, size_t n, double *values,
                               double *vectors) BT_MUST_CHECK;
+
+/* bt_dense_gram in strips of the lower triangle, at any size. Collective; arguments as there. */
+bt_status bt_dense_gram_strips(const bt_comm *comm, bt_device *device, const double *x, size_t m, size_t n, bool rows,
+                               double *g) BT_MUST_CHECK;
 
 /* Collective. Samples vectors, others on every rank, and fails with BT_ERR_NUMERICS on all ranks unless
  * |A v - w v| <= bound n eps |A|_F for each and |V v - e| <= bound n eps; |.| of vectors is the 2-norm. */

@@ -98,6 +98,7 @@ def run_floor(options, size, solver, environment):
     train = n - n // options.folds
     sizes = [train, n - train, min(train, p), options.folds, n, min(n, p), TEST_ROWS, v, options.alphas, p]
     command = [os.environ["FLOOR"], *map(str, sizes), "f64" if "float64" in solver.split("(in float32")[0] else "f32"]
+    command.append("rotated" if "rotated responses" in solver else "solved")
     _, _, _, out = measured(command, environment)
     return float(re.search(r"floor ([\d.]+)", out).group(1)), out
 

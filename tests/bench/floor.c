@@ -1,10 +1,10 @@
 /* What a ridge fit cannot go below on this machine: its eigenproblems, its refit's shifted systems, and its products.
  *
- *   floor N_TRAIN N_HELD RANK N_SPLIT N_ROW RANK_ALL N_TEST N_VOXEL N_ALPHA N_FEATURE f32|f64
+ *   floor N_TRAIN N_HELD RANK N_SPLIT N_ROW RANK_ALL N_TEST N_VOXEL N_ALPHA N_FEATURE f32|f64 solved|rotated
  *
- * prints seconds of the eigenproblems (n_split of RANK), of the shifted systems (order RANK_ALL), of the products that
- * make Gram matrices and factors, of those over voxels per split and of the refit's, and GFLOP/s. Threads as
- * OMP_NUM_THREADS says. */
+ * prints seconds of the eigenproblems (n_split of RANK), of the refit's shifted systems or, where it rotates responses,
+ * its eigenproblem (order RANK_ALL), of the products that make Gram matrices and factors, of those over voxels per
+ * split and of the refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -16,7 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 2048, ARGUMENTS = 11 };
+enum { BLOCK = 2048 };
+
+typedef struct {
+    size_t train, held, rank, split, row, all, test, voxel, alpha, feature;
+    bt_dtype type; /* of products over voxels */
+    bool rotated;  /* the refit */
+} sizes;
+
+enum { NUMBERS = 10, ARGUMENTS = NUMBERS + 2 };
 
 static bt_status fill(bt_device *device, bt_dtype type, size_t n, bt_buffer **out)
 {
@@ -123,44 +131,64 @@ cleanup:
     return status;
 }
 
+static bool is_dual(const sizes *n)
+{
+    return n->all == n->row;
+}
+
 /* Seconds of all Gram matrices (of rows once, or of features per split and refit), of U', P' and P'P. */
-static bt_status time_factors(bt_device *device, const size_t n[ARGUMENTS], bool dual, double *seconds)
+static bt_status time_factors(bt_device *device, const sizes *n, double *seconds)
 {
     bt_status status = BT_OK;
-    const size_t train = n[0], held = n[1], rank = n[2], row = n[4], feature = n[9];
-    const double split = (double)n[3];
+    const bool dual = is_dual(n);
     double gram = 0, all = 0, left = 0, projected = 0, pairs = 0;
-    BT_TRY(time_gram(device, dual ? row : feature, dual ? feature : row, &all));
-    if (!dual) BT_TRY(time_gram(device, feature, train, &gram));
-    if (!dual) BT_TRY(time_product(device, BT_F64, rank, feature, train, &left));
-    BT_TRY(time_product(device, BT_F64, rank, dual ? train : feature, held, &projected));
-    BT_TRY(time_gram(device, rank, held, &pairs));
-    *seconds = all + split * (gram + left + projected + pairs);
+    BT_TRY(time_gram(device, dual ? n->row : n->feature, dual ? n->feature : n->row, &all));
+    if (!dual) BT_TRY(time_gram(device, n->feature, n->train, &gram));
+    if (!dual) BT_TRY(time_product(device, BT_F64, n->rank, n->feature, n->train, &left));
+    BT_TRY(time_product(device, BT_F64, n->rank, dual ? n->train : n->feature, n->held, &projected));
+    BT_TRY(time_gram(device, n->rank, n->held, &pairs));
+    *seconds = all + (double)n->split * (gram + left + projected + pairs);
 cleanup:
     return status;
 }
 
-static bt_status run(bt_device *device, const size_t n[ARGUMENTS], bt_dtype type)
+/* Seconds of the refit's systems (shifted ones, or one eigenproblem), and of its products. */
+static bt_status time_refit(bt_device *device, const sizes *n, double *solving, double *products)
 {
     bt_status status = BT_OK;
-    const size_t train = n[0], held = n[1], rank = n[2], split = n[3], row = n[4], all = n[5], test = n[6];
-    const size_t voxel = n[7], alpha = n[8];
-    const bool dual = all == row;
-    double small = 0, shifted = 0, factors = 0, rotate = 0, pairs = 0, hats = 0, predict = 0;
-    BT_TRY(time_eigen(device, rank, &small));
-    BT_TRY(time_shifted(device, dual ? type : BT_F64, all, test, alpha, &shifted));
-    BT_TRY(time_factors(device, n, dual, &factors));
-    BT_TRY(time_product(device, type, rank, train + held, voxel, &rotate));
-    BT_TRY(time_product(device, type, rank, rank, voxel, &pairs));
-    if (!dual) BT_TRY(time_product(device, BT_F64, alpha * test, all, row, &hats));
-    BT_TRY(time_product(device, type, test, row, voxel, &predict));
-    const double per_split = 2.0 * (double)(rank * voxel) * (double)(train + held + rank);
-    const double eigen = (double)split * small, search = (double)split * (rotate + pairs);
-    printf("eigenproblems %.3f s (%zu of %zu: %.3f each), shifted systems of %zu: %.3f s\n", eigen, split, rank, small,
-           all, shifted);
+    const bool dual = is_dual(n);
+    double made = 0, rotated = 0, predicted = 0;
+    if (n->rotated) {
+        BT_TRY(time_eigen(device, n->all, solving));
+        if (!dual) BT_TRY(time_product(device, BT_F64, n->all, n->feature, n->row, &made));
+        BT_TRY(time_product(device, n->type, n->all, n->row, n->voxel, &rotated));
+        BT_TRY(time_product(device, n->type, n->test, n->all, n->voxel, &predicted));
+    } else {
+        BT_TRY(time_shifted(device, dual ? n->type : BT_F64, n->all, n->test, n->alpha, solving));
+        if (!dual) BT_TRY(time_product(device, BT_F64, n->alpha * n->test, n->all, n->row, &made));
+        BT_TRY(time_product(device, n->type, n->test, n->row, n->voxel, &predicted));
+    }
+    *products = made + rotated + predicted;
+cleanup:
+    return status;
+}
+
+static bt_status run(bt_device *device, const sizes *n)
+{
+    bt_status status = BT_OK;
+    double small = 0, factors = 0, rotate = 0, pairs = 0, solving = 0, products = 0;
+    BT_TRY(time_eigen(device, n->rank, &small));
+    BT_TRY(time_factors(device, n, &factors));
+    BT_TRY(time_product(device, n->type, n->rank, n->train + n->held, n->voxel, &rotate));
+    BT_TRY(time_product(device, n->type, n->rank, n->rank, n->voxel, &pairs));
+    BT_TRY(time_refit(device, n, &solving, &products));
+    const double per_split = 2.0 * (double)(n->rank * n->voxel) * (double)(n->train + n->held + n->rank);
+    const double eigen = (double)n->split * small, search = (double)n->split * (rotate + pairs);
+    printf("eigenproblems %.3f s (%zu of %zu: %.3f each), the refit's %s of order %zu: %.3f s\n", eigen, n->split,
+           n->rank, small, n->rotated ? "eigenproblem" : "shifted systems", n->all, solving);
     printf("Gram matrices and factors %.3f s\nsearch products %.3f s, %.0f GFLOP/s\nrefit products %.3f s\n", factors,
-           search, per_split / (rotate + pairs) / 1e9, hats + predict);
-    printf("floor %.3f s\n", eigen + shifted + factors + search + hats + predict);
+           search, per_split / (rotate + pairs) / 1e9, products);
+    printf("floor %.3f s\n", eigen + factors + search + solving + products);
 cleanup:
     return status;
 }
@@ -168,14 +196,17 @@ cleanup:
 int main(int argc, char **argv)
 {
     bt_device *device = NULL;
-    size_t n[ARGUMENTS] = {0};
     if (argc != ARGUMENTS + 1) {
         fprintf(stderr, "floor: expected %d arguments, found %d\n", ARGUMENTS, argc - 1);
         return BT_ERR_USAGE;
     }
-    for (int i = 0; i < ARGUMENTS - 1; ++i) n[i] = strtoul(argv[i + 1], NULL, 10);
+    sizes n = {.type = !strcmp(argv[NUMBERS + 1], "f64") ? BT_F64 : BT_F32,
+               .rotated = !strcmp(argv[NUMBERS + 2], "rotated")};
+    size_t *const numbers[NUMBERS] = {&n.train, &n.held, &n.rank,  &n.split, &n.row,
+                                      &n.all,   &n.test, &n.voxel, &n.alpha, &n.feature};
+    for (int i = 0; i < NUMBERS; ++i) *numbers[i] = strtoul(argv[i + 1], NULL, 10);
     bt_status status = bt_device_create(BT_DEVICE_CPU, &device);
-    if (status == BT_OK) status = run(device, n, !strcmp(argv[ARGUMENTS], "f64") ? BT_F64 : BT_F32);
+    if (status == BT_OK) status = run(device, &n);
     if (status != BT_OK) fprintf(stderr, "floor: %s\n", bt_error_message());
     bt_device_destroy(&device);
     return (int)status;

@@ -316,7 +316,7 @@ static void expect_gram(const double *x, size_t m, size_t n, int rows, const dou
     EXPECT(good);
 }
 
-static void gram_by_grid(const bt_comm *comm, size_t m, size_t n, size_t block, size_t most)
+static void gram_by_grid(const bt_comm *comm, bt_device *device, size_t m, size_t n, size_t block, size_t most)
 {
     const size_t larger = m > n ? m : n;
     double *const x = array(m * n), *const g = array(larger * larger);
@@ -326,6 +326,10 @@ static void gram_by_grid(const bt_comm *comm, size_t m, size_t n, size_t block, 
         const bt_dense_layout layout = {.block = block, .most = most};
         memset(g, 255, larger * larger * sizeof *g);
         EXPECT(bt_dense_gram_grid(comm, layout, x, m, n, rows, g) == BT_OK);
+        expect_gram(x, m, n, rows, g);
+        EXPECT(same_everywhere(comm, g, order * order));
+        memset(g, 255, larger * larger * sizeof *g);
+        EXPECT(bt_dense_gram_strips(comm, device, x, m, n, rows, g) == BT_OK);
         expect_gram(x, m, n, rows, g);
         EXPECT(same_everywhere(comm, g, order * order));
     }
@@ -353,8 +357,8 @@ static void grams(const bt_comm *comm, bt_device *device)
     static const size_t sides[] = {1, 2, 7, 33, 130};
     for (size_t i = 0; i < 5; ++i)
         for (size_t j = 0; j < 5; ++j) {
-            gram_by_grid(comm, sides[i], sides[j], 4, 99);
-            gram_by_grid(comm, sides[i], sides[j], 64, 2);
+            gram_by_grid(comm, device, sides[i], sides[j], 4, 99);
+            gram_by_grid(comm, device, sides[i], sides[j], 64, 2);
             gram_of_the_program(comm, device, sides[i], sides[j], (int)((i + j) % 2));
         }
     gram_of_the_program(comm, device, 50, 600, 0);
@@ -436,7 +440,7 @@ static void groups_do_not_meet(const bt_comm *comm, bt_device *device)
     EXPECT(bt_comm_split(comm, colour, &group) == BT_OK);
     for (size_t turn = 0; turn < 3; ++turn) {
         pdsyevd_of(group, device, 40 + turn + 30 * (size_t)colour, KIND_RANDOM, 8, 99);
-        gram_by_grid(group, 20 + 9 * (size_t)colour, 31, 8, 99);
+        gram_by_grid(group, device, 20 + 9 * (size_t)colour, 31, 8, 99);
     }
     eigen_of(group, device, colour ? 30 : 530, KIND_DEFICIENT);
     bt_comm_destroy(&group);
