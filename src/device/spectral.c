@@ -217,23 +217,34 @@ cleanup:
     return status;
 }
 
-bt_status bt_write_columns(bt_device *device, const float *host, size_t stride, const size_t *column, bt_matrix to)
+/* to (n) = from[column[j]], or from[j]. */
+static void pick_f32(const float *from, const size_t *column, size_t n, float *to)
+{
+    if (!column) memcpy(to, from, n * sizeof *to);
+    for (size_t j = 0; column && j < n; ++j) to[j] = from[column[j]];
+}
+
+static void pick_f64(const float *from, const size_t *column, size_t n, double *to)
+{
+    for (size_t j = 0; j < n; ++j) to[j] = (double)from[column ? column[j] : j];
+}
+
+bt_status bt_write_picked(bt_device *device, const bt_picked *from, bt_matrix to)
 {
     bt_status status = BT_OK;
-    BT_CHECK(is_real(to.buffer) && is_inside(to), BT_ERR_INTERNAL, "bt_write_columns: (%zu, %zu)", to.rows, to.columns);
-    for (size_t j = 0; j < to.columns; ++j)
-        BT_CHECK(column[j] < stride, BT_ERR_INTERNAL, "bt_write_columns: column %zu of %zu", column[j], stride);
+    BT_CHECK(is_real(to.buffer) && is_inside(to) && (from->column || to.columns <= from->stride), BT_ERR_INTERNAL,
+             "bt_write_picked: (., %zu) into (%zu, %zu)", from->stride, to.rows, to.columns);
+    for (size_t j = 0; from->column && j < to.columns; ++j)
+        BT_CHECK(from->column[j] < from->stride, BT_ERR_INTERNAL, "bt_write_picked: column %zu of %zu", from->column[j],
+                 from->stride);
     const bool single = to.buffer->type == BT_F32;
 #pragma omp parallel for num_threads(device->n_thread) schedule(static)
     for (size_t i = 0; i < to.rows; ++i) {
-        const float *const from = host + i * stride;
-        if (single) {
-            float *const row = f32_at(to, i, 0);
-            for (size_t j = 0; j < to.columns; ++j) row[j] = from[column[j]];
-        } else {
-            double *const row = f64_at(to, i, 0);
-            for (size_t j = 0; j < to.columns; ++j) row[j] = (double)from[column[j]];
-        }
+        const float *const row = from->host + (from->row ? from->row[i] : i) * from->stride;
+        if (single)
+            pick_f32(row, from->column, to.columns, f32_at(to, i, 0));
+        else
+            pick_f64(row, from->column, to.columns, f64_at(to, i, 0));
     }
 cleanup:
     return status;

@@ -25,8 +25,15 @@ bt_status bt_convert(bt_device *device, bt_matrix from, bt_matrix to) BT_MUST_CH
 bt_status bt_shrink(bt_device *device, bt_matrix q, const double *singular, const double *penalty,
                     bt_matrix to) BT_MUST_CHECK;
 
-/* to[i, j] = host[i stride + column[j]], f32 or f64; column (to.columns) below stride. */
-bt_status bt_write_columns(bt_device *device, const float *host, size_t stride, const size_t *column,
-                           bt_matrix to) BT_MUST_CHECK;
+/* Rows and columns of a matrix on the host, (., stride) float32. */
+typedef struct {
+    const float *host;
+    size_t stride;
+    const size_t *row;    /* (to.rows); NULL: the first */
+    const size_t *column; /* (to.columns), each below stride; NULL: the first */
+} bt_picked;
+
+/* to[i, j] = host[row[i] stride + column[j]], f32 or f64. */
+bt_status bt_write_picked(bt_device *device, const bt_picked *from, bt_matrix to) BT_MUST_CHECK;
 
 #endif

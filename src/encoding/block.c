@@ -27,44 +27,13 @@ void bt_take_rows(const float *y, size_t n_voxel, bt_row_list rows, float *to)
         memcpy(to + i * n_voxel, y + rows.index[i] * n_voxel, n_voxel * sizeof *to);
 }
 
-/* How many rows from `first` of the list on lie one behind the other. */
-static size_t run_length(bt_row_list rows, size_t first)
-{
-    size_t n = 1;
-    while (first + n < rows.n && rows.index[first + n] == rows.index[first] + n) ++n;
-    return n;
-}
-
 bt_status bt_block_send(bt_block *block, bt_block_part part, bt_dtype type, const float *y, size_t n_voxel,
-                        bt_row_list rows, bt_matrix *out)
+                        bt_row_list rows, const size_t *column, bt_matrix *out)
 {
     bt_status status = BT_OK;
-    bt_matrix single = {0};
-    BT_TRY(bt_block_take(block, part, BT_F32, rows.n, n_voxel, &single));
-    for (size_t i = 0, n = 0; i < rows.n; i += n) {
-        n = rows.index ? run_length(rows, i) : rows.n;
-        const size_t from = rows.index ? rows.index[i] : 0;
-        BT_TRY(bt_buffer_write(single.buffer, i * n_voxel, y + from * n_voxel, n * n_voxel));
-    }
-    *out = single;
-    if (type == BT_F32) goto cleanup;
-    BT_TRY(bt_block_take(block, part, BT_F64, rows.n, n_voxel, out));
-    BT_TRY(bt_convert(block->device, single, *out));
-cleanup:
-    return status;
-}
-
-bt_status bt_block_send_columns(bt_block *block, bt_block_part part, bt_dtype type, const float *y, size_t n_voxel,
-                                bt_row_list rows, const size_t *column, bt_matrix *out)
-{
-    bt_status status = BT_OK;
+    const bt_picked from = {y, n_voxel, rows.index, column};
     BT_TRY(bt_block_take(block, part, type, rows.n, n_voxel, out));
-    for (size_t i = 0, n = 0; i < rows.n; i += n) {
-        n = rows.index ? run_length(rows, i) : rows.n;
-        const size_t from = rows.index ? rows.index[i] : 0;
-        BT_TRY(bt_write_columns(block->device, y + from * n_voxel, n_voxel, column,
-                                bt_matrix_part(*out, i, 0, n, n_voxel)));
-    }
+    BT_TRY(bt_write_picked(block->device, &from, *out));
 cleanup:
     return status;
 }

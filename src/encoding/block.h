@@ -39,11 +39,8 @@ typedef struct {
 /* rows (n, n_voxel) of y (., n_voxel), by index. */
 void bt_take_rows(const float *y, size_t n_voxel, bt_row_list rows, float *to);
 
-/* These rows of y (., n_voxel) on the device, in `type`. */
+/* These rows of y (., n_voxel) on the device, in `type`; column (n_voxel): in which order, NULL: as they are. */
 bt_status bt_block_send(bt_block *block, bt_block_part part, bt_dtype type, const float *y, size_t n_voxel,
-                        bt_row_list rows, bt_matrix *out) BT_MUST_CHECK;
-/* The same with the columns in another order: out[i, j] is column[j] of row i. */
-bt_status bt_block_send_columns(bt_block *block, bt_block_part part, bt_dtype type, const float *y, size_t n_voxel,
-                                bt_row_list rows, const size_t *column, bt_matrix *out) BT_MUST_CHECK;
+                        bt_row_list rows, const size_t *column, bt_matrix *out) BT_MUST_CHECK;
 
 #endif

@@ -34,8 +34,8 @@ static bt_status take_room(const bt_fast_search *pairs, bt_block *block, const f
     const bt_dtype type = pairs->problem.precision;
     const bt_block_part part = bt_fast_search_correlates(pairs) ? BT_PART_PROJECTED : BT_PART_PAIRED;
     components *const c = &to->parts;
-    BT_TRY(bt_block_send(block, BT_PART_RESPONSE, type, y, n_voxel, train, &to->train));
-    BT_TRY(bt_block_send(block, BT_PART_HELD_OUT, type, y, n_voxel, apply, &to->apply));
+    BT_TRY(bt_block_send(block, BT_PART_RESPONSE, type, y, n_voxel, train, NULL, &to->train));
+    BT_TRY(bt_block_send(block, BT_PART_HELD_OUT, type, y, n_voxel, apply, NULL, &to->apply));
     BT_TRY(take_rotated(pairs, block, BT_PART_ROTATED, n_voxel, to->rotated));
     BT_TRY(take_rotated(pairs, block, part, n_voxel, to->projected));
     c->q = c->v = to->rotated[1];

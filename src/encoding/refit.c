@@ -204,7 +204,7 @@ static bt_status predict_by_hats(const bt_refit *refit, bt_block *block, const f
     BT_ALLOC(start, refit->plan->n_alpha + 1);
     BT_ALLOC(sorted, refit->n_test * n_voxel);
     group(choice, n_voxel, refit->plan->n_alpha, order, start);
-    BT_TRY(bt_block_send_columns(block, BT_PART_RESPONSE, type, y, n_voxel, rows, order, &grouped));
+    BT_TRY(bt_block_send(block, BT_PART_RESPONSE, type, y, n_voxel, rows, order, &grouped));
     BT_TRY(bt_block_take(block, BT_PART_PREDICTED, type, refit->n_test, n_voxel, &predicted));
     BT_TRY(apply_hats(refit, grouped, start, predicted));
     wide = predicted;

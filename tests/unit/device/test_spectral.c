@@ -152,29 +152,30 @@ static void test_shrinking(void **state)
         }
 }
 
-static void test_columns_in_another_order(void **state)
+static void test_picked_rows_and_columns(void **state)
 {
-    enum { ROWS = 3, STRIDE = 5, TAKEN = 4 };
+    enum { ALL = 4, ROWS = 3, STRIDE = 5, TAKEN = 4 };
     bt_device *const device = *state;
-    static const size_t column[TAKEN] = {4, 0, 0, 2};
-    static const size_t wrong[TAKEN] = {4, 0, 5, 2};
-    float host[ROWS * STRIDE], narrow[ROWS * TAKEN];
+    static const size_t row[ROWS] = {0, 2, 3}, column[TAKEN] = {4, 0, 0, 2}, wrong[TAKEN] = {4, 0, 5, 2};
+    float host[ALL * STRIDE], narrow[ROWS * TAKEN];
     double wide[ROWS * TAKEN];
     bt_buffer *to[2] = {NULL, NULL};
-    for (int i = 0; i < ROWS * STRIDE; ++i) host[i] = (float)i + 0.25F;
+    for (int i = 0; i < ALL * STRIDE; ++i) host[i] = (float)i + 0.25F;
     expect_ok(bt_buffer_create(device, BT_F32, ROWS * TAKEN, &to[0]));
     expect_ok(bt_buffer_create(device, BT_F64, ROWS * TAKEN, &to[1]));
-    for (int k = 0; k < 2; ++k)
-        expect_ok(bt_write_columns(device, host, STRIDE, column, bt_matrix_of(to[k], ROWS, TAKEN)));
-    expect_ok(bt_buffer_read(to[0], 0, narrow, ROWS * TAKEN));
-    expect_ok(bt_buffer_read(to[1], 0, wide, ROWS * TAKEN));
-    for (size_t i = 0; i < ROWS; ++i)
-        for (size_t j = 0; j < TAKEN; ++j) {
-            const float wanted = host[i * STRIDE + column[j]];
-            assert_true(narrow[i * TAKEN + j] == wanted && wide[i * TAKEN + j] == (double)wanted);
-        }
-    expect_failure(bt_write_columns(device, host, STRIDE, wrong, bt_matrix_of(to[0], ROWS, TAKEN)), BT_ERR_INTERNAL,
-                   "column 5 of 5");
+    for (int way = 0; way < 4; ++way) {
+        const bt_picked from = {host, STRIDE, way & 1 ? row : NULL, way & 2 ? column : NULL};
+        for (int k = 0; k < 2; ++k) expect_ok(bt_write_picked(device, &from, bt_matrix_of(to[k], ROWS, TAKEN)));
+        expect_ok(bt_buffer_read(to[0], 0, narrow, ROWS * TAKEN));
+        expect_ok(bt_buffer_read(to[1], 0, wide, ROWS * TAKEN));
+        for (size_t i = 0; i < ROWS; ++i)
+            for (size_t j = 0; j < TAKEN; ++j) {
+                const float wanted = host[(way & 1 ? row[i] : i) * STRIDE + (way & 2 ? column[j] : j)];
+                assert_true(narrow[i * TAKEN + j] == wanted && wide[i * TAKEN + j] == (double)wanted);
+            }
+    }
+    expect_failure(bt_write_picked(device, &(bt_picked){host, STRIDE, NULL, wrong}, bt_matrix_of(to[0], ROWS, TAKEN)),
+                   BT_ERR_INTERNAL, "column 5 of 5");
     bt_buffer_destroy(&to[0]);
     bt_buffer_destroy(&to[1]);
 }
@@ -201,7 +202,7 @@ int main(void)
         TEST(test_kernels_agree),
         TEST(test_shrinking),
         TEST(test_converting_there_and_back),
-        TEST(test_columns_in_another_order),
+        TEST(test_picked_rows_and_columns),
         TEST(test_what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
