@@ -68,10 +68,24 @@ hit() { # JOB SIGNAL: to one of its ranks, drawn at random; 1: there is none
     kill "-$2" "${ranks[$((RANDOM % ${#ranks[@]}))]}" 2>/dev/null || true
 }
 
-end_of() { # PID LIMIT WHAT: it must be over within so many seconds
-    local from=$SECONDS
+is_alive() { # PID: it is there, and no zombie
+    local state
+    state=$(ps -o state= -p "$1") && [ "$state" != Z ]
+}
+
+# All ranks of a job must be over within so many seconds. mpirun itself may hang then: it locks itself up when a rank is
+# killed while it connects (Open MPI 4.1, PMIx 4.2, 1 kill of 300).
+end_of() { # JOB LIMIT WHAT
+    local from=$SECONDS rank
     while kill -0 "$1" 2>/dev/null; do
-        [ $((SECONDS - from)) -le "$2" ] || fail "$3: still running $2 s after the signal"
+        if [ $((SECONDS - from)) -gt "$2" ]; then
+            for rank in $(ranks_of "$1"); do
+                ! is_alive "$rank" || fail "$3: still running $2 s after the signal"
+            done
+            echo "$3: all ranks have ended, mpirun has not" >&2
+            pkill -KILL -P "$1" || true
+            from=$SECONDS
+        fi
         sleep 0.05
     done
 }
