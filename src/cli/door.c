@@ -118,7 +118,8 @@ static int start_mpi(void)
 {
     int provided = 0;
     bool ours[ALONE] = {false};
-    for (size_t i = 0; i < ALONE && !is_launched(); ++i)
+    const bool launched = is_launched();
+    for (size_t i = 0; i < ALONE && !launched; ++i)
         ours[i] = !getenv(alone[i][0]) && setenv(alone[i][0], alone[i][1], 1) == 0;
     const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     for (size_t i = 0; i < ALONE; ++i)

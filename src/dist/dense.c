@@ -77,22 +77,6 @@ cleanup:
     return status;
 }
 
-static bt_status gram_here(bt_device *device, const double *x, size_t m, size_t n, bool rows, double *g)
-{
-    bt_status status = BT_OK;
-    const size_t order = rows ? m : n;
-    bt_buffer *features = NULL, *gram = NULL;
-    BT_TRY(bt_buffer_over(device, BT_F64, x, m * n, &features));
-    BT_TRY(bt_buffer_over(device, BT_F64, g, order * order, &gram));
-    BT_TRY(bt_product_gram(device, rows ? BT_PLAIN : BT_TRANSPOSED, bt_matrix_of(features, m, n), 0.0,
-                           bt_matrix_of(gram, order, order)));
-    BT_TRY(bt_buffer_read(gram, 0, g, order * order));
-cleanup:
-    bt_buffer_destroy(&features);
-    bt_buffer_destroy(&gram);
-    return status;
-}
-
 bt_status bt_dense_gram(const bt_comm *comm, bt_device *device, const double *x, size_t m, size_t n, int rows,
                         double *g)
 {
@@ -104,7 +88,7 @@ bt_status bt_dense_gram(const bt_comm *comm, bt_device *device, const double *x,
                                             : bt_dense_gram_grid(comm, bt_dense_layout_for(order), x, m, n, rows, g));
         goto cleanup;
     }
-    if (bt_comm_rank(comm) == 0) status = gram_here(device, x, m, n, rows, g);
+    if (bt_comm_rank(comm) == 0) status = bt_dense_gram_strip(device, x, m, n, rows, (bt_range){0, order}, g);
     BT_TRY(bt_agree(comm, status));
     BT_TRY(bt_comm_broadcast(comm, 0, g, order * order * sizeof *g));
 cleanup:

@@ -4,6 +4,7 @@
 
 #include "device/device.h"
 #include "dist/comm.h"
+#include "dist/partition.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,9 @@ bt_status bt_dense_gram_grid(const bt_comm *comm, bt_dense_layout layout, const 
 bt_status bt_dense_eigen_grid(const bt_comm *comm, bt_dense_layout layout, const double *a, size_t n, double *values,
                               double *vectors) BT_MUST_CHECK;
 
+/* Rows of the lower triangle of bt_dense_gram's G, up to the diagonal block, which is whole. This rank alone. */
+bt_status bt_dense_gram_strip(bt_device *device, const double *x, size_t m, size_t n, bool rows, bt_range strip,
+                              double *g) BT_MUST_CHECK;
 /* bt_dense_gram in strips of the lower triangle, at any size. Collective; arguments as there. */
 bt_status bt_dense_gram_strips(const bt_comm *comm, bt_device *device, const double *x, size_t m, size_t n, bool rows,
                                double *g) BT_MUST_CHECK;

@@ -2,7 +2,6 @@
  * to be sent. */
 #include "base/fault.h"
 #include "dist/internal.h"
-#include "dist/partition.h"
 
 #include <math.h>
 
@@ -12,15 +11,13 @@ static size_t edge(size_t k, size_t size, size_t order)
     return k == size ? order : (size_t)((double)order * sqrt((double)k / (double)size));
 }
 
-/* Rows [low, high) of the lower triangle. This rank alone. */
-static bt_status make_strip(bt_device *device, const double *x, size_t m, size_t n, bool rows, bt_range strip,
-                            double *g)
+bt_status bt_dense_gram_strip(bt_device *device, const double *x, size_t m, size_t n, bool rows, bt_range strip,
+                              double *g)
 {
     bt_status status = BT_OK;
     const size_t order = rows ? m : n, low = strip.low, height = strip.high - low;
     const bt_transpose op = rows ? BT_PLAIN : BT_TRANSPOSED, other = rows ? BT_TRANSPOSED : BT_PLAIN;
     bt_buffer *features = NULL, *gram = NULL;
-    BT_TRY(bt_fault_point("dense.gram"));
     BT_TRY(bt_buffer_over(device, BT_F64, x, m * n, &features));
     BT_TRY(bt_buffer_over(device, BT_F64, g, order * order, &gram));
     const bt_matrix all = bt_matrix_of(features, m, n), out = bt_matrix_of(gram, order, order);
@@ -51,7 +48,9 @@ bt_status bt_dense_gram_strips(const bt_comm *comm, bt_device *device, const dou
     bt_status status = BT_OK;
     const size_t order = rows ? m : n, size = (size_t)bt_comm_size(comm), rank = (size_t)bt_comm_rank(comm);
     const bt_range mine = {edge(rank, size, order), edge(rank + 1, size, order)};
-    BT_TRY(bt_agree(comm, make_strip(device, x, m, n, rows, mine, g)));
+    status = bt_fault_point("dense.gram");
+    if (status == BT_OK) status = bt_dense_gram_strip(device, x, m, n, rows, mine, g);
+    BT_TRY(bt_agree(comm, status));
     for (size_t k = 0; k < size; ++k) {
         const size_t low = edge(k, size, order), high = edge(k + 1, size, order);
         BT_TRY(bt_comm_broadcast(comm, (int)k, g + low * order, (high - low) * order * sizeof *g));

@@ -19,6 +19,8 @@ typedef struct {
     const char *choice;
     bool per_subject, with_subjects;
     bt_names models, subjects, seeds;
+    const char *empty_group; /* why it cannot be made: a ROI without labels; NULL */
+    bt_place empty_at;
     bt_indices *out;
 } tuning;
 
@@ -115,7 +117,9 @@ static const char *find_gap(const tuning *t, const making *m, bt_place *place)
         *place = m->base->place;
         return m->base->why;
     }
-    return bt_program_stage(t->x->program, "tune") ? NULL : "stage tune";
+    if (!bt_program_stage(t->x->program, "tune")) return "stage tune";
+    if (t->empty_group) *place = t->empty_at;
+    return t->empty_group;
 }
 
 /* Names of voxels.roi. */
@@ -137,23 +141,21 @@ static bt_status groups_file(const tuning *t, const char **path)
     return file && file->kind == BT_NODE_TEXT ? bt_entry_file(t->x->region, file, "experiments", path) : BT_OK;
 }
 
-/* A ROI that is a group whose labels nobody has written down: *why, and where the experiment asks for it. */
-static bt_status find_empty_group(const tuning *t, const char **why, bt_place *place)
+/* A ROI that is a group whose labels nobody has written down, and where the experiment asks for it. */
+static bt_status find_empty_group(tuning *t)
 {
     bt_status status = BT_OK;
     bt_names wanted = {0};
     bt_name_lists groups = {0};
     const char *path = NULL;
-    bt_place at = t->entry->place;
-    BT_TRY(read_rois(t, &wanted, &at));
+    t->empty_group = NULL;
+    BT_TRY(read_rois(t, &wanted, &t->empty_at));
     if (wanted.n > 0) BT_TRY(groups_file(t, &path));
     if (path) BT_TRY(bt_name_lists_read(path, &groups));
-    for (size_t g = 0; g < groups.keys.n && !*why; ++g)
-        if (groups.lists[g].n == 0 && bt_names_have(&wanted, groups.keys.items[g])) {
-            BT_TAKE(*why, bt_region_print(t->x->region, "the group %s, which has no labels in %s", groups.keys.items[g],
-                                          path));
-            *place = at;
-        }
+    for (size_t g = 0; g < groups.keys.n && !t->empty_group; ++g)
+        if (groups.lists[g].n == 0 && bt_names_have(&wanted, groups.keys.items[g]))
+            BT_TAKE(t->empty_group, bt_region_print(t->x->region, "the group %s, which has no labels in %s",
+                                                    groups.keys.items[g], path));
 cleanup:
     bt_names_clear(&wanted);
     bt_name_lists_clear(&groups);
@@ -370,7 +372,6 @@ static bt_status make(const tuning *t, const making *m)
     variant.task = BT_NO_TASK;
     BT_TRY(name_variant(t, m, &variant));
     variant.why = find_gap(t, m, &variant.place);
-    if (!variant.why) BT_TRY(find_empty_group(t, &variant.why, &variant.place));
     if (variant.why)
         BT_TRY(bt_expansion_gap_about(t->x, "tune", t->section, variant.label, variant.why, variant.place,
                                       &variant.about));
@@ -417,6 +418,7 @@ bt_status bt_expand_tune(bt_expansion *x, const char *name, const bt_node *entry
         t.entry = choices[i].entry;
         t.choice = choices[i].label;
         BT_TRY(read_lists(&t));
+        BT_TRY(find_empty_group(&t));
         BT_TRY(make_all(&t));
         bt_names_clear(&t.models);
         bt_names_clear(&t.subjects);
