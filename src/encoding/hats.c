@@ -5,6 +5,7 @@
 #include "device/spectral.h"
 #include "dist/dense.h"
 #include "dist/partition.h"
+#include "encoding/poles.h"
 
 #include <math.h>
 
@@ -94,101 +95,140 @@ bool bt_hats_can_solve(const bt_comm *comm, const bt_encode_plan *plan, const bt
            least_penalty(plan) >= share * trace_of(problem);
 }
 
-typedef struct {
-    bt_buffer *train, *apply; /* rows of features, where these are needed */
-    bt_buffer *gram, *cross;
-    double *host_gram;       /* where gram lies over it */
-    bt_buffer *solved, *hat; /* of the primal form */
-} room;
-
-static void clear_room(room *own)
+size_t bt_hats_most_solved(const bt_encode_plan *plan)
 {
-    bt_buffer_destroy(&own->train);
-    bt_buffer_destroy(&own->apply);
-    bt_buffer_destroy(&own->gram);
-    bt_free(own->host_gram);
-    own->host_gram = NULL;
-    bt_buffer_destroy(&own->cross);
-    bt_buffer_destroy(&own->solved);
-    bt_buffer_destroy(&own->hat);
+    return plan->precision == BT_F32 ? bt_poles_most(plan->penalty, plan->n_alpha) : plan->n_alpha;
 }
 
-static bt_status upload_rows(bt_device *device, const bt_ridge_problem *p, room *to)
-{
-    bt_status status = BT_OK;
-    const size_t n = p->n_apply * p->n_feature;
-    BT_TRY(upload(device, BT_F64, p->train, p->n_train, p->n_feature, &to->train));
-    BT_TRY(bt_buffer_create(device, BT_F64, n, &to->apply)); /* will be overwritten */
-    BT_TRY(bt_buffer_write(to->apply, 0, p->apply, n));
-cleanup:
-    return status;
-}
-
-static bt_status take_kernels(bt_device *device, const bt_ridge_problem *p, room *to)
-{
-    bt_status status = BT_OK;
-    const size_t n = p->n_train, m = p->n_apply;
-    if (!p->kernel || !p->cross) BT_TRY(upload_rows(device, p, to));
-    const bt_matrix train = bt_matrix_of(to->train, n, p->n_feature), apply = bt_matrix_of(to->apply, m, p->n_feature);
-    BT_TRY(bt_buffer_create(device, BT_F64, n * n, &to->gram));
-    BT_TRY(bt_buffer_create(device, BT_F64, m * n, &to->cross));
-    BT_TRY(p->kernel ? bt_buffer_write(to->gram, 0, p->kernel, n * n)
-                     : bt_product_gram(device, BT_PLAIN, train, 0, bt_matrix_of(to->gram, n, n)));
-    BT_TRY(p->cross ? bt_buffer_write(to->cross, 0, p->cross, m * n)
-                    : bt_product(device, BT_PLAIN, BT_TRANSPOSED, 1, apply, train, 0, bt_matrix_of(to->cross, m, n)));
-cleanup:
-    return status;
-}
-
-/* The penalties of this rank, and its rows of the hat matrices. */
 typedef struct {
     const bt_comm *comm;
     bt_device *device;
-    const double *penalty;
-    size_t n_penalty;
-    bt_matrix hats; /* (n_penalty n_apply, n_train) */
-} share;
+    const bt_encode_plan *plan;
+    const bt_ridge_problem *problem;
+    bool dual;
+    size_t order;
+    double *gram;             /* (order, order) of rows, or of features */
+    bt_buffer *system;        /* over it; lost where it is solved */
+    bt_buffer *train, *apply; /* rows of features, where these are needed */
+    bt_buffer *right;         /* (n_apply, order) X_apply X', or X_apply */
+    bt_buffer *solved, *hat;  /* of the primal form */
+    bt_poles poles;
+    double *penalty; /* (poles.n) */
+    bt_range mine;   /* of the poles */
+} solver;
 
-static bt_status solve_dual(const share *mine, const bt_ridge_problem *p, room *own)
+static void drop_systems(solver *s)
+{
+    bt_buffer_destroy(&s->system);
+    bt_free(s->gram);
+    s->gram = NULL;
+    bt_buffer_destroy(&s->train);
+    bt_buffer_destroy(&s->apply);
+    bt_buffer_destroy(&s->right);
+    bt_buffer_destroy(&s->solved);
+    bt_buffer_destroy(&s->hat);
+}
+
+static void clear_solver(solver *s)
+{
+    drop_systems(s);
+    bt_poles_clear(&s->poles);
+    bt_free(s->penalty);
+}
+
+static bt_status upload_rows(solver *s)
 {
     bt_status status = BT_OK;
-    BT_TRY(take_kernels(mine->device, p, own));
-    bt_buffer_destroy(&own->train);
-    bt_buffer_destroy(&own->apply);
-    BT_TRY(bt_solve_shifted(mine->device, bt_matrix_of(own->gram, p->n_train, p->n_train), mine->penalty,
-                            mine->n_penalty, bt_matrix_of(own->cross, p->n_apply, p->n_train), mine->hats));
+    const bt_ridge_problem *const p = s->problem;
+    if (s->dual && p->kernel && p->cross) return BT_OK;
+    BT_TRY(upload(s->device, BT_F64, p->train, p->n_train, p->n_feature, &s->train));
+    BT_TRY(upload(s->device, BT_F64, p->apply, p->n_apply, p->n_feature, &s->apply));
 cleanup:
     return status;
 }
 
-/* X'X. Collective. */
-static bt_status share_gram(const share *mine, const bt_ridge_problem *p, room *own)
+/* Of rows: as it was given, or made here. */
+static bt_status take_kernel(solver *s)
 {
     bt_status status = BT_OK;
-    const size_t n = p->n_feature * p->n_feature;
-    own->host_gram = bt_calloc(n, sizeof *own->host_gram);
-    BT_TRY(bt_agree(mine->comm, own->host_gram ? BT_OK : BT_ERR_MEMORY));
-    BT_TRY(bt_dense_gram(mine->comm, mine->device, p->train, p->n_train, p->n_feature, 0, own->host_gram));
-    BT_TRY(bt_agree(mine->comm, bt_buffer_over(mine->device, BT_F64, own->host_gram, n, &own->gram)));
+    const bt_ridge_problem *const p = s->problem;
+    const size_t n = s->order;
+    if (p->kernel) return bt_buffer_write(s->system, 0, p->kernel, n * n);
+    BT_TRY(bt_product_gram(s->device, BT_PLAIN, bt_matrix_of(s->train, n, p->n_feature), 0,
+                           bt_matrix_of(s->system, n, n)));
+    BT_TRY(bt_buffer_read(s->system, 0, s->gram, n * n));
 cleanup:
     return status;
 }
 
-/* X_apply (X'X + A)^-1, and that times X' in float64: its terms are larger than the hat matrix where A is small. */
-static bt_status solve_primal(const share *mine, const bt_ridge_problem *p, room *own)
+static bt_status take_right(solver *s)
 {
     bt_status status = BT_OK;
-    const size_t n = p->n_train, m = p->n_apply, width = p->n_feature;
-    BT_TRY(upload_rows(mine->device, p, own));
-    BT_TRY(bt_buffer_create(mine->device, BT_F64, mine->n_penalty * m * width, &own->solved));
-    BT_TRY(bt_buffer_create(mine->device, BT_F64, m * n, &own->hat));
-    const bt_matrix solved = bt_matrix_of(own->solved, mine->n_penalty * m, width), hat = bt_matrix_of(own->hat, m, n);
-    BT_TRY(bt_solve_shifted(mine->device, bt_matrix_of(own->gram, width, width), mine->penalty, mine->n_penalty,
-                            bt_matrix_of(own->apply, m, width), solved));
-    for (size_t a = 0; a < mine->n_penalty; ++a) {
-        BT_TRY(bt_product(mine->device, BT_PLAIN, BT_TRANSPOSED, 1, bt_matrix_part(solved, a * m, 0, m, width),
-                          bt_matrix_of(own->train, n, width), 0, hat));
-        BT_TRY(bt_convert(mine->device, hat, bt_matrix_part(mine->hats, a * m, 0, m, n)));
+    const bt_ridge_problem *const p = s->problem;
+    const size_t m = p->n_apply, n = s->order;
+    BT_TRY(bt_buffer_create(s->device, BT_F64, m * n, &s->right));
+    if (!s->dual || p->cross) return bt_buffer_write(s->right, 0, s->dual ? p->cross : p->apply, m * n);
+    BT_TRY(bt_product(s->device, BT_PLAIN, BT_TRANSPOSED, 1, bt_matrix_of(s->apply, m, p->n_feature),
+                      bt_matrix_of(s->train, n, p->n_feature), 0, bt_matrix_of(s->right, m, n)));
+cleanup:
+    return status;
+}
+
+/* Gram matrix and right sides. Collective. */
+static bt_status take_systems(solver *s)
+{
+    bt_status status = BT_OK;
+    const bt_ridge_problem *const p = s->problem;
+    const size_t n = s->order * s->order;
+    s->gram = bt_calloc(n, sizeof *s->gram);
+    status = s->gram ? bt_buffer_over(s->device, BT_F64, s->gram, n, &s->system) : BT_ERR_MEMORY;
+    BT_TRY(bt_agree(s->comm, status == BT_OK ? upload_rows(s) : status));
+    if (!s->dual) BT_TRY(bt_dense_gram(s->comm, s->device, p->train, p->n_train, p->n_feature, 0, s->gram));
+    if (!s->dual) status = bt_buffer_write(s->system, 0, s->gram, n);
+    if (s->dual) status = take_kernel(s);
+    BT_TRY(bt_agree(s->comm, status == BT_OK ? take_right(s) : status));
+cleanup:
+    return status;
+}
+
+/* The same on all ranks. Collective. */
+static bt_status choose_poles(solver *s)
+{
+    bt_status status = BT_OK;
+    const bt_encode_plan *const plan = s->plan;
+    bt_sizes sizes = {0};
+    const bool all = bt_hats_most_solved(plan) == plan->n_alpha;
+    if (!all) sizes = bt_sizes_of_gram(s->gram, s->order);
+    if (!all) BT_TRY(bt_comm_broadcast(s->comm, 0, &sizes, sizeof sizes));
+    status = bt_poles_choose(plan->penalty, plan->n_alpha, bt_hats_most_solved(plan), sizes, &s->poles);
+    if (status == BT_OK && !(s->penalty = bt_calloc(s->poles.n, sizeof *s->penalty))) status = BT_ERR_MEMORY;
+    BT_TRY(bt_agree(s->comm, status));
+    for (size_t j = 0; j < s->poles.n; ++j) s->penalty[j] = plan->penalty[s->poles.index[j]];
+    s->mine = bt_partition((size_t)bt_comm_rank(s->comm), (size_t)bt_comm_size(s->comm), s->poles.n);
+cleanup:
+    return status;
+}
+
+/* This rank's rows of the poles' hats (poles.n n_apply, n_train). In the primal form X_apply (X'X + A)^-1, and that
+ * times X' in float64: its terms are larger than the hat matrix where A is small. */
+static bt_status solve(solver *s, bt_matrix hats)
+{
+    bt_status status = BT_OK;
+    const size_t n = s->problem->n_train, m = s->problem->n_apply, order = s->order,
+                 n_mine = s->mine.high - s->mine.low;
+    const bt_matrix mine = bt_matrix_part(hats, s->mine.low * m, 0, n_mine * m, n);
+    bt_matrix solved = mine;
+    if (!s->dual) {
+        BT_TRY(bt_buffer_create(s->device, BT_F64, n_mine * m * order, &s->solved));
+        BT_TRY(bt_buffer_create(s->device, BT_F64, m * n, &s->hat));
+        solved = bt_matrix_of(s->solved, n_mine * m, order);
+    }
+    BT_TRY(bt_solve_shifted(s->device, bt_matrix_of(s->system, order, order), s->penalty + s->mine.low, n_mine,
+                            bt_matrix_of(s->right, m, order), solved));
+    for (size_t a = 0; !s->dual && a < n_mine; ++a) {
+        BT_TRY(bt_product(s->device, BT_PLAIN, BT_TRANSPOSED, 1, bt_matrix_part(solved, a * m, 0, m, order),
+                          bt_matrix_of(s->train, n, order), 0, bt_matrix_of(s->hat, m, n)));
+        BT_TRY(bt_convert(s->device, bt_matrix_of(s->hat, m, n), bt_matrix_part(mine, a * m, 0, m, n)));
     }
 cleanup:
     return status;
@@ -196,23 +236,24 @@ cleanup:
 
 enum { PIECE = 1 << 22 }; /* elements that are sent at once, unless a row has more */
 
-/* Every rank's rows (n_hat of them, of n_alpha alphas) to all. Collective. */
-static bt_status exchange(const bt_comm *comm, const bt_encode_plan *plan, size_t n_apply, bt_matrix hats)
+/* Every rank's rows of the poles' hats to all. Collective. */
+static bt_status exchange(const solver *s, bt_matrix hats)
 {
     bt_status status = BT_OK;
-    const size_t size = (size_t)bt_comm_size(comm), n = hats.columns, element = bt_dtype_size(plan->precision);
+    const size_t size = (size_t)bt_comm_size(s->comm), n = hats.columns, element = bt_dtype_size(s->plan->precision);
     const size_t at_once = n < PIECE ? PIECE / n : 1, most = at_once < hats.rows ? at_once : hats.rows;
     void *rows = NULL;
     if (size == 1) return BT_OK;
     rows = bt_calloc(most * n, element);
-    BT_TRY(bt_agree(comm, rows ? BT_OK : BT_ERR_MEMORY));
+    BT_TRY(bt_agree(s->comm, rows ? BT_OK : BT_ERR_MEMORY));
     for (size_t owner = 0; owner < size; ++owner) {
-        const bt_range range = bt_partition(owner, size, plan->n_alpha);
-        for (size_t row = range.low * n_apply, end = range.high * n_apply; row < end; row += most) {
+        const bt_range range = bt_partition(owner, size, s->poles.n);
+        const size_t m = s->problem->n_apply, end = range.high * m;
+        for (size_t row = range.low * m; row < end; row += most) {
             const size_t count = (end - row < most ? end - row : most) * n;
-            if (owner == (size_t)bt_comm_rank(comm)) status = bt_buffer_read(hats.buffer, row * n, rows, count);
+            if (owner == (size_t)bt_comm_rank(s->comm)) status = bt_buffer_read(hats.buffer, row * n, rows, count);
             BT_TRY(status);
-            BT_TRY(bt_comm_broadcast(comm, (int)owner, rows, count * element));
+            BT_TRY(bt_comm_broadcast(s->comm, (int)owner, rows, count * element));
             BT_TRY(bt_buffer_write(hats.buffer, row * n, rows, count));
         }
     }
@@ -221,36 +262,61 @@ cleanup:
     return status;
 }
 
-bt_status bt_hats_solve(const bt_comm *comm, bt_device *device, const bt_encode_plan *plan,
-                        const bt_ridge_problem *problem, bt_buffer **out)
+/* Hats of all penalties from those of the poles. */
+static bt_status mix(const solver *s, bt_buffer *few, bt_buffer **out)
 {
     bt_status status = BT_OK;
-    room own = {0};
-    const size_t n = problem->n_train, m = problem->n_apply;
-    const bt_range range = bt_partition((size_t)bt_comm_rank(comm), (size_t)bt_comm_size(comm), plan->n_alpha);
-    const bool dual = bt_ridge_takes_dual(n, problem->n_feature);
-    share mine = {.comm = comm, .device = device, .penalty = plan->penalty + range.low};
-    mine.n_penalty = range.high - range.low;
-    BT_TRY(bt_agree(comm, bt_buffer_create(device, plan->precision, plan->n_alpha * m * n, out)));
-    const bt_matrix hats = bt_matrix_of(*out, plan->n_alpha * m, n);
-    mine.hats = bt_matrix_part(hats, range.low * m, 0, mine.n_penalty * m, n);
-    if (!dual) BT_TRY(share_gram(&mine, problem, &own));
-    BT_TRY(bt_agree(comm, dual ? solve_dual(&mine, problem, &own) : solve_primal(&mine, problem, &own)));
-    clear_room(&own);
-    BT_TRY(exchange(comm, plan, m, hats));
+    bt_buffer *weight = NULL;
+    const size_t n = s->problem->n_apply * s->problem->n_train, n_pole = s->poles.n, n_alpha = s->plan->n_alpha;
+    BT_TRY(upload(s->device, s->plan->precision, s->poles.weight, n_alpha, n_pole, &weight));
+    BT_TRY(bt_buffer_create(s->device, s->plan->precision, n_alpha * n, out));
+    BT_TRY(bt_product(s->device, BT_PLAIN, BT_PLAIN, 1, bt_matrix_of(weight, n_alpha, n_pole),
+                      bt_matrix_of(few, n_pole, n), 0, bt_matrix_of(*out, n_alpha, n)));
 cleanup:
-    clear_room(&own);
+    bt_buffer_destroy(&weight);
+    return status;
+}
+
+bt_status bt_hats_solve(const bt_comm *comm, bt_device *device, const bt_encode_plan *plan,
+                        const bt_ridge_problem *problem, size_t *n_solved, bt_buffer **out)
+{
+    bt_status status = BT_OK;
+    const size_t n = problem->n_train, m = problem->n_apply;
+    bt_buffer *few = NULL;
+    solver s = {.comm = comm, .device = device, .plan = plan, .problem = problem};
+    s.dual = bt_ridge_takes_dual(n, problem->n_feature);
+    s.order = s.dual ? n : problem->n_feature;
+    *out = NULL;
+    BT_TRY(take_systems(&s));
+    BT_TRY(choose_poles(&s));
+    *n_solved = s.poles.n;
+    BT_TRY(bt_agree(comm, bt_buffer_create(device, plan->precision, s.poles.n * m * n, &few)));
+    const bt_matrix hats = bt_matrix_of(few, s.poles.n * m, n);
+    BT_TRY(bt_agree(comm, solve(&s, hats)));
+    drop_systems(&s);
+    BT_TRY(exchange(&s, hats));
+    if (s.poles.weight) {
+        BT_TRY(bt_agree(comm, mix(&s, few, out)));
+    } else {
+        *out = few;
+        few = NULL;
+    }
+cleanup:
+    clear_solver(&s);
+    bt_buffer_destroy(&few);
     return status;
 }
 
 double bt_hats_solve_bytes(const bt_encode_plan *plan, const bt_ridge_problem *problem)
 {
     const double n = (double)problem->n_train, m = (double)problem->n_apply, p = (double)problem->n_feature;
-    const double n_hat = m * (double)plan->n_alpha, hats = n_hat * n * (double)bt_dtype_size(plan->precision);
+    const size_t n_solved = bt_hats_most_solved(plan);
+    const double few = m * (double)n_solved, element = (double)bt_dtype_size(plan->precision), hats = few * n * element;
+    const double all = n_solved < plan->n_alpha ? m * (double)plan->n_alpha * n * element : 0;
     const bool dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
     const double solving =
-        bt_solve_shifted_bytes(dual ? problem->n_train : problem->n_feature, problem->n_apply, plan->n_alpha);
-    const double rows = (n + m) * p, sent = 8 * fmin(fmax(PIECE, n), n_hat * n);
-    if (dual) return hats + sent + 8 * (n * n + m * n) + fmax(8 * rows, solving);
-    return hats + sent + 8 * (rows + 2 * p * p + n_hat * p + m * n) + solving;
+        bt_solve_shifted_bytes(dual ? problem->n_train : problem->n_feature, problem->n_apply, n_solved);
+    const double rows = (n + m) * p, sent = 8 * fmin(fmax(PIECE, n), few * n);
+    if (dual) return hats + fmax(sent + 8 * (n * n + m * n + rows) + solving, all);
+    return hats + fmax(sent + 8 * (rows + 2 * p * p + few * p + m * n) + solving, all);
 }

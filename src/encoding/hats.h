@@ -12,12 +12,14 @@ bt_status bt_hats_of_factor(bt_device *device, const bt_encode_plan *plan, const
 
 /* Without an eigenproblem, by device/shifted.h, in the dual form X_apply X' (X X' + A)^-1 where that is cheaper: about
  * half the time. For penalties that are not too small beside the features, when errors stay below 1e-6, and for few
- * ranks: each reduces the Gram matrix for itself and solves for its share of the penalties. */
+ * ranks: each reduces the Gram matrix for itself and solves for its share of the penalties. With float32 products, of a
+ * long grid of penalties only the poles (poles.h) are solved for. */
 enum { BT_HATS_RANKS = 8 };
 bool bt_hats_can_solve(const bt_comm *comm, const bt_encode_plan *plan, const bt_ridge_problem *problem);
-/* Collective. */
+size_t bt_hats_most_solved(const bt_encode_plan *plan); /* penalties that are solved for, at most */
+/* n_solved: the penalties that were. Collective. */
 bt_status bt_hats_solve(const bt_comm *comm, bt_device *device, const bt_encode_plan *plan,
-                        const bt_ridge_problem *problem, bt_buffer **out) BT_MUST_CHECK;
+                        const bt_ridge_problem *problem, size_t *n_solved, bt_buffer **out) BT_MUST_CHECK;
 
 /* Bytes at most, with what they return: from a factor of rank r that is held beside, and solved. */
 double bt_hats_of_factor_bytes(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t rank);

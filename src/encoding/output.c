@@ -217,7 +217,10 @@ static bt_status report_solver(const bt_output *output, const bt_output_space *s
                            type, m->bound));
     else
         BT_TRY(bt_text_add(&text, "a product per alpha in %s", type));
-    BT_TRY(bt_text_add(&text, ", refit by %s", ways[space->way]));
+    BT_TRY(bt_text_add(&text, ", refit by %s", ways[space->way.kind]));
+    if (space->way.n_solved > 0 && space->way.n_solved < output->plan->n_alpha)
+        BT_TRY(bt_text_add(&text, " (%zu of %zu alphas solved, the others mixed of them)", space->way.n_solved,
+                           output->plan->n_alpha));
     if (m->n_rank > 1) BT_TRY(bt_text_add(&text, ", factors spread over %zu ranks", m->n_rank));
     BT_TRY(bt_h5_set_text(output->file, group, "solver", text.data));
     bt_log_info("%s%ssplit 0: %s", space->name, *space->name ? ": " : "", text.data);

@@ -16,7 +16,7 @@ struct bt_refit {
     size_t n_row, n_test; /* rows that train, and that are predicted, of all bands */
     size_t *train, *held; /* their indices among the training rows; NULL: all of them, and the test rows */
     bt_buffer *hats;      /* (n_alpha, n_test, n_row), or NULL: */
-    bool solved;          /* not of a factor */
+    size_t n_solved;      /* alphas whose hats were solved for; 0: of a factor */
     bt_ridge *ridge;      /* with */
     float *y_train;       /* (n_row, block) of the rows that train, when these are not all */
 };
@@ -36,7 +36,8 @@ void bt_refit_destroy(bt_refit **refit)
 
 bt_refit_way bt_refit_way_of(const bt_refit *refit)
 {
-    return !refit->hats ? BT_REFIT_ROTATES : refit->solved ? BT_REFIT_SOLVED_HATS : BT_REFIT_HATS;
+    const bt_refit_kind kind = !refit->hats ? BT_REFIT_ROTATES : refit->n_solved ? BT_REFIT_SOLVED_HATS : BT_REFIT_HATS;
+    return (bt_refit_way){kind, refit->n_solved};
 }
 
 static size_t most_rank(const bt_ridge_problem *problem)
@@ -44,16 +45,19 @@ static size_t most_rank(const bt_ridge_problem *problem)
     return problem->n_train < problem->n_feature ? problem->n_train : problem->n_feature;
 }
 
-static bool takes_hats_at(const bt_encode_plan *plan, const bt_ridge_problem *p, size_t rank, size_t n_voxel)
+/* With hats of n_made alphas that are made one by one. */
+static bool takes_hats_at(const bt_encode_plan *plan, const bt_ridge_problem *p, size_t n_made, size_t rank,
+                          size_t n_voxel)
 {
     const double n = (double)p->n_train, t = (double)p->n_apply, r = (double)rank, v = (double)n_voxel;
-    const double rows = (double)plan->n_alpha * t;
-    return p->n_rank <= 1 && !p->weights && !plan->point && rows <= 4 * r && rows * r * n + t * n * v < r * (n + t) * v;
+    const double rows = (double)n_made * t, all = (double)plan->n_alpha * t;
+    return p->n_rank <= 1 && !p->weights && !plan->point && rows <= 4 * r && all <= 16 * r &&
+           rows * r * n + t * n * v < r * (n + t) * v;
 }
 
 bool bt_refit_takes_hats(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t n_voxel)
 {
-    return takes_hats_at(plan, problem, most_rank(problem), n_voxel);
+    return takes_hats_at(plan, problem, bt_hats_most_solved(plan), most_rank(problem), n_voxel);
 }
 
 /* The rows that train and that are predicted, of an outer fold. */
@@ -114,7 +118,7 @@ static bt_status make_from_factor(const bt_search_problem *problem, const bt_rid
     bt_status status = BT_OK;
     bt_factor factor = {0};
     BT_TRY(bt_factor_create(problem->comm, problem->device, all, &factor));
-    if (factor.map.rank > 0 && takes_hats_at(problem->plan, all, factor.map.rank, n_voxel))
+    if (factor.map.rank > 0 && takes_hats_at(problem->plan, all, problem->plan->n_alpha, factor.map.rank, n_voxel))
         status = bt_hats_of_factor(problem->device, problem->plan, &factor, all, &refit->hats);
     else
         status = bt_ridge_create_from(problem->device, all, &factor, &refit->ridge);
@@ -149,10 +153,10 @@ bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool
                                   .precision = problem->plan->precision,
                                   .weights = weights,
                                   .most_voxel = problem->block};
-    refit->solved =
+    const bool solves =
         bt_refit_takes_hats(problem->plan, &all, (size_t)most) && bt_hats_can_solve(problem->comm, problem->plan, &all);
-    status = refit->solved ? bt_hats_solve(problem->comm, problem->device, problem->plan, &all, &refit->hats)
-                           : make_from_factor(problem, &all, (size_t)most, refit);
+    status = solves ? bt_hats_solve(problem->comm, problem->device, problem->plan, &all, &refit->n_solved, &refit->hats)
+                    : make_from_factor(problem, &all, (size_t)most, refit);
     bt_parts_clear(&parts);
     BT_TRY(bt_agree(problem->comm, status));
     *out = refit;
@@ -255,7 +259,10 @@ double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
     const bt_ridge_problem ridge = ridge_of(plan, s);
     const double hats = (double)bt_dtype_size(plan->precision) * (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
     const double y_train = s->part ? 4.0 * (double)s->n_row * (double)s->block : 0;
-    return y_train + (bt_refit_takes_hats(plan, &ridge, s->n_voxel) ? hats : bt_ridge_bytes(&ridge));
+    /* A factor has it its own way where penalties are too small to be solved for. */
+    const bool few = bt_hats_most_solved(plan) < plan->n_alpha, takes = bt_refit_takes_hats(plan, &ridge, s->n_voxel);
+    const double rotated = takes && !few ? 0 : bt_ridge_bytes(&ridge);
+    return y_train + fmax(takes ? hats : 0, rotated);
 }
 
 double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)

@@ -12,7 +12,11 @@
 typedef struct bt_refit bt_refit;
 
 /* How it predicts: responses are rotated by U', or hat matrices, of the factor or solved for (hats.h). */
-typedef enum { BT_REFIT_ROTATES, BT_REFIT_HATS, BT_REFIT_SOLVED_HATS } bt_refit_way;
+typedef enum { BT_REFIT_ROTATES, BT_REFIT_HATS, BT_REFIT_SOLVED_HATS } bt_refit_kind;
+typedef struct {
+    bt_refit_kind kind;
+    size_t n_solved; /* alphas that were solved for; the others are mixed of these */
+} bt_refit_way;
 
 /* Collective over problem->comm. n_voxel: how many this rank will predict, the most of all ranks counts; weights:
  * bt_refit_weights will be asked. */
@@ -22,7 +26,8 @@ void bt_refit_destroy(bt_refit **refit); /* takes NULL */
 bt_refit_way bt_refit_way_of(const bt_refit *refit);
 
 /* Whether hat matrices are the cheaper way for that many voxels a rank: not of a spread factor, whose rows no rank has
- * all; for a grid of penalties, with at most four times the memory of U' and fewer operations. */
+ * all; for a grid of penalties, with at most 16 times the memory of U', 4 times that of solving, and fewer operations.
+ */
 bool bt_refit_takes_hats(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t n_voxel);
 
 /* prediction (n_test, n_voxel), with bands (n_band, n_test, n_voxel), of y (n_row, n_voxel) at penalty (n_voxel);

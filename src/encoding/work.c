@@ -270,7 +270,7 @@ static bt_status collect_groups(worker *w, size_t index, const double *mine, con
     maps = is_root(w) ? bt_calloc(most, 1) : NULL;
     BT_TRY(bt_agree(axis, size && (maps || !is_root(w)) ? BT_OK : BT_ERR_MEMORY));
     for (size_t g = 0; g < n_group; ++g) {
-        space_facts facts = {.way = BT_REFIT_ROTATES};
+        space_facts facts = {.way = {BT_REFIT_ROTATES, 0}};
         const size_t space = spaces_of(w, g).low + index;
         if (space >= spaces_of(w, g).high) continue;
         memset(size, 0, n_group * sizeof *size);
@@ -291,7 +291,7 @@ static bt_status write_space(worker *w, size_t index, const bt_fit *fit)
 {
     bt_status status = BT_OK;
     double *maps = NULL;
-    space_facts facts = {.way = BT_REFIT_ROTATES};
+    space_facts facts = {.way = {BT_REFIT_ROTATES, 0}};
     if (fit) {
         memcpy(facts.counts, fit->counts, sizeof facts.counts);
         facts.method = fit->method;

@@ -46,7 +46,7 @@ static double whole_bytes(const bt_work_problem *problem, const bt_work_cut *cut
     const double gram = j->dual ? 0 : bt_dense_gram_sent(n_rank, j->n, order); /* dual: from the shared kernel */
     const double pairs = j->fast ? bt_dense_gram_sent(n_rank, j->apply, j->rank) : 0;
     if (is_solved(problem, cut, j, n_rank))
-        return gram + (double)((n_rank - 1) * problem->plan->n_alpha * j->apply * j->n) *
+        return gram + (double)((n_rank - 1) * bt_hats_most_solved(problem->plan) * j->apply * j->n) *
                           (double)bt_dtype_size(problem->plan->precision);
     const size_t columns =
         j->apply + (j->dual ? 0 : j->n) + (j->dual && j->refit && problem->options->weights ? j->p : 0);

@@ -2,9 +2,9 @@
  *
  *   floor N_TRAIN N_HELD RANK N_SPLIT N_ROW RANK_ALL N_TEST N_VOXEL N_ALPHA N_FEATURE f32|f64 solved|rotated
  *
- * prints seconds of the eigenproblems (n_split of RANK), of the refit's shifted systems or, where it rotates responses,
- * its eigenproblem (order RANK_ALL), of the products that make Gram matrices and factors, of those over voxels per
- * split and of the refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
+ * prints seconds of the eigenproblems (n_split of RANK), of the refit's shifted systems (N_ALPHA of them) or, where it
+ * rotates responses, its eigenproblem (order RANK_ALL), of the products that make Gram matrices and factors, of those
+ * over voxels per split and of the refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"

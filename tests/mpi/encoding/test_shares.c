@@ -4,9 +4,10 @@
 #include "encoding/hats.h"
 #include "support.h"
 
+#include <math.h>
 #include <mpi.h>
 
-enum { ROWS = 40, COLUMNS = 24, TEST = 6, ALPHAS = 5 };
+enum { ROWS = 40, COLUMNS = 24, TEST = 6, ALPHAS = 5, MANY = 60 };
 
 static bt_comm *world;
 static double x[ROWS * COLUMNS], x_test[TEST * COLUMNS];
@@ -34,16 +35,47 @@ static void test_hats_are_of_all_alphas(void **state)
         const bt_encode_plan plan = {.precision = BT_F64, .n_alpha = ALPHAS, .penalty = (double *)penalty};
         const bt_ridge_problem problem = {
             .train = x, .apply = x_test, .n_train = n, .n_apply = TEST, .n_feature = COLUMNS, .n_rank = 1};
+        size_t n_solved = 0;
         bt_buffer *hats = NULL, *mine = NULL;
         assert_int_equal(bt_hats_can_solve(world, &plan, &problem), bt_comm_size(world) <= BT_HATS_RANKS);
-        expect_ok(bt_hats_solve(world, device, &plan, &problem, &hats));
-        expect_ok(bt_hats_solve(alone, device, &plan, &problem, &mine));
+        expect_ok(bt_hats_solve(world, device, &plan, &problem, &n_solved, &hats));
+        expect_ok(bt_hats_solve(alone, device, &plan, &problem, &n_solved, &mine));
         expect_ok(bt_buffer_read(hats, 0, shared, ALPHAS * TEST * n));
         expect_ok(bt_buffer_read(mine, 0, own, ALPHAS * TEST * n));
         for (size_t i = 0; i < ALPHAS * TEST * n; ++i) expect_near(shared[i], own[i], 1e-13);
         bt_buffer_destroy(&hats);
         bt_buffer_destroy(&mine);
     }
+    bt_device_destroy(&device);
+    bt_comm_destroy(&alone);
+}
+
+/* Those that are solved for are the ranks' shares, and all are mixed of them. */
+static void test_long_grids_are_mixed_of_shares(void **state)
+{
+    (void)state;
+    static float shared[MANY * TEST * ROWS], own[MANY * TEST * ROWS];
+    double penalty[MANY];
+    size_t n_solved = 0, n_alone = 0;
+    bt_comm *alone = NULL;
+    bt_device *device = NULL;
+    bt_buffer *hats = NULL, *mine = NULL;
+    draw();
+    expect_ok(bt_comm_create(MPI_COMM_NULL, &alone));
+    expect_ok(bt_device_create(BT_DEVICE_CPU, &device));
+    for (int k = 0; k < MANY; ++k) penalty[k] = pow(10, 3.0 * k / (MANY - 1));
+    const bt_encode_plan plan = {.precision = BT_F32, .n_alpha = MANY, .penalty = penalty};
+    const bt_ridge_problem problem = {
+        .train = x, .apply = x_test, .n_train = ROWS, .n_apply = TEST, .n_feature = COLUMNS, .n_rank = 1};
+    expect_ok(bt_hats_solve(world, device, &plan, &problem, &n_solved, &hats));
+    expect_ok(bt_hats_solve(alone, device, &plan, &problem, &n_alone, &mine));
+    assert_in_range(n_solved, 10, MANY / 2);
+    assert_int_equal(n_solved, n_alone);
+    expect_ok(bt_buffer_read(hats, 0, shared, MANY * TEST * ROWS));
+    expect_ok(bt_buffer_read(mine, 0, own, MANY * TEST * ROWS));
+    for (size_t i = 0; i < MANY * TEST * ROWS; ++i) expect_near((double)shared[i], (double)own[i], 1e-6);
+    bt_buffer_destroy(&hats);
+    bt_buffer_destroy(&mine);
     bt_device_destroy(&device);
     bt_comm_destroy(&alone);
 }
@@ -62,6 +94,7 @@ static void test_which_splits_are_dealt(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_hats_are_of_all_alphas),
+                                       cmocka_unit_test(test_long_grids_are_mixed_of_shares),
                                        cmocka_unit_test(test_which_splits_are_dealt)};
     int provided = 0, failed = 0;
     (void)MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);

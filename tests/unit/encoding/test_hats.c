@@ -3,13 +3,15 @@
 #include "encoding/hats.h"
 #include "support.h"
 
-enum { MOST = 60, TEST = 7, ALPHAS = 3 };
+#include <math.h>
+
+enum { MOST = 60, TEST = 7, ALPHAS = 3, MANY = 100 };
 
 typedef struct {
     bt_comm *comm;
     bt_device *device;
     double x[MOST * MOST], x_test[TEST * MOST];
-    double penalty[ALPHAS];
+    double penalty[MANY];
     bt_encode_plan plan;
     bt_ridge_problem problem;
 } setting;
@@ -44,7 +46,7 @@ static void tear_down(setting *s)
 
 static void read_hats(const bt_buffer *hats, size_t n, double *values)
 {
-    float narrow[ALPHAS * TEST * MOST];
+    static float narrow[MANY * TEST * MOST];
     if (bt_buffer_type(hats) == BT_F64) {
         expect_ok(bt_buffer_read(hats, 0, values, n));
         return;
@@ -58,10 +60,11 @@ static void expect_equal(size_t n, size_t p, bt_dtype precision, double toleranc
     static setting s;
     static double found[ALPHAS * TEST * MOST], wanted[ALPHAS * TEST * MOST];
     bt_buffer *solved = NULL, *made = NULL;
+    size_t n_solved = 0;
     bt_factor factor = {0};
     set_up(&s, n, p, precision);
     assert_true(bt_hats_can_solve(s.comm, &s.plan, &s.problem));
-    expect_ok(bt_hats_solve(s.comm, s.device, &s.plan, &s.problem, &solved));
+    expect_ok(bt_hats_solve(s.comm, s.device, &s.plan, &s.problem, &n_solved, &solved));
     expect_ok(bt_factor_create(s.comm, s.device, &s.problem, &factor));
     expect_ok(bt_hats_of_factor(s.device, &s.plan, &factor, &s.problem, &made));
     read_hats(solved, ALPHAS * TEST * n, found);
@@ -82,6 +85,40 @@ static void solved_hats_are_the_factors(void **state)
     expect_equal(20, 50, BT_F32, 1e-5);
 }
 
+/* Of a long grid a few are solved for; in float64 all are. */
+static void long_grids_are_mixed(void **state)
+{
+    (void)state;
+    static setting s;
+    static double found[MANY * TEST * MOST], wanted[MANY * TEST * MOST];
+    for (int dual = 0; dual < 2; ++dual) {
+        bt_buffer *mixed = NULL, *all = NULL;
+        size_t n_solved = 0;
+        const size_t n = dual ? 20 : 60, n_all = MANY * TEST * n;
+        set_up(&s, n, dual ? 50 : 12, BT_F64);
+        for (size_t k = 0; k < MANY; ++k) s.penalty[k] = 0.1 * pow(10, 6 * (double)k / (MANY - 1));
+        s.plan.n_alpha = MANY;
+        expect_ok(bt_hats_solve(s.comm, s.device, &s.plan, &s.problem, &n_solved, &all));
+        assert_int_equal(n_solved, MANY);
+        s.plan.precision = s.problem.precision = BT_F32;
+        expect_ok(bt_hats_solve(s.comm, s.device, &s.plan, &s.problem, &n_solved, &mixed));
+        assert_in_range(n_solved, 15, bt_hats_most_solved(&s.plan));
+        read_hats(all, n_all, wanted);
+        read_hats(mixed, n_all, found);
+        for (size_t k = 0; k < MANY; ++k) { /* beside the largest of its matrix: those of large penalties are small */
+            double most = 0, off = 0;
+            for (size_t i = k * TEST * n; i < (k + 1) * TEST * n; ++i) {
+                most = fmax(most, fabs(wanted[i]));
+                off = fmax(off, fabs(found[i] - wanted[i]));
+            }
+            if (off > 3e-6 * most) fail_msg("penalty %g: %g of %g", s.penalty[k], off, most);
+        }
+        bt_buffer_destroy(&mixed);
+        bt_buffer_destroy(&all);
+        tear_down(&s);
+    }
+}
+
 static void small_penalties_are_the_factors(void **state)
 {
     (void)state;
@@ -98,6 +135,7 @@ static void small_penalties_are_the_factors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(solved_hats_are_the_factors),
+                                       cmocka_unit_test(long_grids_are_mixed),
                                        cmocka_unit_test(small_penalties_are_the_factors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
