@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "device/device.h"
 #include "device/internal.h"
+#include "device/tiles.h"
 
 #include <cblas.h>
 #include <limits.h>
@@ -45,7 +46,6 @@ static float *f32_of(bt_matrix m)
 bt_status bt_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, double alpha, bt_matrix a, bt_matrix b,
                      double beta, bt_matrix c)
 {
-    (void)device;
     bt_status status = BT_OK;
     const bt_dtype type = bt_buffer_type(c.buffer);
     BT_TRY(check_types(type, bt_buffer_type(a.buffer)));
@@ -58,7 +58,9 @@ bt_status bt_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, do
     BT_CHECK(inner == inner_b && c.rows == m && c.columns == n, BT_ERR_INTERNAL,
              "product of (%zu, %zu) and (%zu, %zu) into (%zu, %zu)", m, inner, inner_b, n, c.rows, c.columns);
     if (m == 0 || n == 0) goto cleanup;
-    if (type == BT_F32)
+    if (bt_tiles_take(device, m, n, inner))
+        BT_TRY(bt_tiles_product(device, op_a, op_b, alpha, a, b, beta, c));
+    else if (type == BT_F32)
         cblas_sgemm(CblasRowMajor, cblas_op(op_a), cblas_op(op_b), (int)m, (int)n, (int)inner, (float)alpha, f32_of(a),
                     leading(a), f32_of(b), leading(b), (float)beta, f32_of(c), leading(c));
     else

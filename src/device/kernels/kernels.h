@@ -131,6 +131,24 @@ typedef struct {
     size_t sums_stride;
 } bt_spectral_f64;
 
+/* One tile of a product: c (n_row, n_lane) = alpha a'b + beta c, with beta 0 whatever c held. */
+typedef struct {
+    const float *a; /* (depth, product_rows), zeros behind n_row */
+    const float *b; /* (depth, product_bytes), zeros behind n_lane */
+    size_t depth, n_row, n_lane;
+    float *c;
+    size_t c_stride;
+    float alpha, beta;
+} bt_product_f32;
+
+typedef struct {
+    const double *a, *b;
+    size_t depth, n_row, n_lane;
+    double *c;
+    size_t c_stride;
+    double alpha, beta;
+} bt_product_f64;
+
 typedef struct {
     const char *name;
     void (*attend)(const bt_attend *task);
@@ -166,6 +184,9 @@ typedef struct {
     void (*band_solve)(const double *l, size_t n, size_t band, double *x);
     void (*spectral_f32)(const bt_spectral_f32 *task);
     void (*spectral_f64)(const bt_spectral_f64 *task);
+    void (*product_f32)(const bt_product_f32 *task);
+    void (*product_f64)(const bt_product_f64 *task);
+    size_t product_rows, product_bytes; /* of a tile: rows, and bytes of one; 0: there are no such tiles */
 } bt_kernels;
 
 enum { BT_MOMENT_PAD = 32 };

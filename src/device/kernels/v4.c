@@ -5,6 +5,7 @@
 #endif
 #include "device/kernels/band_body.h"
 #include "device/kernels/body.h"
+#include "device/kernels/products.h"
 #include "device/kernels/spectral_body.h"
 
 const bt_kernels bt_kernels_v4 = {.name = "x86-64-v4",
@@ -26,4 +27,5 @@ const bt_kernels bt_kernels_v4 = {.name = "x86-64-v4",
                                   .band_solve = kernel_band_solve,
                                   .spectral_f32 = kernel_spectral_f32,
                                   .spectral_f64 = kernel_spectral_f64,
-                                  .signal_slope = kernel_signal_slope};
+                                  .signal_slope = kernel_signal_slope,
+                                  PRODUCT_TILES};

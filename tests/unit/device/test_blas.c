@@ -1,6 +1,8 @@
 /* Products, Gram matrices and eigenproblems of the device against plain loops, on whole matrices and on parts. */
 #include "base/random.h"
 #include "device/device.h"
+#include "device/spectral.h"
+#include "device/threads.h"
 #include "support.h"
 
 #include <float.h>
@@ -89,6 +91,92 @@ static void products_match_plain_loops(void **state)
                 for (int type = BT_F32; type <= BT_F64; ++type)
                     product_of((bt_dtype)type, (bt_transpose)a, (bt_transpose)b, shapes[s][0], shapes[s][1],
                                shapes[s][2]);
+}
+
+/* C (m, n) and its quarters, one product each, of parts of larger matrices: on two threads the whole is made by tiles
+ * of our own where the CPU has AVX-512, the quarters by OpenBLAS. */
+static void quarters_of(bt_dtype type, bt_transpose op_a, bt_transpose op_b, size_t k)
+{
+    enum { M = 513, N = 530, HALF = 256 };
+    const double eps = type == BT_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
+    double *a = NULL, *b = NULL, *c = NULL;
+    bt_buffer *of_a = normals(type, (M + 1) * (k + 1), 1, &a), *of_b = normals(type, (N + 1) * (k + 1), 2, &b);
+    bt_buffer *whole = normals(type, M * (N + 2), 3, &c), *parts = NULL;
+    expect_ok(bt_buffer_create(device, type, M * (N + 2), &parts));
+    const bt_matrix left = op_a == BT_PLAIN ? bt_matrix_part(bt_matrix_of(of_a, M + 1, k + 1), 1, 1, M, k)
+                                            : bt_matrix_part(bt_matrix_of(of_a, k + 1, M + 1), 1, 1, k, M);
+    const bt_matrix right = op_b == BT_PLAIN ? bt_matrix_part(bt_matrix_of(of_b, k + 1, N + 1), 1, 1, k, N)
+                                             : bt_matrix_part(bt_matrix_of(of_b, N + 1, k + 1), 1, 1, N, k);
+    const bt_matrix out[] = {bt_matrix_part(bt_matrix_of(whole, M, N + 2), 0, 1, M, N),
+                             bt_matrix_part(bt_matrix_of(parts, M, N + 2), 0, 1, M, N)};
+    expect_ok(bt_convert(device, bt_matrix_of(whole, M, N + 2), bt_matrix_of(parts, M, N + 2)));
+    expect_ok(bt_product(device, op_a, op_b, -1.5, left, right, 0.5, out[0]));
+    for (size_t i = 0; i < M; i += HALF)
+        for (size_t j = 0; j < N; j += HALF) {
+            const size_t rows = M - i < HALF ? M - i : HALF, columns = N - j < HALF ? N - j : HALF;
+            expect_ok(bt_product(
+                device, op_a, op_b, -1.5,
+                op_a == BT_PLAIN ? bt_matrix_part(left, i, 0, rows, k) : bt_matrix_part(left, 0, i, k, rows),
+                op_b == BT_PLAIN ? bt_matrix_part(right, 0, j, k, columns) : bt_matrix_part(right, j, 0, columns, k),
+                0.5, bt_matrix_part(out[1], i, j, rows, columns)));
+        }
+    for (size_t i = 0; i < M * (N + 2); ++i) expect_near(element(whole, i), element(parts, i), 4 * eps * (double)k);
+    bt_buffer_destroy(&of_a);
+    bt_buffer_destroy(&of_b);
+    bt_buffer_destroy(&whole);
+    bt_buffer_destroy(&parts);
+    bt_free(a);
+    bt_free(b);
+    bt_free(c);
+}
+
+/* One panel, several, and part of one. */
+static void large_products_are_their_quarters(void **state)
+{
+    (void)state;
+    for (int type = BT_F32; type <= BT_F64; ++type)
+        for (int a = BT_PLAIN; a <= BT_TRANSPOSED; ++a)
+            for (int b = BT_PLAIN; b <= BT_TRANSPOSED; ++b)
+                quarters_of((bt_dtype)type, (bt_transpose)a, (bt_transpose)b, a == b ? 130 : 400);
+}
+
+/* The same bits on two and three threads; NaN that C held, gone; rows and columns behind the most that is packed at
+ * once as if they were alone. */
+static void large_products_do_not_depend_on_threads_or_parts(void **state)
+{
+    (void)state;
+    enum { M = 8200, N = 513, K = 128, LAST = 12 };
+    double *a = NULL, *b = NULL;
+    float *const x = bt_calloc(M * N, sizeof *x), *const y = bt_calloc(M * N, sizeof *y);
+    bt_buffer *of_a = normals(BT_F32, M * K, 1, &a), *of_b = normals(BT_F32, K * N, 2, &b), *of_c = NULL;
+    assert_true(x && y);
+    for (size_t i = 0; i < M * N; ++i) x[i] = NAN;
+    expect_ok(bt_buffer_create(device, BT_F32, M * N, &of_c));
+    const bt_matrix left = bt_matrix_of(of_a, M, K), right = bt_matrix_of(of_b, K, N), c = bt_matrix_of(of_c, M, N);
+    for (int n_thread = 2; n_thread <= 3; ++n_thread) {
+        bt_device *other = NULL;
+        bt_threads_set(n_thread);
+        expect_ok(bt_device_create(BT_DEVICE_CPU, &other));
+        expect_ok(bt_buffer_write(of_c, 0, x, M * N));
+        expect_ok(bt_product(other, BT_PLAIN, BT_PLAIN, 1, left, right, 0, c));
+        expect_ok(bt_buffer_read(of_c, 0, n_thread == 2 ? x : y, M * N));
+        bt_device_destroy(&other);
+    }
+    bt_threads_set(2);
+    assert_memory_equal(x, y, M * N * sizeof *x);
+    expect_ok(bt_product(device, BT_PLAIN, BT_PLAIN, 1, bt_matrix_part(left, M - LAST, 0, LAST, K), right, 0,
+                         bt_matrix_part(c, 0, 0, LAST, N)));
+    for (size_t i = 0; i < LAST * N; ++i) expect_near(element(of_c, i), (double)x[(M - LAST) * N + i], 1e-4);
+    expect_ok(bt_product(device, BT_TRANSPOSED, BT_TRANSPOSED, 1, right, left, 0, bt_matrix_of(of_c, N, M)));
+    for (size_t i = 0; i < N; ++i)
+        for (size_t j = M - LAST; j < M; ++j) expect_near(element(of_c, i * M + j), (double)x[j * N + i], 1e-4);
+    bt_buffer_destroy(&of_a);
+    bt_buffer_destroy(&of_b);
+    bt_buffer_destroy(&of_c);
+    bt_free(a);
+    bt_free(b);
+    bt_free(x);
+    bt_free(y);
 }
 
 static void beta_zero_forgets_what_was_there(void **state)
@@ -239,6 +327,7 @@ static void misuse_is_refused(void **state)
 static int start(void **state)
 {
     (void)state;
+    bt_threads_set(2);
     return bt_device_create(BT_DEVICE_CPU, &device) != BT_OK;
 }
 
@@ -252,9 +341,14 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products_match_plain_loops),           cmocka_unit_test(beta_zero_forgets_what_was_there),
-        cmocka_unit_test(gram_matrices_are_full_and_symmetric), cmocka_unit_test(eigenpairs_solve_the_problem),
-        cmocka_unit_test(eigenproblems_must_be_finite),         cmocka_unit_test(misuse_is_refused),
+        cmocka_unit_test(products_match_plain_loops),
+        cmocka_unit_test(large_products_are_their_quarters),
+        cmocka_unit_test(large_products_do_not_depend_on_threads_or_parts),
+        cmocka_unit_test(beta_zero_forgets_what_was_there),
+        cmocka_unit_test(gram_matrices_are_full_and_symmetric),
+        cmocka_unit_test(eigenpairs_solve_the_problem),
+        cmocka_unit_test(eigenproblems_must_be_finite),
+        cmocka_unit_test(misuse_is_refused),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
