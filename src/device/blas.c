@@ -91,7 +91,6 @@ static void mirror_f64(double *g, size_t n, size_t stride)
 
 bt_status bt_product_gram(bt_device *device, bt_transpose op, bt_matrix x, double beta, bt_matrix g)
 {
-    (void)device;
     bt_status status = BT_OK;
     const bt_dtype type = bt_buffer_type(g.buffer);
     BT_TRY(check_types(type, bt_buffer_type(x.buffer)));
@@ -101,15 +100,18 @@ bt_status bt_product_gram(bt_device *device, bt_transpose op, bt_matrix x, doubl
     BT_CHECK(g.rows == n && g.columns == n, BT_ERR_INTERNAL, "Gram matrix of order %zu into (%zu, %zu)", n, g.rows,
              g.columns);
     if (n == 0) goto cleanup;
-    if (type == BT_F32) {
+    if (bt_tiles_take_gram(device, n, inner))
+        BT_TRY(bt_tiles_gram(device, op, x, beta, g));
+    else if (type == BT_F32)
         cblas_ssyrk(CblasRowMajor, CblasUpper, cblas_op(op), (int)n, (int)inner, 1.0F, f32_of(x), leading(x),
                     (float)beta, f32_of(g), leading(g));
-        mirror_f32(f32_of(g), n, g.stride);
-    } else {
+    else
         cblas_dsyrk(CblasRowMajor, CblasUpper, cblas_op(op), (int)n, (int)inner, 1.0, bt_doubles(x), leading(x), beta,
                     bt_doubles(g), leading(g));
+    if (type == BT_F32)
+        mirror_f32(f32_of(g), n, g.stride);
+    else
         mirror_f64(bt_doubles(g), n, g.stride);
-    }
 cleanup:
     return status;
 }

@@ -16,4 +16,8 @@ bool bt_tiles_take(const bt_device *device, size_t m, size_t n, size_t inner);
 bt_status bt_tiles_product(bt_device *device, bt_transpose op_a, bt_transpose op_b, double alpha, bt_matrix a,
                            bt_matrix b, double beta, bt_matrix c) BT_MUST_CHECK;
 
+bool bt_tiles_take_gram(const bt_device *device, size_t n, size_t inner);
+/* The upper triangle of G = X'X or X X' + beta G, as bt_product_gram; some of what is below may change. */
+bt_status bt_tiles_gram(bt_device *device, bt_transpose op, bt_matrix x, double beta, bt_matrix g) BT_MUST_CHECK;
+
 #endif

@@ -316,7 +316,7 @@ double bt_hats_solve_bytes(const bt_encode_plan *plan, const bt_ridge_problem *p
     const bool dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
     const double solving =
         bt_solve_shifted_bytes(dual ? problem->n_train : problem->n_feature, problem->n_apply, n_solved);
-    const double rows = (n + m) * p, sent = 8 * fmin(fmax(PIECE, n), few * n);
-    if (dual) return hats + fmax(sent + 8 * (n * n + m * n + rows) + solving, all);
-    return hats + fmax(sent + 8 * (rows + 2 * p * p + few * p + m * n) + solving, all);
+    const double sent = 8 * fmin(fmax(PIECE, n), few * n);
+    const double systems = dual ? n * n + m * n : m * p + 2 * p * p + few * p + m * n;
+    return hats + fmax(sent + 8 * systems + solving, all);
 }

@@ -4,7 +4,8 @@
  *
  * Poles and weights are those of an empirical interpolation (Barrault, Maday, Nguyen & Patera 2004): of the table of
  * x (m + A) / (m (x + A)) over sizes x and penalties A the largest residual's row and column are taken away, until no
- * residual is above 1e-7; m, the mean size, makes penalties far above all sizes count alike. */
+ * residual is above 1e-7; m, the mean size, makes penalties far above all sizes count alike. In units of the table the
+ * weights of a penalty add up to 15 at most: so many times the rounding of what is mixed may grow. */
 #ifndef BT_ENCODING_POLES_H
 #define BT_ENCODING_POLES_H
 

@@ -232,7 +232,8 @@ static void gram_of(bt_dtype type, bt_transpose op, size_t rows, size_t columns)
 static void gram_matrices_are_full_and_symmetric(void **state)
 {
     (void)state;
-    static const size_t shapes[][2] = {{1, 1}, {3, 2}, {20, 70}, {70, 20}, {5, 130}, {0, 3}, {3, 0}};
+    static const size_t shapes[][2] = {{1, 1}, {3, 2}, {20, 70},   {70, 20},  {5, 130},
+                                       {0, 3}, {3, 0}, {515, 300}, {130, 530}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; ++s)
         for (int op = BT_PLAIN; op <= BT_TRANSPOSED; ++op)
             for (int type = BT_F32; type <= BT_F64; ++type)

@@ -30,6 +30,19 @@ static double worst_error(const double *penalty, bt_sizes sizes, const bt_poles 
     return worst;
 }
 
+/* How much larger rounding of what is mixed can become: sums of weights, in the table's scale. */
+static double most_weight(const double *penalty, bt_sizes sizes, const bt_poles *poles)
+{
+    double most = 0;
+    for (size_t k = 0; k < poles->n_penalty; ++k) {
+        double sum = 0;
+        for (size_t j = 0; j < poles->n; ++j)
+            sum += fabs(poles->weight[k * poles->n + j]) / (sizes.mean + penalty[poles->index[j]]);
+        most = fmax(most, sum * (sizes.mean + penalty[k]));
+    }
+    return most;
+}
+
 static void mixtures_are_what_each_penalty_gives(void **state)
 {
     (void)state;
@@ -47,6 +60,9 @@ static void mixtures_are_what_each_penalty_gives(void **state)
                 assert_true(poles.n <= most && poles.error <= 1e-7);
                 const double worst = worst_error(penalty, sizes, &poles);
                 if (worst > 1.5e-7) fail_msg("1e%d, mean %g, most %g: %g", decades, sizes.mean, sizes.most, worst);
+                const double weight = most_weight(penalty, sizes, &poles);
+                if (weight > 15)
+                    fail_msg("1e%d, mean %g, most %g: weights %g", decades, sizes.mean, sizes.most, weight);
                 bt_poles_clear(&poles);
             }
     assert_int_equal(bt_memory_live(), 0);
