@@ -37,7 +37,6 @@ void bt_device_destroy(bt_device **device)
     slot_clear(&(*device)->layers);
     slot_clear(&(*device)->scratch);
     slot_clear(&(*device)->product);
-    slot_clear(&(*device)->tiles);
     bt_free(*device);
     *device = NULL;
 }

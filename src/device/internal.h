@@ -22,7 +22,6 @@ struct bt_device {
     bt_device_slot layers;  /* convolution and inner product primitives, packed weights */
     bt_device_slot scratch; /* grow-only work memory, see bt_scratch */
     bt_device_slot product; /* the same for products inside other operations, see bt_scratch_parts */
-    bt_device_slot tiles;   /* and for operands of large products, packed */
 };
 
 struct bt_buffer {
@@ -38,9 +37,6 @@ bt_status bt_scratch(bt_device *device, size_t bytes, void **out) BT_MUST_CHECK;
 
 /* The same for one product, apart from bt_scratch's, in n parts of bytes[i], each aligned; NULL for an empty one. */
 bt_status bt_scratch_parts(bt_device *device, const size_t *bytes, size_t n, void **parts) BT_MUST_CHECK;
-
-/* The same for packed operands of a large product. */
-bt_status bt_scratch_tiles(bt_device *device, size_t bytes, void **out) BT_MUST_CHECK;
 
 /* out (rows, columns) dense = x rounded to bfloat16, ties to even. */
 void bt_halves(const bt_device *device, const float *x, size_t stride, size_t rows, size_t columns, uint16_t *out);

@@ -39,11 +39,6 @@ bt_status bt_scratch(bt_device *device, size_t bytes, void **out)
     return grow(&device->scratch, bytes, out);
 }
 
-bt_status bt_scratch_tiles(bt_device *device, size_t bytes, void **out)
-{
-    return grow(&device->tiles, bytes, out);
-}
-
 bt_status bt_scratch_parts(bt_device *device, const size_t *bytes, size_t n, void **parts)
 {
     enum { ALIGNMENT = 64 };

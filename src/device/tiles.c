@@ -68,22 +68,15 @@ typedef struct {
 
 /* ---- packing: to (depth, n_lane) from n lines, zeros behind ---- */
 
-static void pack_f32(const float *from, operand step, size_t n, size_t n_lane, size_t depth, float *to)
+/* `element` is a constant where this is called, so that each element is one move. */
+static inline void pack_lines(const char *from, operand step, size_t n, size_t n_lane, size_t depth, size_t element,
+                              char *to)
 {
-    for (size_t k = 0; k < depth; ++k, from += step.depth, to += n_lane)
+    for (size_t k = 0; k < depth; ++k, from += step.depth * element, to += n_lane * element)
         if (step.line == 1)
-            memcpy(to, from, n * sizeof *to);
+            memcpy(to, from, n * element);
         else
-            for (size_t i = 0; i < n; ++i) to[i] = from[i * step.line];
-}
-
-static void pack_f64(const double *from, operand step, size_t n, size_t n_lane, size_t depth, double *to)
-{
-    for (size_t k = 0; k < depth; ++k, from += step.depth, to += n_lane)
-        if (step.line == 1)
-            memcpy(to, from, n * sizeof *to);
-        else
-            for (size_t i = 0; i < n; ++i) to[i] = from[i * step.line];
+            for (size_t i = 0; i < n; ++i) memcpy(to + i * element, from + i * step.line * element, element);
 }
 
 static size_t depth_of(const product *p, size_t panel)
@@ -98,13 +91,13 @@ static void pack_tile(const product *p, size_t panel, bool left, size_t tile)
     const size_t n_lane = left ? p->rows : p->lanes, first = tile * n_lane,
                  n = least((left ? p->m : p->n) - first, n_lane);
     const size_t depth = depth_of(p, panel), at = first * from.line + panel * p->panel * from.depth;
-    const void *const data = from.data + at * p->element;
-    void *const to = (left ? p->a_packed : p->b_packed)[panel % 2] + first * p->panel * p->element;
+    const char *const data = from.data + at * p->element;
+    char *const to = (left ? p->a_packed : p->b_packed)[panel % 2] + first * p->panel * p->element;
     if (n < n_lane) memset(to, 0, depth * n_lane * p->element);
     if (p->element == sizeof(float))
-        pack_f32(data, from, n, n_lane, depth, to);
+        pack_lines(data, from, n, n_lane, depth, sizeof(float), to);
     else
-        pack_f64(data, from, n, n_lane, depth, to);
+        pack_lines(data, from, n, n_lane, depth, sizeof(double), to);
 }
 
 /* ---- multiplying ---- */
@@ -210,11 +203,12 @@ static bt_status run_parts(bt_device *device, product *whole)
                  most_n = MOST / whole->lanes * whole->lanes, column_bytes = whole->panel * element;
     const size_t a_bytes = divided(least(whole->m, most_m), whole->rows) * whole->rows * column_bytes;
     const size_t b_bytes = divided(least(whole->n, most_n), whole->lanes) * whole->lanes * column_bytes;
-    void *room = NULL;
-    BT_TRY(bt_scratch_tiles(device, 2 * (a_bytes + b_bytes), &room));
-    for (size_t i = 0; i < 2; ++i) {
-        whole->a_packed[i] = (char *)room + i * a_bytes;
-        whole->b_packed[i] = (char *)room + 2 * a_bytes + i * b_bytes;
+    const size_t bytes[] = {a_bytes, a_bytes, b_bytes, b_bytes};
+    void *room[4] = {NULL};
+    BT_TRY(bt_scratch_parts(device, bytes, 4, room));
+    for (int i = 0; i < 2; ++i) {
+        whole->a_packed[i] = room[i];
+        whole->b_packed[i] = room[2 + i];
     }
     for (size_t i = 0; i < whole->m; i += most_m)
         for (size_t j = 0; j < whole->n; j += most_n) {

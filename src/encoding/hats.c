@@ -107,11 +107,11 @@ typedef struct {
     const bt_ridge_problem *problem;
     bool dual;
     size_t order;
-    double *gram;             /* (order, order) of rows, or of features */
-    bt_buffer *system;        /* over it; lost where it is solved */
-    bt_buffer *train, *apply; /* rows of features, where these are needed */
-    bt_buffer *right;         /* (n_apply, order) X_apply X', or X_apply */
-    bt_buffer *solved, *hat;  /* of the primal form */
+    double *gram;            /* (order, order) of rows, or of features */
+    bt_buffer *system;       /* over it; lost where it is solved */
+    bt_buffer *train;        /* rows of features, where these are needed */
+    bt_buffer *right;        /* (n_apply, order) X_apply X', or X_apply */
+    bt_buffer *solved, *hat; /* of the primal form */
     bt_poles poles;
     double *penalty; /* (poles.n) */
     bt_range mine;   /* of the poles */
@@ -123,7 +123,6 @@ static void drop_systems(solver *s)
     bt_free(s->gram);
     s->gram = NULL;
     bt_buffer_destroy(&s->train);
-    bt_buffer_destroy(&s->apply);
     bt_buffer_destroy(&s->right);
     bt_buffer_destroy(&s->solved);
     bt_buffer_destroy(&s->hat);
@@ -138,13 +137,9 @@ static void clear_solver(solver *s)
 
 static bt_status upload_rows(solver *s)
 {
-    bt_status status = BT_OK;
     const bt_ridge_problem *const p = s->problem;
     if (s->dual && p->kernel && p->cross) return BT_OK;
-    BT_TRY(upload(s->device, BT_F64, p->train, p->n_train, p->n_feature, &s->train));
-    BT_TRY(upload(s->device, BT_F64, p->apply, p->n_apply, p->n_feature, &s->apply));
-cleanup:
-    return status;
+    return upload(s->device, BT_F64, p->train, p->n_train, p->n_feature, &s->train);
 }
 
 /* Of rows: as it was given, or made here. */
@@ -166,11 +161,14 @@ static bt_status take_right(solver *s)
     bt_status status = BT_OK;
     const bt_ridge_problem *const p = s->problem;
     const size_t m = p->n_apply, n = s->order;
+    bt_buffer *apply = NULL;
     BT_TRY(bt_buffer_create(s->device, BT_F64, m * n, &s->right));
     if (!s->dual || p->cross) return bt_buffer_write(s->right, 0, s->dual ? p->cross : p->apply, m * n);
-    BT_TRY(bt_product(s->device, BT_PLAIN, BT_TRANSPOSED, 1, bt_matrix_of(s->apply, m, p->n_feature),
+    BT_TRY(upload(s->device, BT_F64, p->apply, m, p->n_feature, &apply));
+    BT_TRY(bt_product(s->device, BT_PLAIN, BT_TRANSPOSED, 1, bt_matrix_of(apply, m, p->n_feature),
                       bt_matrix_of(s->train, n, p->n_feature), 0, bt_matrix_of(s->right, m, n)));
 cleanup:
+    bt_buffer_destroy(&apply);
     return status;
 }
 

@@ -106,11 +106,12 @@ static bt_status interpolate(const double *penalty, bt_sizes sizes, size_t most,
     bt_status status = BT_OK;
     table t = {0};
     BT_TRY(make_table(penalty, out->n_penalty, sizes, most, &t));
-    for (size_t at = largest(&t); fabs(t.residual[at]) > tolerance && out->n < most; at = largest(&t)) {
+    size_t at = largest(&t);
+    for (; fabs(t.residual[at]) > tolerance && out->n < most; at = largest(&t)) {
         take_away(&t, at, t.taken + out->n * t.n_penalty);
         out->index[out->n++] = at % t.n_penalty;
     }
-    out->error = fabs(t.residual[largest(&t)]);
+    out->error = fabs(t.residual[at]);
     BT_ALLOC(out->weight, out->n_penalty * out->n);
     solve_weights(&t, penalty, sizes.mean, out);
 cleanup:

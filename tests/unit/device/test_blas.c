@@ -97,7 +97,7 @@ static void products_match_plain_loops(void **state)
  * of our own where the CPU has AVX-512, the quarters by OpenBLAS. */
 static void quarters_of(bt_dtype type, bt_transpose op_a, bt_transpose op_b, size_t k)
 {
-    enum { M = 513, N = 530, HALF = 256 };
+    enum { M = 513, N = 530, HALF = 265 };
     const double eps = type == BT_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
     double *a = NULL, *b = NULL, *c = NULL;
     bt_buffer *of_a = normals(type, (M + 1) * (k + 1), 1, &a), *of_b = normals(type, (N + 1) * (k + 1), 2, &b);

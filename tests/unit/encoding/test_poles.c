@@ -75,7 +75,7 @@ static void poles_are_their_own_mixture(void **state)
     bt_poles poles;
     space_out(100, 1e8, 100, penalty);
     expect_ok(bt_poles_choose(penalty, 100, bt_poles_most(penalty, 100), (bt_sizes){4e6, 6e6}, &poles));
-    assert_in_range(poles.n, 20, 30); /* 26 by numpy's singular values at 1e-7: 23 */
+    assert_in_range(poles.n, 20, 30); /* 26; of numpy's singular values 23 are above 1e-7 */
     for (size_t j = 0; j < poles.n; ++j)
         for (size_t i = 0; i < poles.n; ++i) expect_near(poles.weight[poles.index[j] * poles.n + i], i == j, 1e-12);
     bt_poles_clear(&poles);
