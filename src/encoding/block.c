@@ -19,6 +19,7 @@ void bt_block_clear(bt_block *block)
 {
     for (int part = 0; part < BT_PARTS; ++part)
         for (int type = 0; type < 2; ++type) bt_buffer_destroy(&block->parts[part][type]);
+    bt_shorts_clear(&block->shorts);
 }
 
 void bt_take_rows(const float *y, size_t n_voxel, bt_row_list rows, float *to)

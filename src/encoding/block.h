@@ -4,6 +4,7 @@
 #define BT_ENCODING_BLOCK_H
 
 #include "device/device.h"
+#include "device/shorts.h"
 
 typedef enum {
     BT_PART_RESPONSE,  /* training rows */
@@ -23,6 +24,7 @@ typedef enum {
 typedef struct {
     bt_device *device;             /* borrowed */
     bt_buffer *parts[BT_PARTS][2]; /* float32, float64 */
+    bt_shorts shorts;              /* responses, for rough searches */
 } bt_block;
 
 /* A (rows, columns) matrix whose content is what was left there. */

@@ -2,6 +2,7 @@
 #include "device/spectral.h"
 #include "encoding/fast_search_parts.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -20,22 +21,32 @@ cleanup:
     return status;
 }
 
+/* A block of voxels: y (., n_voxel), and which of its rows. */
+typedef struct {
+    const float *y;
+    size_t n_voxel;
+    bt_row_list train, apply;
+    bool rough;
+} responses;
+
 /* What a block needs on the device before it is multiplied. */
 typedef struct {
-    bt_matrix train, apply; /* responses */
+    bt_matrix train, apply; /* responses, unless rough */
     bt_matrix rotated[2], projected[2];
     components parts;
 } room;
 
-static bt_status take_room(const bt_fast_search *pairs, bt_block *block, const float *y, size_t n_voxel,
-                           bt_row_list train, bt_row_list apply, room *to)
+static bt_status take_room(const bt_fast_search *pairs, bt_block *block, const responses *from, room *to)
 {
     bt_status status = BT_OK;
     const bt_dtype type = pairs->problem.precision;
+    const size_t n_voxel = from->n_voxel;
     const bt_block_part part = bt_fast_search_correlates(pairs) ? BT_PART_PROJECTED : BT_PART_PAIRED;
     components *const c = &to->parts;
-    BT_TRY(bt_block_send(block, BT_PART_RESPONSE, type, y, n_voxel, train, NULL, &to->train));
-    BT_TRY(bt_block_send(block, BT_PART_HELD_OUT, type, y, n_voxel, apply, NULL, &to->apply));
+    if (!from->rough) {
+        BT_TRY(bt_block_send(block, BT_PART_RESPONSE, type, from->y, n_voxel, from->train, NULL, &to->train));
+        BT_TRY(bt_block_send(block, BT_PART_HELD_OUT, type, from->y, n_voxel, from->apply, NULL, &to->apply));
+    }
     BT_TRY(take_rotated(pairs, block, BT_PART_ROTATED, n_voxel, to->rotated));
     BT_TRY(take_rotated(pairs, block, part, n_voxel, to->projected));
     c->q = c->v = to->rotated[1];
@@ -82,15 +93,41 @@ cleanup:
     return status;
 }
 
+/* to = the left operand times some rows of the responses, in 16 bits. */
+static bt_status multiply_short(const bt_fast_search *pairs, bt_block *block, const bt_shorts *left,
+                                const responses *from, bt_row_list rows, bt_matrix to)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_shorts_of_columns(pairs->device, from->y, from->n_voxel, rows.index, rows.n, &block->shorts));
+    bt_shorts_product(pairs->device, left, &block->shorts, to);
+cleanup:
+    return status;
+}
+
+/* q and z. Collective where rows are spread. */
+static bt_status rotate(const bt_fast_search *pairs, bt_block *block, const responses *from, const room *in)
+{
+    bt_status status = BT_OK;
+    const bt_matrix q = in->rotated[0], z = in->projected[0];
+    if (from->rough) {
+        BT_TRY(multiply_short(pairs, block, &pairs->short_left, from, from->train, q));
+        BT_TRY(multiply_short(pairs, block, &pairs->short_projector, from, from->apply, z));
+        goto cleanup;
+    }
+    BT_TRY(bt_components_multiply(pairs->left, block, in->train, 0, q));
+    BT_TRY(bt_components_multiply(pairs->projector, block, in->apply, 0, z));
+cleanup:
+    return status;
+}
+
 /* q = U'Y and z, t = S q - z, or with correlations u = S q beside z; v = D q, or q itself where the table holds the
  * diagonal. Collective where rows are spread. */
-static bt_status multiply(const bt_fast_search *pairs, bt_block *block, const room *in)
+static bt_status multiply(const bt_fast_search *pairs, bt_block *block, const responses *from, const room *in)
 {
     bt_status status = BT_OK;
     const components *const c = &in->parts;
     near_product near = {pairs, c->q, c->v};
-    BT_TRY(bt_components_multiply(pairs->left, block, in->train, 0, in->rotated[0]));
-    BT_TRY(bt_components_multiply(pairs->projector, block, in->apply, 0, in->projected[0]));
+    BT_TRY(rotate(pairs, block, from, in));
     BT_TRY(bt_component_agree(&pairs->map, widen(pairs, in)));
     BT_TRY(bt_components_multiply(pairs->far, block, c->q, bt_fast_search_correlates(pairs) ? 0 : -1, c->t));
     if (pairs->n_panel) BT_TRY(bt_components_visit(pairs->near, block, c->q.columns ? multiply_near : NULL, &near));
@@ -146,16 +183,44 @@ cleanup:
     return status;
 }
 
+/* What a rough score may be off by; see fast_search.h. Not finite where it cannot be said. */
+static double margin_of(bt_score_rule rule, bt_moments y, double score, double unit)
+{
+    const double square = y.variance + y.mean * y.mean;
+    if (rule.kind == BT_SCORE_MSE) return unit * sqrt(square * fmax(square, score));
+    const double scale =
+        rule.kind == BT_SCORE_SIGNED_ROOT && rule.released_variance ? (1 + y.variance) / 2 : y.variance;
+    const double share = rule.kind == BT_SCORE_R2 ? score : score * fabs(score);
+    const double margin = unit * sqrt(square * fmax(square, (1 - share) * scale)) / scale;
+    return rule.kind == BT_SCORE_R2 ? margin : fmin(margin / fabs(score), 2 * sqrt(margin));
+}
+
+static void add_margins(const bt_fast_search *pairs, const bt_moments *moments, size_t n_voxel, const double *score,
+                        double *margin)
+{
+    enum { ROUGH = 12 };
+    const double unit = ROUGH * BT_SHORT_ERROR / sqrt((double)pairs->problem.n_apply);
+    for (size_t k = 0; k < pairs->problem.n_penalty; ++k) {
+        const double largest = pairs->scale / (pairs->scale + pairs->problem.penalty[k]); /* s^2 w */
+        for (size_t v = 0; v < n_voxel; ++v)
+            margin[k * n_voxel + v] +=
+                margin_of(pairs->problem.rule, moments[v], score[k * n_voxel + v], unit * largest);
+    }
+}
+
 bt_status bt_fast_search_score(const bt_fast_search *pairs, bt_block *block, const float *y, size_t n_voxel,
-                               bt_row_list train, bt_row_list apply, const bt_moments *moments, double *score)
+                               bt_row_list train, bt_row_list apply, const bt_moments *moments, double *score,
+                               double *margin)
 {
     bt_status status = BT_OK;
+    const responses from = {y, n_voxel, train, apply, margin && bt_fast_search_is_rough(pairs)};
     room in = {0};
     if (pairs->rank > 0) {
-        BT_TRY(bt_component_agree(&pairs->map, take_room(pairs, block, y, n_voxel, train, apply, &in)));
-        BT_TRY(multiply(pairs, block, &in));
+        BT_TRY(bt_component_agree(&pairs->map, take_room(pairs, block, &from, &in)));
+        BT_TRY(multiply(pairs, block, &from, &in));
     }
     BT_TRY(bt_component_agree(&pairs->map, finish_scores(pairs, block, &in.parts, n_voxel, apply.n, moments, score)));
+    if (from.rough) add_margins(pairs, moments, n_voxel, score, margin);
 cleanup:
     return status;
 }

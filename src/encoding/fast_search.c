@@ -21,6 +21,8 @@ void bt_fast_search_destroy(bt_fast_search **pairs)
     bt_free(old->panels);
     bt_components_destroy(&old->left);
     bt_components_destroy(&old->projector);
+    bt_shorts_clear(&old->short_left);
+    bt_shorts_clear(&old->short_projector);
     bt_components_destroy(&old->far);
     bt_components_destroy(&old->near);
     bt_buffer_destroy(&old->tables);
@@ -36,6 +38,11 @@ bt_dtype bt_fast_search_precision(const bt_fast_search *pairs)
 double bt_fast_search_bound(const bt_fast_search *pairs)
 {
     return pairs->bound;
+}
+
+bool bt_fast_search_is_rough(const bt_fast_search *pairs)
+{
+    return pairs->short_left.n_line > 0;
 }
 
 /* ---- pairs, near and far ---- */
@@ -309,6 +316,39 @@ cleanup:
     return status;
 }
 
+/* At these sizes, with one factor for all ranks, and S q in float32. */
+static bool can_be_rough(const bt_fast_problem *problem, size_t rank)
+{
+    enum { LEAST = 512 };
+    const size_t few = problem->n_apply < rank ? problem->n_apply : rank;
+    return problem->rough && few >= LEAST && problem->precision == BT_F32 && !problem->exact &&
+           problem->rule.kind != BT_SCORE_CORRELATION;
+}
+
+typedef struct {
+    bt_device *device;
+    bt_shorts *to;
+} short_rows;
+
+static bt_status pack_short(void *context, size_t row, bt_matrix rows)
+{
+    const short_rows *const s = context;
+    (void)row; /* all rows at once */
+    return bt_shorts_of_rows(s->device, rows, s->to);
+}
+
+static bt_status make_rough(bt_fast_search *pairs)
+{
+    bt_status status = BT_OK;
+    bt_block none = {.device = pairs->device};
+    short_rows left = {pairs->device, &pairs->short_left}, projector = {pairs->device, &pairs->short_projector};
+    if (pairs->map.comm || pairs->paired != BT_F32 || !can_be_rough(&pairs->problem, pairs->rank)) return BT_OK;
+    BT_TRY(bt_components_visit(pairs->left, &none, pack_short, &left));
+    BT_TRY(bt_components_visit(pairs->projector, &none, pack_short, &projector));
+cleanup:
+    return status;
+}
+
 /* m (mine, r) is M on entry. This rank alone. */
 static bt_status fill(bt_fast_search *pairs, const bt_factor *factor, const double *apply, const double *m)
 {
@@ -316,6 +356,7 @@ static bt_status fill(bt_fast_search *pairs, const bt_factor *factor, const doub
     BT_TRY(find_near(pairs));
     BT_TRY(put_matrices(pairs, factor, apply, m));
     BT_TRY(put_tables(pairs));
+    BT_TRY(make_rough(pairs));
 cleanup:
     return status;
 }
@@ -419,8 +460,11 @@ double bt_fast_search_bytes(const bt_fast_problem *problem, size_t rank)
     const size_t n_rank = ranks_of(problem);
     const double r = (double)rank;
     const double tables = (is_centred(problem->rule.kind) ? 3.0 : 2.0) * (double)problem->n_penalty * r;
+    const double rough = n_rank == 1 && can_be_rough(problem, rank)
+                             ? bt_shorts_bytes(rank, problem->n_train) + bt_shorts_bytes(rank, problem->n_apply)
+                             : 0;
     return bt_components_bytes(rank, n_rank, problem->n_train + problem->n_apply, problem->precision) +
-           bt_components_bytes(rank, n_rank, 2 * rank, BT_F64) + 8.0 * (tables + 2 * r);
+           bt_components_bytes(rank, n_rank, 2 * rank, BT_F64) + 8.0 * (tables + 2 * r) + rough;
 }
 
 double bt_fast_search_making_bytes(const bt_fast_problem *problem, size_t rank)
@@ -438,6 +482,8 @@ double bt_fast_search_block_bytes(const bt_fast_problem *problem, size_t rank, s
     const size_t n_rank = ranks_of(problem), n = problem->n_train > rank ? problem->n_train : rank;
     const double rows = (double)(problem->n_train + problem->n_apply), v = (double)n_voxel;
     const double response = problem->precision == BT_F64 ? 12 : 4;
-    return v * (response * rows + 4.0 * 12.0 * (double)rank + 32.0 * (double)problem->n_penalty) +
+    const size_t at_once = problem->n_train > problem->n_apply ? problem->n_train : problem->n_apply;
+    const double rough = n_rank == 1 && can_be_rough(problem, rank) ? bt_shorts_bytes(n_voxel, at_once) : 0;
+    return rough + v * (response * rows + 4.0 * 12.0 * (double)rank + 32.0 * (double)problem->n_penalty) +
            1.5 * bt_components_visit_bytes(rank, n_rank, n, BT_F64);
 }

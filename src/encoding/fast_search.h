@@ -37,7 +37,22 @@
  * shares, PAIR = 32 times, since of many voxels one has much in just these two; and BASE = 16 eps for q and z. Where it
  * passes BT_FAST_TOLERANCE, S q is float64, and so it is for correlations, which divide by p'p, and where the best of
  * a continuum of penalties is sought; q and z stay in the precision that was asked for, since no small difference
- * divides their errors. */
+ * divides their errors.
+ *
+ * Rough scores take q and z from U', P' and Y in 16 bits (device/shorts.h), which CPUs multiply twice as fast; S q and
+ * all sums stay as they are. An error d of q moves a mean squared error by (2 / n_apply) sum_i d_i w_i s_i P_i'(p - y),
+ * with |P_i|^2 about s_i^2 n_apply / n_train; with d_i of BT_SHORT_ERROR, independent of each other
+ * and of p - y, by at most
+ *
+ *     2 BT_SHORT_ERROR / sqrt(n_apply) |y| |p - y| / n_apply max_i s_i^2 w_i,
+ *
+ * one standard deviation, and an error of z does the same. Between neighbouring alphas most of it cancels: measured
+ * were 0.1 to 0.25 of BT_SHORT_ERROR / sqrt(n_apply), at most 1. Scores are told apart where they differ by more than
+ * the margin, ROUGH = 12 times that times the norms and the largest s_i^2 w_i; a signed root sgn(R) sqrt|R| by the
+ * margin of R over sqrt|R|, or twice its root where R is as small. fit_search.h scores the other voxels again.
+ * Correlations, quotients of small differences, are never rough, nor is anything of few rows or components, where it
+ * would win no time.
+ */
 #ifndef BT_ENCODING_FAST_SEARCH_H
 #define BT_ENCODING_FAST_SEARCH_H
 
@@ -56,6 +71,7 @@ typedef struct {
     bt_score_rule rule;
     bt_dtype precision; /* of q and z; S q is of this or better */
     bool exact;         /* S q is float64 whatever the bound says */
+    bool rough;         /* a rough score is wanted too, where it can be had */
 } bt_fast_problem;
 
 /* Largest error of a mean squared error relative to the variance of y that float32 may cost. */
@@ -68,12 +84,14 @@ void bt_fast_search_destroy(bt_fast_search **pairs); /* takes NULL */
 
 bt_dtype bt_fast_search_precision(const bt_fast_search *pairs); /* of S q */
 double bt_fast_search_bound(const bt_fast_search *pairs);       /* what float32 would cost it */
+bool bt_fast_search_is_rough(const bt_fast_search *pairs);      /* rough scores can be had */
 
 /* score (n_penalty, n_voxel) of y (., n_voxel), of which `train` and `apply` are the rows; moments (n_voxel) are those
- * of `apply`. One rank; of a spread search it is collective, n_voxel may be 0, and all ranks get the worst status. */
+ * of `apply`; margin NULL, or, of rough scores, (n_penalty, n_voxel), which is added to. One rank; of a spread search
+ * it is collective, n_voxel may be 0, and all ranks get the worst status. */
 bt_status bt_fast_search_score(const bt_fast_search *pairs, bt_block *block, const float *y, size_t n_voxel,
-                               bt_row_list train, bt_row_list apply, const bt_moments *moments,
-                               double *score) BT_MUST_CHECK;
+                               bt_row_list train, bt_row_list apply, const bt_moments *moments, double *score,
+                               double *margin) BT_MUST_CHECK;
 
 /* Bytes at rank r, at most: what stays, what create takes with that and the factor, and what a block of n_voxel adds.
  */

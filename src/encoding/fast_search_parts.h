@@ -26,12 +26,13 @@ struct bt_fast_search {
     double *diagonal;      /* (r) D_ii */
     bt_near_panel *panels; /* (n_panel), 0 when only the diagonal is near */
     size_t n_panel;
-    size_t widest;            /* columns of a panel, at most */
-    bt_components *left;      /* (r, n_train) U' */
-    bt_components *projector; /* (r, n_apply) diag(s) P', in units of the largest a_i */
-    bt_components *far;       /* (r, r) S */
-    bt_components *near;      /* (r, widest) row by row of D, from its panel's left */
-    bt_buffer *tables;        /* 2 or 3 times (n_penalty, r): beside t or u, beside v, and beside z */
+    size_t widest;                         /* columns of a panel, at most */
+    bt_components *left;                   /* (r, n_train) U' */
+    bt_components *projector;              /* (r, n_apply) diag(s) P', in units of the largest a_i */
+    bt_shorts short_left, short_projector; /* the same in 16 bits, of a rough search */
+    bt_components *far;                    /* (r, r) S */
+    bt_components *near;                   /* (r, widest) row by row of D, from its panel's left */
+    bt_buffer *tables;                     /* 2 or 3 times (n_penalty, r): beside t or u, beside v, and beside z */
 };
 
 static inline bool bt_fast_search_correlates(const bt_fast_search *pairs)

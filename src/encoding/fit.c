@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "encoding/dealt.h"
 #include "encoding/fit_choice.h"
+#include "encoding/fit_search.h"
 #include "encoding/fit_test.h"
 #include "encoding/ridge.h"
 
@@ -89,6 +90,7 @@ bt_status bt_fit_create(const bt_fit_problem *problem, bt_fit *out)
     if (problem->predictions) BT_ALLOC(out->predictions, rows_predicted(problem) * n);
     BT_TRY(make_choice_room(out));
     BT_TRY(make_test_room(out));
+    if (bt_fit_may_be_rough(problem->plan, problem->bands.n_draw)) BT_TRY(bt_fit_again_create(out, &out->again));
     bt_fit_begin(out, 0);
 cleanup:
     return status;
@@ -165,6 +167,7 @@ void bt_fit_clear(bt_fit *fit)
     bt_free(fit->r2_split);
     bt_free(fit->scaling);
     clear_test_room(fit);
+    bt_fit_again_clear(&fit->again);
     bt_bands_clear(&fit->problem.bands);
     *fit = (bt_fit){0};
 }
@@ -188,6 +191,7 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
 {
     bt_status status = BT_OK;
     const size_t n_split = fit->n_job - 1;
+    const bool together = jobs.low == 0 && jobs.high == fit->n_job;
     bt_search_problem problem = {.comm = fit->problem.comm,
                                  .device = fit->problem.device,
                                  .design = design,
@@ -195,13 +199,16 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
                                  .away = bt_nested_away(fit->problem.nested, fit->fold),
                                  .bands = fit->problem.bands.n_band > 1 ? &fit->problem.bands : NULL,
                                  .plan = fit->problem.plan,
+                                 .rough = together && bt_fit_may_be_rough(fit->problem.plan, fit->problem.bands.n_draw),
                                  .block = fit->problem.block,
                                  .n_rank = fit->problem.n_rank};
+    fit->rough = false;
     for (size_t k = jobs.low; k < jobs.high && k < n_split; ++k) {
         BT_TRY(deal(fit, &problem, k));
         problem.dealt = fit->dealt;
         BT_TRY(bt_search_create(&problem, k, &fit->searches[k]));
         end_deal(fit, k);
+        fit->rough = fit->rough || bt_search_method_of(fit->searches[k]).rough;
         if (k == 0 && fit->fold == 0 && fit->at_work == 0) fit->method = bt_search_method_of(fit->searches[k]);
     }
     if (jobs.high <= n_split) goto cleanup;
@@ -213,25 +220,10 @@ cleanup:
 
 /* ---- a block of voxels ---- */
 
-/* Scores of split k, added to the sums over splits, and kept where the best of a continuum is sought. */
-static bt_status search_split(bt_fit *fit, bt_block *block, size_t k, size_t low, size_t n, const float *y)
-{
-    bt_status status = BT_OK;
-    double *const sums = fit->cv_score + low, *const nothing = fit->nothing + low;
-    if (!fit->curves) return bt_search_block(fit->searches[k], block, y, n, sums, fit->n_voxel, nothing);
-    double *const curve = fit->curves + k * fit->n_alpha * fit->n_voxel + low;
-    BT_TRY(bt_search_block(fit->searches[k], block, y, n, curve, fit->n_voxel, nothing));
-    for (size_t a = 0; a < fit->n_alpha; ++a)
-        for (size_t v = 0; v < n; ++v) sums[a * fit->n_voxel + v] += curve[a * fit->n_voxel + v];
-cleanup:
-    return status;
-}
-
 bt_status bt_fit_block(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y, const float *y_test)
 {
     bt_status status = BT_OK;
-    for (size_t k = 0; k + 1 < fit->n_job; ++k)
-        if (fit->searches[k]) BT_TRY(search_split(fit, block, k, low, n, y));
+    BT_TRY(bt_fit_search(fit, block, low, n, y));
     if (!fit->refit) goto cleanup;
     if (!bt_fit_waits(fit)) bt_fit_choose(fit, low, n);
     BT_TRY(bt_fit_test(fit, block, low, n, y, y_test));
@@ -289,12 +281,14 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
     const double rows = n + (double)(s->nested ? 0 : s->n_test),
                  curves = plan->point ? (double)(s->most_split * plan->n_alpha) : 0;
     const bool kernel = s->n_rank == 1 && bt_ridge_takes_dual(s->least_train, s->n_feature);
+    const bool rough = bt_fit_may_be_rough(plan, s->n_draw);
     const bt_search_sizes search = {.n_train = s->most_train,
                                     .n_held = s->most_held,
                                     .n_feature = s->n_feature,
                                     .block = s->block,
                                     .n_rank = s->n_rank,
-                                    .shares_kernel = kernel};
+                                    .shares_kernel = kernel,
+                                    .rough = rough};
     const bt_refit_sizes refit = {.n_row = s->n_row,
                                   .n_test = s->n_test * s->n_band,
                                   .n_feature = s->n_feature,
@@ -323,6 +317,7 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
         .job = bt_dealt_bytes(s->n_share, s->most_split, s->most_train, s->n_feature) +
                fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
         .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + tests + picked + 32) +
-                 (s->null ? bt_null_bytes(s->null) : 0),
+                 (s->null ? bt_null_bytes(s->null) : 0) +
+                 (rough ? bt_fit_again_bytes(s->n_row, s->block, plan->n_alpha) : 0),
     };
 }

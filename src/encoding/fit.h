@@ -30,7 +30,17 @@ typedef struct {
     bool weights, predictions;
 } bt_fit_problem;
 
-enum { BT_COUNT_KEPT, BT_COUNT_NAN, BT_COUNT_CONSTANT, BT_COUNT_POSITIVE, BT_COUNT_LOW, BT_COUNT_HIGH, BT_COUNTS };
+enum {
+    BT_COUNT_KEPT,
+    BT_COUNT_NAN,
+    BT_COUNT_CONSTANT,
+    BT_COUNT_POSITIVE,
+    BT_COUNT_LOW,
+    BT_COUNT_HIGH,
+    BT_COUNT_ROUGH,
+    BT_COUNT_AGAIN,
+    BT_COUNTS
+};
 
 /* What each voxel has chosen so far in the fold at work, (n_voxel). */
 typedef struct {
@@ -56,6 +66,14 @@ typedef struct {
     double *score;      /* (block) */
 } bt_fit_room;
 
+/* Room for voxels that a rough search leaves undecided (fit_search.h). */
+typedef struct {
+    double *margin;          /* (n_alpha, block) */
+    size_t *pick;            /* (block) which they are; of a few of them: */
+    float *y;                /* (n_row, few) */
+    double *score, *nothing; /* (n_alpha, few), (few) */
+} bt_fit_again;
+
 /* Of this rank's voxels; NaN in every place of a voxel that cannot be fitted. Predictions of kept voxels. */
 typedef struct {
     bt_fit_problem problem;
@@ -72,7 +90,7 @@ typedef struct {
     float *predictions;         /* (n_test, n_voxel), with outer folds (n_row, n_voxel), or NULL */
     /* Over all ranks of comm: voxels kept, with NaN, without variance; and summed over folds of the kept ones those
      * whose best validation score beats predicting nothing, and of these those that chose the smallest or the largest
-     * penalty. */
+     * penalty; and those whose search was rough, and of these those that were scored again. */
     int64_t counts[BT_COUNTS];
     bt_search_method method; /* of the first split */
     bt_refit_way way;        /* of the refit */
@@ -84,6 +102,8 @@ typedef struct {
     size_t at_work;          /* the draw whose jobs are loaded */
     bt_fit_choice kept;
     bt_fit_room room;
+    bool rough; /* of the splits that are loaded; with: */
+    bt_fit_again again;
     /* With several bands (n_band, n_voxel), means over folds; else NULL: */
     double *r_split, *r2_split; /* the bands' shares in r and r2 */
     double *scaling;            /* gamma */

@@ -217,6 +217,9 @@ static bt_status report_solver(const bt_output *output, const bt_output_space *s
                            type, m->bound));
     else
         BT_TRY(bt_text_add(&text, "a product per alpha in %s", type));
+    if (space->counts[BT_COUNT_ROUGH] > 0)
+        BT_TRY(bt_text_add(&text, " behind products in 16 bits (%lld of %lld voxels then behind float32 too)",
+                           (long long)space->counts[BT_COUNT_AGAIN], (long long)space->counts[BT_COUNT_ROUGH]));
     BT_TRY(bt_text_add(&text, ", refit by %s", ways[space->way.kind]));
     if (space->way.n_solved > 0 && space->way.n_solved < output->plan->n_alpha)
         BT_TRY(bt_text_add(&text, " (%zu of %zu alphas solved, the others mixed of them)", space->way.n_solved,

@@ -301,7 +301,8 @@ static bt_status score_split(remover *r, const bt_search *search)
     const size_t n_mine = r->mine.high - r->mine.low;
     for (size_t low = 0; low < n_mine; low += r->removal->block) {
         take_block(r, low, width_at(r, low), (bt_row_list){r->removal->n_row, NULL});
-        BT_TRY(bt_search_block(search, &r->block, r->y, width_at(r, low), r->score + low, n_mine, r->nothing + low));
+        BT_TRY(
+            bt_search_block(search, &r->block, r->y, width_at(r, low), r->score + low, n_mine, r->nothing + low, NULL));
     }
 cleanup:
     return status;

@@ -113,10 +113,12 @@ static bt_status make(const bt_search_problem *problem, const bt_ridge_problem *
                                    .n_penalty = plan->n_alpha,
                                    .rule = plan->rule,
                                    .precision = plan->precision,
-                                   .exact = plan->point != NULL};
+                                   .exact = plan->point != NULL,
+                                   .rough = problem->rough};
     BT_TRY(bt_fast_search_create(problem->comm, problem->device, &pairs, &search->pairs));
     search->method.precision = bt_fast_search_precision(search->pairs);
     search->method.bound = bt_fast_search_bound(search->pairs);
+    search->method.rough = bt_fast_search_is_rough(search->pairs);
     search->scores = bt_calloc(plan->n_alpha * problem->block, sizeof *search->scores);
     BT_TRY(bt_agree(problem->comm, search->scores ? BT_OK : BT_ERR_MEMORY));
 cleanup:
@@ -178,11 +180,11 @@ cleanup:
 }
 
 static bt_status search_fast(const bt_search *search, bt_block *block, const float *y, size_t n, double *score,
-                             size_t stride)
+                             size_t stride, double *margin)
 {
     bt_status status = BT_OK;
     const bt_row_list train = {search->n_train, search->train}, held = {search->n_held, search->held};
-    BT_TRY(bt_fast_search_score(search->pairs, block, y, n, train, held, search->moments, search->scores));
+    BT_TRY(bt_fast_search_score(search->pairs, block, y, n, train, held, search->moments, search->scores, margin));
     for (size_t a = 0; a < search->plan->n_alpha; ++a)
         for (size_t v = 0; v < n; ++v) score[a * stride + v] += search->scores[a * n + v];
 cleanup:
@@ -190,12 +192,12 @@ cleanup:
 }
 
 bt_status bt_search_block(const bt_search *search, bt_block *block, const float *y, size_t n_voxel, double *score,
-                          size_t stride, double *nothing)
+                          size_t stride, double *nothing, double *margin)
 {
     bt_moments_of(y, n_voxel, search->held, search->n_held, search->moments);
     for (size_t v = 0; v < n_voxel; ++v)
         nothing[v] += search->moments[v].variance + search->moments[v].mean * search->moments[v].mean;
-    return search->method.fast ? search_fast(search, block, y, n_voxel, score, stride)
+    return search->method.fast ? search_fast(search, block, y, n_voxel, score, stride, margin)
                                : search_direct(search, y, n_voxel, score, stride);
 }
 
@@ -213,7 +215,9 @@ static bt_fast_problem pairs_of(const bt_encode_plan *plan, const bt_search_size
                              .n_rank = s->n_rank,
                              .n_penalty = plan->n_alpha,
                              .rule = plan->rule,
-                             .precision = plan->precision};
+                             .precision = plan->precision,
+                             .exact = plan->point != NULL,
+                             .rough = s->rough};
 }
 
 static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_search_sizes *s)

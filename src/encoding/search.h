@@ -26,6 +26,7 @@ typedef struct {
     const bt_bands *bands; /* the refit predicts each band's part; NULL: one prediction */
     const bt_encode_plan *plan;
     const bt_dealt *dealt; /* eigenpairs of the split, found before; NULL: not */
+    bool rough;            /* rough scores are wanted too, where they can be had (fast_search.h) */
     size_t block;          /* voxels at once, at most */
     size_t n_rank;         /* comm's ranks when factors are spread over them, 1 when every rank has all of each */
 } bt_search_problem;
@@ -33,6 +34,7 @@ typedef struct {
 /* What a search does, for the log and the file. */
 typedef struct {
     bool fast, dual;
+    bool rough;         /* rough scores can be had */
     bt_dtype precision; /* of the product that decides it */
     double bound;       /* fast: error of float32, relative to the variance of y */
     size_t rank;
@@ -46,10 +48,11 @@ void bt_search_destroy(bt_search **search); /* takes NULL */
 bt_search_method bt_search_method_of(const bt_search *search);
 
 /* Adds to score (n_alpha, stride) the scores of y (n_row, n_voxel), and to nothing (n_voxel) mean y^2, the mean squared
- * error of predicting nothing. One rank; with spread factors collective, n_voxel may be 0, and all ranks get the worst
+ * error of predicting nothing. margin NULL, or, of rough scores, (n_alpha, n_voxel): what they may be off by is
+ * added. One rank; with spread factors collective, n_voxel may be 0, and all ranks get the worst
  * status. */
 bt_status bt_search_block(const bt_search *search, bt_block *block, const float *y, size_t n_voxel, double *score,
-                          size_t stride, double *nothing) BT_MUST_CHECK;
+                          size_t stride, double *nothing, double *margin) BT_MUST_CHECK;
 
 /* Whether the fast search takes fewer operations, for n_penalty alphas at rank r. */
 bool bt_search_is_faster(size_t n_train, size_t n_apply, size_t rank, size_t n_penalty);
@@ -59,6 +62,7 @@ typedef struct {
     size_t n_train, n_held, n_feature, block;
     size_t n_rank;      /* of bt_search_problem */
     bool shares_kernel; /* fits of the dual form take their kernel from the design's */
+    bool rough;         /* of bt_search_problem */
 } bt_search_sizes;
 
 /* Bytes, at most: what stays, what create takes with that, and what a block of voxels adds. */

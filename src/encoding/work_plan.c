@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "dist/partition.h"
+#include "encoding/fit_search.h"
 #include "encoding/voxels.h"
 #include "encoding/work.h"
 
@@ -121,8 +122,9 @@ static size_t passes_of(const bt_work_problem *problem, size_t at_once)
     return n;
 }
 
-/* The responses are held where they fit beside one job; else as many jobs of a fold look at each block as fit, and
- * where one pass is all that a space takes, as many spaces. */
+/* The responses are held where they fit beside one job, with all jobs at once where these fit too and splits may be
+ * searched roughly; else as many jobs of a fold look at each block as fit, and where one pass is all that a space
+ * takes, as many spaces. */
 static void choose_passes(const bt_work_problem *problem, const bt_fit_bytes *bytes, double response_bytes,
                           size_t n_space, bt_work_cut *cut)
 {
@@ -131,10 +133,11 @@ static void choose_passes(const bt_work_problem *problem, const bt_fit_bytes *by
     cut->bytes = sum_bytes(bytes, cut);
     cut->held = cut->bytes + response_bytes <= cut->memory;
     cut->response_bytes = cut->held ? response_bytes : 0;
-    for (size_t jobs = 2; !cut->held && jobs <= most_jobs; ++jobs) {
+    const bool rough = bt_fit_may_be_rough(problem->plan, bt_bands_draws(problem->plan, most_bands(problem)));
+    for (size_t jobs = cut->held ? most_jobs : 2; (rough || !cut->held) && jobs <= most_jobs; ++jobs) {
         bt_work_cut more = *cut;
         more.jobs_at_once = jobs;
-        if (sum_bytes(bytes, &more) <= cut->memory) cut->jobs_at_once = jobs;
+        if (sum_bytes(bytes, &more) + cut->response_bytes <= cut->memory) cut->jobs_at_once = jobs;
     }
     const bool one_pass =
         !cut->held && problem->plan->bands == BT_BANDS_NONE && passes_of(problem, cut->jobs_at_once) == 1;

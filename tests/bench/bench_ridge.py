@@ -98,7 +98,9 @@ def run_floor(options, size, solver, environment):
     train = n - n // options.folds
     some = re.search(r"(\d+) of \d+ alphas solved", solver)
     n_alpha = some.group(1) if some else options.alphas
-    sizes = [train, n - train, min(train, p), options.folds, n, min(n, p), TEST_ROWS, v, n_alpha, p]
+    rough = re.search(r"(\d+) of (\d+) voxels then", solver)
+    again, n_rough = rough.groups() if rough else (0, 0)
+    sizes = [train, n - train, min(train, p), options.folds, n, min(n, p), TEST_ROWS, v, n_alpha, p, n_rough, again]
     command = [os.environ["FLOOR"], *map(str, sizes), "f64" if "float64" in solver.split("(in float32")[0] else "f32"]
     command.append("rotated" if "rotated responses" in solver else "solved")
     _, _, _, out = measured(command, environment)

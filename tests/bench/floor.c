@@ -1,8 +1,10 @@
 /* What a ridge fit cannot go below on this machine: its eigenproblems, its refit's shifted systems, and its products.
  *
- *   floor N_TRAIN N_HELD RANK N_SPLIT N_ROW RANK_ALL N_TEST N_VOXEL N_ALPHA N_FEATURE f32|f64 solved|rotated
+ *   floor N_TRAIN N_HELD RANK N_SPLIT N_ROW RANK_ALL N_TEST N_VOXEL N_ALPHA N_FEATURE N_ROUGH N_AGAIN \
+ *         f32|f64 solved|rotated
  *
- * prints seconds of the eigenproblems (n_split of RANK), of the refit's shifted systems (N_ALPHA of them) or, where it
+ * (N_ROUGH of the voxels are searched by products in 16 bits, N_AGAIN of these in float32 too) prints seconds of the
+ * eigenproblems (n_split of RANK), of the refit's shifted systems (N_ALPHA of them) or, where it
  * rotates responses, its eigenproblem (order RANK_ALL), of the products that make Gram matrices and factors, of those
  * over voxels per split and of the refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
 #include "base/clock.h"
@@ -10,6 +12,7 @@
 #include "base/random.h"
 #include "device/device.h"
 #include "device/shifted.h"
+#include "device/shorts.h"
 #include "device/threads.h"
 
 #include <stdio.h>
@@ -19,12 +22,12 @@
 enum { BLOCK = 2048 };
 
 typedef struct {
-    size_t train, held, rank, split, row, all, test, voxel, alpha, feature;
+    size_t train, held, rank, split, row, all, test, voxel, alpha, feature, rough, again;
     bt_dtype type; /* of products over voxels */
     bool rotated;  /* the refit */
 } sizes;
 
-enum { NUMBERS = 10, ARGUMENTS = NUMBERS + 2 };
+enum { NUMBERS = 12, ARGUMENTS = NUMBERS + 2 };
 
 static bt_status fill(bt_device *device, bt_dtype type, size_t n, bt_buffer **out)
 {
@@ -113,6 +116,36 @@ cleanup:
     return status;
 }
 
+/* The same in 16 bits; the left operand is packed before. */
+static bt_status time_short(bt_device *device, size_t m, size_t k, size_t n_voxel, double *seconds)
+{
+    bt_status status = BT_OK;
+    bt_buffer *a = NULL, *c = NULL;
+    bt_shorts left = {0}, right = {0};
+    float *y = NULL;
+    bt_random random = bt_random_start(1, 1);
+    *seconds = 0;
+    BT_TRY(fill(device, BT_F32, m * k, &a));
+    BT_TRY(bt_buffer_create(device, BT_F32, m * BLOCK, &c));
+    BT_ALLOC(y, k * BLOCK);
+    for (size_t i = 0; i < k * BLOCK; ++i) y[i] = (float)bt_random_uniform(&random) - 0.5F;
+    BT_TRY(bt_shorts_of_rows(device, bt_matrix_of(a, m, k), &left));
+    for (size_t low = 0; low < n_voxel + BLOCK; low += BLOCK) {
+        const double start = bt_seconds();
+        const size_t n = low == 0 || n_voxel + BLOCK - low > BLOCK ? BLOCK : n_voxel + BLOCK - low;
+        BT_TRY(bt_shorts_of_columns(device, y, n, NULL, k, &right));
+        bt_shorts_product(device, &left, &right, bt_matrix_of(c, m, n));
+        if (low) *seconds += bt_seconds() - start; /* the first warms up */
+    }
+cleanup:
+    bt_free(y);
+    bt_buffer_destroy(&a);
+    bt_buffer_destroy(&c);
+    bt_shorts_clear(&left);
+    bt_shorts_clear(&right);
+    return status;
+}
+
 /* Seconds of the Gram matrix of the rows of (m, k). */
 static bt_status time_gram(bt_device *device, size_t m, size_t k, double *seconds)
 {
@@ -173,22 +206,35 @@ cleanup:
     return status;
 }
 
+/* Seconds of a split's products over voxels: q and z, and S q. */
+static bt_status time_search(bt_device *device, const sizes *n, double *seconds)
+{
+    bt_status status = BT_OK;
+    const size_t rows = n->train + n->held, plain = n->voxel - n->rough + n->again;
+    double rotate = 0, rough = 0, pairs = 0;
+    if (plain > 0) BT_TRY(time_product(device, n->type, n->rank, rows, plain, &rotate));
+    if (n->rough > 0) BT_TRY(time_short(device, n->rank, rows, n->rough, &rough));
+    BT_TRY(time_product(device, n->type, n->rank, n->rank, n->voxel + n->again, &pairs));
+    *seconds = rotate + rough + pairs;
+cleanup:
+    return status;
+}
+
 static bt_status run(bt_device *device, const sizes *n)
 {
     bt_status status = BT_OK;
-    double small = 0, factors = 0, rotate = 0, pairs = 0, solving = 0, products = 0;
+    double small = 0, factors = 0, search = 0, solving = 0, products = 0;
     BT_TRY(time_eigen(device, n->rank, &small));
     BT_TRY(time_factors(device, n, &factors));
-    BT_TRY(time_product(device, n->type, n->rank, n->train + n->held, n->voxel, &rotate));
-    BT_TRY(time_product(device, n->type, n->rank, n->rank, n->voxel, &pairs));
+    BT_TRY(time_search(device, n, &search));
     BT_TRY(time_refit(device, n, &solving, &products));
-    const double per_split = 2.0 * (double)(n->rank * n->voxel) * (double)(n->train + n->held + n->rank);
-    const double eigen = (double)n->split * small, search = (double)n->split * (rotate + pairs);
+    const double per_split = 2.0 * (double)(n->rank * (n->voxel + n->again)) * (double)(n->train + n->held + n->rank);
+    const double eigen = (double)n->split * small, all = (double)n->split * search;
     printf("eigenproblems %.3f s (%zu of %zu: %.3f each), the refit's %s of order %zu: %.3f s\n", eigen, n->split,
            n->rank, small, n->rotated ? "eigenproblem" : "shifted systems", n->all, solving);
     printf("Gram matrices and factors %.3f s\nsearch products %.3f s, %.0f GFLOP/s\nrefit products %.3f s\n", factors,
-           search, per_split / (rotate + pairs) / 1e9, products);
-    printf("floor %.3f s\n", eigen + factors + search + solving + products);
+           all, per_split / search / 1e9, products);
+    printf("floor %.3f s\n", eigen + factors + all + solving + products);
 cleanup:
     return status;
 }
@@ -202,8 +248,8 @@ int main(int argc, char **argv)
     }
     sizes n = {.type = !strcmp(argv[NUMBERS + 1], "f64") ? BT_F64 : BT_F32,
                .rotated = !strcmp(argv[NUMBERS + 2], "rotated")};
-    size_t *const numbers[NUMBERS] = {&n.train, &n.held, &n.rank,  &n.split, &n.row,
-                                      &n.all,   &n.test, &n.voxel, &n.alpha, &n.feature};
+    size_t *const numbers[NUMBERS] = {&n.train, &n.held,  &n.rank,  &n.split,   &n.row,   &n.all,
+                                      &n.test,  &n.voxel, &n.alpha, &n.feature, &n.rough, &n.again};
     for (int i = 0; i < NUMBERS; ++i) *numbers[i] = strtoul(argv[i + 1], NULL, 10);
     bt_status status = bt_device_create(BT_DEVICE_CPU, &device);
     if (status == BT_OK) status = run(device, &n);

@@ -14,7 +14,12 @@ enum {
     BT_SLOPE_FRAMES = 64,
     BT_SPECTRAL_ROWS = 64,     /* components that are summed in the precision of the data */
     BT_SPECTRAL_WEIGHTS = 128, /* weights that one call takes, at most */
-    BT_SPECTRAL_LANES = 16     /* columns of one call in f64; BT_LANES in f32 */
+    BT_SPECTRAL_LANES = 16,    /* columns of one call in f64; BT_LANES in f32 */
+    BT_SHORT_CHUNK = 128,      /* elements of a line of 16-bit integers that have a unit of their own */
+    BT_SHORT_ROWS = 14,        /* rows of a tile of their products, which stand in */
+    BT_SHORT_LEFT = 16,        /* places of a packed tile of the left operand */
+    BT_SHORT_MOST = 32767,     /* of an integer */
+    BT_SHORT_NORM = 46300      /* of a chunk: by Cauchy and Schwarz no sum of products passes 2^31, rounding included */
 };
 
 /* Dropout of one head's probabilities: that of query i and key k is 0 when its 32 bits of number k / 2 of the sequence
@@ -149,6 +154,26 @@ typedef struct {
     double alpha, beta;
 } bt_product_f64;
 
+/* One tile of a product of 16-bit integers: c (n_row, n_lane) = a'b, or that added to it. Pairs of integers that follow
+ * each other along the depth are one int32, the first one low. */
+typedef struct {
+    const int32_t *a;             /* (n_chunk, BT_SHORT_CHUNK / 2, BT_SHORT_LEFT) */
+    const int32_t *b;             /* (n_chunk, BT_SHORT_CHUNK / 2, BT_LANES) */
+    const float *a_unit, *b_unit; /* (n_chunk, BT_SHORT_LEFT), (n_chunk, BT_LANES): what an integer is worth */
+    size_t n_chunk, n_row, n_lane;
+    float *c;
+    size_t c_stride;
+    bool adds;
+} bt_short_product;
+
+typedef struct {
+    void (*product)(const bt_short_product *task);
+    /* A chunk of lines, x (BT_SHORT_CHUNK, lanes), rounded to pairs (BT_SHORT_CHUNK / 2, lanes) of the units (lanes);
+     * lanes is BT_SHORT_LEFT or BT_LANES. */
+    void (*pack)(const float *x, size_t lanes, int32_t *pairs, float *unit);
+    bool is_fast; /* faster than float32 */
+} bt_short_kernels;
+
 typedef struct {
     const char *name;
     void (*attend)(const bt_attend *task);
@@ -200,8 +225,12 @@ extern const bt_kernels bt_kernels_baseline;
 extern const bt_kernels bt_kernels_v3; /* AVX2 and FMA */
 extern const bt_kernels bt_kernels_v4; /* AVX-512 */
 
-bool bt_kernels_have_bf16(void);               /* this CPU multiplies bfloat16 */
-const bt_kernels *bt_kernels_best(void);       /* for this CPU */
+extern const bt_short_kernels bt_short_kernels_baseline;
+extern const bt_short_kernels bt_short_kernels_vnni; /* AVX-512 with VNNI */
+
+bool bt_kernels_have_bf16(void);         /* this CPU multiplies bfloat16 */
+const bt_kernels *bt_kernels_best(void); /* for this CPU */
+const bt_short_kernels *bt_short_kernels_best(void);
 const bt_kernels *bt_kernels_at(size_t index); /* those that this CPU can run, for tests; NULL behind the last */
 
 #endif

@@ -50,3 +50,11 @@ const bt_kernels *bt_kernels_best(void)
 {
     return bt_kernels_at(0);
 }
+
+const bt_short_kernels *bt_short_kernels_best(void)
+{
+#if defined __x86_64__ && defined __GNUC__ && !defined __clang__ /* which ignores the target of shorts_vnni.c */
+    if (has_v4() && HAS("avx512vnni")) return &bt_short_kernels_vnni;
+#endif
+    return &bt_short_kernels_baseline;
+}

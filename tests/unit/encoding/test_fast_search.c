@@ -204,6 +204,63 @@ static void test_single_keeps_its_bound(void **state)
     }
 }
 
+/* Rough scores are within their margin, voxels with spikes and means too; and they are rough. */
+static void test_rough_scores_keep_their_margin(void **state)
+{
+    (void)state;
+    enum { VOXELS = 40, N = 700, HELD = 560, SPIKES = 3, SHIFTED = 4, STILL = 5 };
+    static double penalty[PENALTIES], exact[PENALTIES * VOXELS], rough[PENALTIES * VOXELS], margin[PENALTIES * VOXELS];
+    const spectrum sizes[] = {flat, power_law};
+    for (size_t i = 0; i < 2; ++i) {
+        world w = make(N, HELD, 600, VOXELS, sizes[i], false);
+        fill_penalties(i == 0 ? 2.5 : 0, 7, penalty);
+        for (size_t row = 0; row < N + HELD; ++row) {
+            float *const y = w.y + row * VOXELS;
+            if (row % 97 == 0) y[SPIKES] = 40;
+            y[SHIFTED] += 3;
+            if (row >= N) y[STILL] = 1;
+        }
+        for (size_t r = 0; r < 4; ++r) {
+            const fast_run run = {comm,   device,  problem_of(&w), {N, w.train}, {HELD, w.apply}, w.y,
+                                  VOXELS, penalty, PENALTIES,      rules[r],     BT_F32,          margin};
+            double worst = 0;
+            memset(margin, 0, sizeof margin);
+            const fast_facts facts = fast_scores(&run, rough);
+            direct(&w, rules[r], penalty, PENALTIES, exact);
+            assert_true(facts.rough && facts.paired == BT_F32);
+            for (size_t at = 0; at < PENALTIES * VOXELS; ++at) {
+                if (at % VOXELS == STILL && (r == 1 || r == 2)) assert_true(isinf(margin[at])); /* nothing is known */
+                worst = fmax(worst, fabs(rough[at] - exact[at]) / margin[at]);
+            }
+            if (getenv("SHOW")) print_message("spectrum %zu rule %zu: %.2f of the margin\n", i, r, worst);
+            assert_true(worst < 1 && worst > 0.02);
+        }
+        clear(&w);
+    }
+}
+
+/* Few rows, scores that are quotients, and double precision are never rough. */
+static void test_other_searches_are_not_rough(void **state)
+{
+    (void)state;
+    enum { VOXELS = 4 };
+    double penalty[PENALTIES], score[PENALTIES * VOXELS], margin[PENALTIES * VOXELS] = {0};
+    fill_penalties(1, 7, penalty);
+    const struct {
+        size_t held;
+        bt_score_rule rule;
+        bt_dtype precision;
+    } runs[] = {{500, rules[0], BT_F32}, {520, rules[4], BT_F32}, {520, rules[0], BT_F64}, {520, rules[0], BT_F32}};
+    for (size_t i = 0; i < 4; ++i) {
+        world w = make(600, runs[i].held, 520, VOXELS, flat, false);
+        const fast_run run = {comm,   device,  problem_of(&w), {600, w.train}, {runs[i].held, w.apply}, w.y,
+                              VOXELS, penalty, PENALTIES,      runs[i].rule,   runs[i].precision,       margin};
+        assert_int_equal(fast_scores(&run, score).rough, i == 3);
+        assert_true((margin[0] > 0) == (i == 3));
+        clear(&w);
+    }
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -221,6 +278,8 @@ static int end(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_double_is_exact), TEST(test_single_keeps_its_bound)};
+    const struct CMUnitTest tests[] = {TEST(test_double_is_exact), TEST(test_single_keeps_its_bound),
+                                       TEST(test_rough_scores_keep_their_margin),
+                                       TEST(test_other_searches_are_not_rough)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
