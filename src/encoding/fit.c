@@ -191,7 +191,7 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
 {
     bt_status status = BT_OK;
     const size_t n_split = fit->n_job - 1;
-    const bool together = jobs.low == 0 && jobs.high == fit->n_job;
+    const bool together = jobs.low == 0 && jobs.high == n_split;
     bt_search_problem problem = {.comm = fit->problem.comm,
                                  .device = fit->problem.device,
                                  .design = design,

@@ -66,10 +66,11 @@ typedef struct {
     double *score;      /* (block) */
 } bt_fit_room;
 
-/* Room for voxels that a rough search leaves undecided (fit_search.h). */
+/* Voxels that rough searches leave undecided (fit_search.h). */
 typedef struct {
-    double *margin;          /* (n_alpha, block) */
-    size_t *pick;            /* (block) which they are; of a few of them: */
+    double *margin;          /* (n_alpha, block) of the block at work */
+    size_t n;                /* voxels that are kept to be scored again, of few at most: */
+    size_t *pick;            /* (few) which */
     float *y;                /* (n_row, few) */
     double *score, *nothing; /* (n_alpha, few), (few) */
 } bt_fit_again;

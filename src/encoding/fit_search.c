@@ -24,20 +24,14 @@ bool bt_fit_may_be_rough(const bt_encode_plan *plan, size_t n_draw)
            bt_shorts_are_fast() && is_coarse(plan);
 }
 
-static size_t piece_of(size_t block)
-{
-    return block < PIECE ? block : PIECE;
-}
-
 bt_status bt_fit_again_create(const bt_fit *fit, bt_fit_again *out)
 {
     bt_status status = BT_OK;
-    const size_t block = fit->problem.block, piece = piece_of(block);
-    BT_ALLOC(out->margin, fit->n_alpha * block);
-    BT_ALLOC(out->pick, block);
-    BT_ALLOC(out->y, fit->n_row * piece);
-    BT_ALLOC(out->score, fit->n_alpha * piece);
-    BT_ALLOC(out->nothing, piece);
+    BT_ALLOC(out->margin, fit->n_alpha * fit->problem.block);
+    BT_ALLOC(out->pick, PIECE);
+    BT_ALLOC(out->y, fit->n_row * PIECE);
+    BT_ALLOC(out->score, fit->n_alpha * PIECE);
+    BT_ALLOC(out->nothing, PIECE);
 cleanup:
     return status;
 }
@@ -54,7 +48,7 @@ void bt_fit_again_clear(bt_fit_again *again)
 
 double bt_fit_again_bytes(size_t n_row, size_t block, size_t n_alpha)
 {
-    return 8.0 * (double)(n_alpha + 1) * (double)(block + piece_of(block)) + 4.0 * (double)(n_row * piece_of(block));
+    return 8.0 * (double)(n_alpha * (block + PIECE)) + PIECE * (16.0 + 4.0 * (double)n_row);
 }
 
 /* Scores of split k, added to the sums over splits, and kept where the best of a continuum is sought. */
@@ -83,36 +77,40 @@ static bool is_decided(const bt_fit *fit, const double *score, const double *mar
     return true;
 }
 
-/* A few voxels, low + pick[0 .. n). */
-static bt_status score_again(bt_fit *fit, bt_block *block, size_t low, size_t n_voxel, const size_t *pick, size_t n,
-                             const float *y)
+bt_status bt_fit_search_again(bt_fit *fit, bt_block *block)
 {
     bt_status status = BT_OK;
     bt_fit_again *const again = &fit->again;
+    const size_t n = again->n;
+    if (n == 0) goto cleanup;
+    for (size_t i = 1; n < PIECE && i < fit->n_row; ++i)
+        memmove(again->y + i * n, again->y + i * PIECE, n * sizeof(float));
     memset(again->score, 0, fit->n_alpha * n * sizeof *again->score);
-    for (size_t i = 0; i < fit->n_row; ++i)
-        for (size_t v = 0; v < n; ++v) again->y[i * n + v] = y[i * n_voxel + pick[v]];
     for (size_t k = 0; k + 1 < fit->n_job; ++k)
         BT_TRY(bt_search_block(fit->searches[k], block, again->y, n, again->score, n, again->nothing, NULL));
     for (size_t a = 0; a < fit->n_alpha; ++a)
-        for (size_t v = 0; v < n; ++v) fit->cv_score[a * fit->n_voxel + low + pick[v]] = again->score[a * n + v];
+        for (size_t v = 0; v < n; ++v) fit->cv_score[a * fit->n_voxel + again->pick[v]] = again->score[a * n + v];
+    again->n = 0;
 cleanup:
     return status;
 }
 
-static bt_status score_undecided(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y)
+/* Keeps the responses of voxels that are undecided, and scores them again once there are many. */
+static bt_status keep_undecided(bt_fit *fit, bt_block *block, size_t low, size_t n, const float *y)
 {
     bt_status status = BT_OK;
-    size_t *const pick = fit->again.pick, n_pick = 0;
-    for (size_t v = 0; v < n; ++v)
-        if (!is_decided(fit, fit->cv_score + low + v, fit->again.margin + v, n)) pick[n_pick++] = v;
-    for (size_t first = 0, n_here = 0; first < n_pick; first += n_here) {
-        n_here = n_pick - first < PIECE ? n_pick - first : PIECE;
-        BT_TRY(score_again(fit, block, low, n, pick + first, n_here, y));
+    bt_fit_again *const again = &fit->again;
+    size_t n_undecided = 0;
+    for (size_t v = 0; v < n; ++v) {
+        if (is_decided(fit, fit->cv_score + low + v, again->margin + v, n)) continue;
+        for (size_t i = 0; i < fit->n_row; ++i) again->y[i * PIECE + again->n] = y[i * n + v];
+        again->pick[again->n++] = low + v;
+        ++n_undecided;
+        if (again->n == PIECE) BT_TRY(bt_fit_search_again(fit, block));
     }
     fit->counts[BT_COUNT_ROUGH] += (int64_t)n;
-    fit->counts[BT_COUNT_AGAIN] += (int64_t)n_pick;
-    fit->rough = 4 * n_pick <= n;
+    fit->counts[BT_COUNT_AGAIN] += (int64_t)n_undecided;
+    fit->rough = 4 * n_undecided <= n;
 cleanup:
     return status;
 }
@@ -124,7 +122,7 @@ bt_status bt_fit_search(bt_fit *fit, bt_block *block, size_t low, size_t n, cons
     if (rough) memset(fit->again.margin, 0, fit->n_alpha * n * sizeof *fit->again.margin);
     for (size_t k = 0; k + 1 < fit->n_job; ++k)
         if (fit->searches[k]) BT_TRY(search_split(fit, block, k, low, n, y, rough ? fit->again.margin : NULL));
-    if (rough) BT_TRY(score_undecided(fit, block, low, n, y));
+    if (rough) BT_TRY(keep_undecided(fit, block, low, n, y));
 cleanup:
     return status;
 }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "dist/dense.h"
 #include "encoding/coordinates.h"
+#include "encoding/fit_search.h"
 #include "encoding/ridge.h"
 
 /* ---- designs ---- */
@@ -144,6 +145,7 @@ static bt_status sweep(const bt_pass *pass, size_t n_fit, size_t n_job, bt_fit *
             bt_progress_add(pass->progress, (int64_t)(n * n_job));
         }
     }
+    for (size_t f = 0; f < n_fit; ++f) BT_TRY(bt_fit_search_again(&fits[f], &block));
 cleanup:
     bt_block_clear(&block);
     return status;

@@ -122,19 +122,20 @@ static size_t passes_of(const bt_work_problem *problem, size_t at_once)
     return n;
 }
 
-/* The responses are held where they fit beside one job, with all jobs at once where these fit too and splits may be
- * searched roughly; else as many jobs of a fold look at each block as fit, and where one pass is all that a space
+/* The responses are held where they fit beside one job, with all splits at once where these fit too and may be searched
+ * roughly; else as many jobs of a fold look at each block as fit, and where one pass is all that a space
  * takes, as many spaces. */
 static void choose_passes(const bt_work_problem *problem, const bt_fit_bytes *bytes, double response_bytes,
                           size_t n_space, bt_work_cut *cut)
 {
-    const size_t most_jobs = problem->nested->inner[0].n_split + !refit_waits(problem);
+    const size_t n_split = problem->nested->inner[0].n_split, most_jobs = n_split + !refit_waits(problem);
     cut->spaces_at_once = cut->jobs_at_once = 1;
     cut->bytes = sum_bytes(bytes, cut);
     cut->held = cut->bytes + response_bytes <= cut->memory;
     cut->response_bytes = cut->held ? response_bytes : 0;
     const bool rough = bt_fit_may_be_rough(problem->plan, bt_bands_draws(problem->plan, most_bands(problem)));
-    for (size_t jobs = cut->held ? most_jobs : 2; (rough || !cut->held) && jobs <= most_jobs; ++jobs) {
+    const size_t least = rough && cut->held ? n_split : 2, most = cut->held ? rough * n_split : most_jobs;
+    for (size_t jobs = least; jobs <= most; ++jobs) {
         bt_work_cut more = *cut;
         more.jobs_at_once = jobs;
         if (sum_bytes(bytes, &more) + cut->response_bytes <= cut->memory) cut->jobs_at_once = jobs;
