@@ -8,8 +8,8 @@
 
 enum { PAIRS = BT_SHORT_CHUNK / 2 };
 /* Chunks of a panel, which is multiplied in one go; tiles of the right operand whose panel the second-level cache keeps
- * (768 KiB), and tiles of the left that pass by, of one task. */
-enum { PANEL = 8, RIGHT_TILES = 12, LEFT_TILES = 28, PACK_TILES = 8 };
+ * (672 KiB), and tiles of the left that pass by, of one task. */
+enum { PANEL = 6, RIGHT_TILES = 14, LEFT_TILES = 28, PACK_TILES = 8 };
 
 static size_t divided(size_t a, size_t b)
 {
@@ -161,8 +161,8 @@ static void multiply_tile(const product *p, size_t row, size_t column, size_t ch
 static void multiply(const product *p, size_t row, size_t row_end, size_t column, size_t column_end)
 {
     for (size_t chunk = 0; chunk < p->n_chunk; chunk += PANEL)
-        for (size_t j = column; j < column_end; ++j)
-            for (size_t i = row; i < row_end; ++i) multiply_tile(p, i, j, chunk);
+        for (size_t i = row; i < row_end; ++i)
+            for (size_t j = column; j < column_end; ++j) multiply_tile(p, i, j, chunk);
 }
 
 void bt_shorts_product(bt_device *device, const bt_shorts *left, const bt_shorts *right, bt_matrix c)

@@ -55,13 +55,18 @@ static void kernel_short_product(const bt_short_product *task)
     enum { A_CHUNK = PAIRS * BT_SHORT_LEFT, B_CHUNK = PAIRS * BT_LANES };
     vector total[BT_SHORT_ROWS][VECTORS];
     memset(total, 0, sizeof total);
+    for (size_t i = 0; i < task->n_row; ++i)
+        for (size_t v = 0; v < VECTORS; ++v) __builtin_prefetch(task->c + i * task->c_stride + v * WIDTH, 1);
     for (size_t c = 0; c < task->n_chunk; ++c)
         add_chunk(task->a + c * A_CHUNK, task->b + c * B_CHUNK, task->a_unit + c * BT_SHORT_LEFT,
                   task->b_unit + c * BT_LANES, total);
     for (size_t i = 0; i < task->n_row; ++i) {
-        const float *const from = (const float *)total[i];
         float *const to = task->c + i * task->c_stride;
-        for (size_t lane = 0; lane < task->n_lane; ++lane) to[lane] = task->adds ? to[lane] + from[lane] : from[lane];
+        for (size_t v = 0; v < VECTORS && task->n_lane == BT_LANES; ++v)
+            store(to + v * WIDTH, task->adds ? load(to + v * WIDTH) + total[i][v] : total[i][v]);
+        for (size_t lane = 0; lane < task->n_lane && task->n_lane < BT_LANES; ++lane)
+            to[lane] =
+                task->adds ? to[lane] + total[i][lane / WIDTH][lane % WIDTH] : total[i][lane / WIDTH][lane % WIDTH];
     }
 }
 
