@@ -133,7 +133,8 @@ static void choose_passes(const bt_work_problem *problem, const bt_fit_bytes *by
     cut->bytes = sum_bytes(bytes, cut);
     cut->held = cut->bytes + response_bytes <= cut->memory;
     cut->response_bytes = cut->held ? response_bytes : 0;
-    const bool rough = bt_fit_may_be_rough(problem->plan, bt_bands_draws(problem->plan, most_bands(problem)));
+    const size_t n_draw = bt_bands_draws(problem->plan, most_bands(problem));
+    const bool rough = cut->n_rank == 1 && bt_fit_may_be_rough(problem->plan, n_draw);
     const size_t least = rough && cut->held ? n_split : 2, most = cut->held ? rough * n_split : most_jobs;
     for (size_t jobs = least; jobs <= most; ++jobs) {
         bt_work_cut more = *cut;
