@@ -316,7 +316,7 @@ cleanup:
     return status;
 }
 
-/* At these sizes, with one factor for all ranks, and S q in float32. */
+/* By its rows, components, rule and precision. */
 static bool can_be_rough(const bt_fast_problem *problem, size_t rank)
 {
     enum { LEAST = 512 };
