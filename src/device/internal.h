@@ -32,6 +32,17 @@ struct bt_buffer {
     bool is_view;
 };
 
+/* a / b, rounded up. */
+static inline size_t bt_divided(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline size_t bt_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Work memory of at least `bytes`, 64-byte aligned, unspecified content, valid until the next call with this device. */
 bt_status bt_scratch(bt_device *device, size_t bytes, void **out) BT_MUST_CHECK;
 

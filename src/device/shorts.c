@@ -11,16 +11,6 @@ enum { PAIRS = BT_SHORT_CHUNK / 2 };
  * (672 KiB), and tiles of the left that pass by, of one task. */
 enum { PANEL = 6, RIGHT_TILES = 14, LEFT_TILES = 28, PACK_TILES = 8 };
 
-static size_t divided(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Lines that a tile holds, and places that it has for them. */
 static size_t lines_of(bool left)
 {
@@ -35,7 +25,7 @@ static size_t places_of(bool left)
 /* Places of all chunks of all tiles. */
 static size_t places(size_t n_line, size_t depth, bool left)
 {
-    return divided(n_line, lines_of(left)) * divided(depth, BT_SHORT_CHUNK) * places_of(left);
+    return bt_divided(n_line, lines_of(left)) * bt_divided(depth, BT_SHORT_CHUNK) * places_of(left);
 }
 
 double bt_shorts_bytes(size_t n_line, size_t depth)
@@ -73,17 +63,18 @@ static void gather(const lines *from, size_t k, size_t first, size_t n, float *t
     const float *data = from->data + first * from->line_step + at * from->depth_step;
     for (size_t low = 0; low < n; low += height, to += BT_SHORT_CHUNK * n_place, data += height * from->line_step)
         if (from->line_step == 1)
-            memcpy(to, data, least(n - low, height) * sizeof *to);
+            memcpy(to, data, bt_least(n - low, height) * sizeof *to);
         else
-            for (size_t i = 0; i < least(n - low, height); ++i) to[i] = data[i * from->line_step];
+            for (size_t i = 0; i < bt_least(n - low, height); ++i) to[i] = data[i * from->line_step];
 }
 
 /* A chunk of PACK_TILES tiles: their elements come by in long runs. */
 static void pack_tiles(const lines *from, size_t tile, size_t chunk, bt_shorts *out)
 {
     const size_t height = lines_of(from->left), n_place = places_of(from->left), first = tile * height;
-    const size_t n_chunk = divided(from->depth, BT_SHORT_CHUNK), low = chunk * BT_SHORT_CHUNK;
-    const size_t n = least(from->n_line - first, PACK_TILES * height), depth = least(from->depth - low, BT_SHORT_CHUNK);
+    const size_t n_chunk = bt_divided(from->depth, BT_SHORT_CHUNK), low = chunk * BT_SHORT_CHUNK;
+    const size_t n = bt_least(from->n_line - first, PACK_TILES * height),
+                 depth = bt_least(from->depth - low, BT_SHORT_CHUNK);
     float room[PACK_TILES * BT_SHORT_CHUNK * BT_LANES];
     if (depth < BT_SHORT_CHUNK || n < PACK_TILES * height || height < n_place) memset(room, 0, sizeof room);
     for (size_t k = 0; k < depth; ++k) gather(from, low + k, first, n, room + k * n_place);
@@ -97,8 +88,8 @@ static void pack_tiles(const lines *from, size_t tile, size_t chunk, bt_shorts *
 static bt_status pack(bt_device *device, const lines *from, bt_shorts *out)
 {
     bt_status status = BT_OK;
-    const size_t n = places(from->n_line, from->depth, from->left), n_chunk = divided(from->depth, BT_SHORT_CHUNK);
-    const size_t across = divided(divided(from->n_line, lines_of(from->left)), PACK_TILES);
+    const size_t n = places(from->n_line, from->depth, from->left), n_chunk = bt_divided(from->depth, BT_SHORT_CHUNK);
+    const size_t across = bt_divided(bt_divided(from->n_line, lines_of(from->left)), PACK_TILES);
     if (n > out->capacity) {
         bt_shorts_clear(out);
         BT_ALLOC(out->pairs, n * PAIRS);
@@ -135,6 +126,7 @@ bt_status bt_shorts_of_columns(bt_device *device, const float *y, size_t n, cons
 /* ---- multiplying ---- */
 
 typedef struct {
+    const bt_short_kernels *kernels;
     const bt_shorts *left, *right;
     float *c;
     size_t c_stride, n_chunk;
@@ -148,13 +140,13 @@ static void multiply_tile(const product *p, size_t row, size_t column, size_t ch
                                    .b = p->right->pairs + b * PAIRS,
                                    .a_unit = p->left->unit + a,
                                    .b_unit = p->right->unit + b,
-                                   .n_chunk = least(p->n_chunk - chunk, PANEL),
-                                   .n_row = least(p->left->n_line - i, BT_SHORT_ROWS),
-                                   .n_lane = least(p->right->n_line - j, BT_LANES),
+                                   .n_chunk = bt_least(p->n_chunk - chunk, PANEL),
+                                   .n_row = bt_least(p->left->n_line - i, BT_SHORT_ROWS),
+                                   .n_lane = bt_least(p->right->n_line - j, BT_LANES),
                                    .c = p->c + i * p->c_stride + j,
                                    .c_stride = p->c_stride,
                                    .adds = chunk > 0};
-    bt_short_kernels_best()->product(&tile);
+    p->kernels->product(&tile);
 }
 
 /* Panel after panel of some tiles. */
@@ -167,12 +159,17 @@ static void multiply(const product *p, size_t row, size_t row_end, size_t column
 
 void bt_shorts_product(bt_device *device, const bt_shorts *left, const bt_shorts *right, bt_matrix c)
 {
-    const product p = {left, right, (float *)c.buffer->data + c.offset, c.stride, divided(left->depth, BT_SHORT_CHUNK)};
-    const size_t n_row = divided(left->n_line, BT_SHORT_ROWS), n_column = divided(right->n_line, BT_LANES);
-    const size_t down = divided(n_row, LEFT_TILES), across = divided(n_column, RIGHT_TILES);
+    const product p = {.kernels = bt_short_kernels_best(),
+                       .left = left,
+                       .right = right,
+                       .c = (float *)c.buffer->data + c.offset,
+                       .c_stride = c.stride,
+                       .n_chunk = bt_divided(left->depth, BT_SHORT_CHUNK)};
+    const size_t n_row = bt_divided(left->n_line, BT_SHORT_ROWS), n_column = bt_divided(right->n_line, BT_LANES);
+    const size_t down = bt_divided(n_row, LEFT_TILES), across = bt_divided(n_column, RIGHT_TILES);
 #pragma omp parallel for schedule(dynamic) num_threads(device->n_thread)
     for (size_t task = 0; task < down * across; ++task) {
         const size_t row = task % down * LEFT_TILES, column = task / down * RIGHT_TILES;
-        multiply(&p, row, least(row + LEFT_TILES, n_row), column, least(column + RIGHT_TILES, n_column));
+        multiply(&p, row, bt_least(row + LEFT_TILES, n_row), column, bt_least(column + RIGHT_TILES, n_column));
     }
 }

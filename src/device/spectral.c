@@ -9,11 +9,6 @@
 
 enum { DEPTH = 2 * BT_SPECTRAL_ROWS };
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static float *f32_at(bt_matrix m, size_t row, size_t column)
 {
     return (float *)m.buffer->data + m.offset + row * m.stride + column;
@@ -86,9 +81,9 @@ static void sum_f32(const bt_device *device, const bt_spectral_sums *t, const fl
                                           .y_stride = t->y.stride,
                                           .z_stride = t->z.stride,
                                           .n_component = t->x.rows,
-                                          .n_lane = least(n_column - v, BT_LANES),
+                                          .n_lane = bt_least(n_column - v, BT_LANES),
                                           .table = table + k * DEPTH,
-                                          .n_weight = least(n_weight - k, BT_SPECTRAL_WEIGHTS),
+                                          .n_weight = bt_least(n_weight - k, BT_SPECTRAL_WEIGHTS),
                                           .n_table = n_weight,
                                           .sums = f64_at(t->sums, k, v),
                                           .sums_stride = t->sums.stride};
@@ -110,9 +105,9 @@ static void sum_f64(const bt_device *device, const bt_spectral_sums *t, const do
                                           .y_stride = t->y.stride,
                                           .z_stride = t->z.stride,
                                           .n_component = t->x.rows,
-                                          .n_lane = least(n_column - v, BT_SPECTRAL_LANES),
+                                          .n_lane = bt_least(n_column - v, BT_SPECTRAL_LANES),
                                           .table = table + k * DEPTH,
-                                          .n_weight = least(n_weight - k, BT_SPECTRAL_WEIGHTS),
+                                          .n_weight = bt_least(n_weight - k, BT_SPECTRAL_WEIGHTS),
                                           .n_table = n_weight,
                                           .sums = f64_at(t->sums, k, v),
                                           .sums_stride = t->sums.stride};

@@ -20,31 +20,23 @@ typedef struct {
     size_t row, row_end, column, column_end;
 } tile_range;
 
-static size_t divided(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static tile_cut cut_tiles(const bt_device *device, size_t n_row, size_t n_column, size_t columns)
 {
-    tile_cut cut = {.n_row = n_row, .n_column = n_column, .columns = least(columns, n_column)};
-    const size_t across = divided(n_column, cut.columns), wanted = divided(TASKS * (size_t)device->n_thread, across);
-    cut.rows = least(ROW_TILES, divided(n_row, wanted));
-    cut.n_task = across * divided(n_row, cut.rows);
-    cut.n_pack = divided(n_row + n_column, PACK_TILES);
+    tile_cut cut = {.n_row = n_row, .n_column = n_column, .columns = bt_least(columns, n_column)};
+    const size_t across = bt_divided(n_column, cut.columns),
+                 wanted = bt_divided(TASKS * (size_t)device->n_thread, across);
+    cut.rows = bt_least(ROW_TILES, bt_divided(n_row, wanted));
+    cut.n_task = across * bt_divided(n_row, cut.rows);
+    cut.n_pack = bt_divided(n_row + n_column, PACK_TILES);
     return cut;
 }
 
 static tile_range range_of(const tile_cut *cut, size_t task)
 {
-    const size_t down = divided(cut->n_row, cut->rows), row = task % down * cut->rows,
+    const size_t down = bt_divided(cut->n_row, cut->rows), row = task % down * cut->rows,
                  column = task / down * cut->columns;
-    return (tile_range){row, least(row + cut->rows, cut->n_row), column, least(column + cut->columns, cut->n_column)};
+    return (tile_range){row, bt_least(row + cut->rows, cut->n_row), column,
+                        bt_least(column + cut->columns, cut->n_column)};
 }
 
 /* Lines of an operand, rows of op(A) or columns of op(B), and their elements, in steps of elements. */
@@ -81,7 +73,7 @@ static inline void pack_lines(const char *from, operand step, size_t n, size_t n
 
 static size_t depth_of(const product *p, size_t panel)
 {
-    return least(p->inner - panel * p->panel, p->panel);
+    return bt_least(p->inner - panel * p->panel, p->panel);
 }
 
 /* Tile `tile` of a panel of A (left) or B. */
@@ -89,7 +81,7 @@ static void pack_tile(const product *p, size_t panel, bool left, size_t tile)
 {
     const operand from = left ? p->a : p->b;
     const size_t n_lane = left ? p->rows : p->lanes, first = tile * n_lane,
-                 n = least((left ? p->m : p->n) - first, n_lane);
+                 n = bt_least((left ? p->m : p->n) - first, n_lane);
     const size_t depth = depth_of(p, panel), at = first * from.line + panel * p->panel * from.depth;
     const char *const data = from.data + at * p->element;
     char *const to = (left ? p->a_packed : p->b_packed)[panel % 2] + first * p->panel * p->element;
@@ -107,8 +99,8 @@ static void multiply_tile(const product *p, size_t panel, size_t row, size_t col
     const void *const a = p->a_packed[panel % 2] + row * p->panel * p->element;
     const void *const b = p->b_packed[panel % 2] + column * p->panel * p->element;
     void *const c = p->c + (row * p->c_stride + column) * p->element;
-    const size_t depth = depth_of(p, panel), n_row = least(p->m - row, p->rows),
-                 n_lane = least(p->n - column, p->lanes);
+    const size_t depth = depth_of(p, panel), n_row = bt_least(p->m - row, p->rows),
+                 n_lane = bt_least(p->n - column, p->lanes);
     const double beta = panel == 0 ? p->beta : 1;
     const bt_product_f64 wide = {a, b, depth, n_row, n_lane, c, p->c_stride, p->alpha, beta};
     const bt_product_f32 narrow = {a, b, depth, n_row, n_lane, c, p->c_stride, (float)p->alpha, (float)beta};
@@ -132,7 +124,7 @@ static void multiply(const product *p, size_t panel, tile_range at)
 
 static void pack(const product *p, size_t panel, const tile_cut *cut, size_t task)
 {
-    const size_t end = least((task + 1) * PACK_TILES, cut->n_row + cut->n_column);
+    const size_t end = bt_least((task + 1) * PACK_TILES, cut->n_row + cut->n_column);
     for (size_t tile = task * PACK_TILES; tile < end; ++tile)
         pack_tile(p, panel, tile < cut->n_row, tile < cut->n_row ? tile : tile - cut->n_row);
 }
@@ -140,8 +132,8 @@ static void pack(const product *p, size_t panel, const tile_cut *cut, size_t tas
 /* While one panel is multiplied the next one is packed. */
 static void run(const bt_device *device, const product *p)
 {
-    const size_t n_panel = divided(p->inner, p->panel), columns = BLOCK_BYTES / (p->panel * p->lanes * p->element);
-    const tile_cut cut = cut_tiles(device, divided(p->m, p->rows), divided(p->n, p->lanes), columns);
+    const size_t n_panel = bt_divided(p->inner, p->panel), columns = BLOCK_BYTES / (p->panel * p->lanes * p->element);
+    const tile_cut cut = cut_tiles(device, bt_divided(p->m, p->rows), bt_divided(p->n, p->lanes), columns);
 #pragma omp parallel num_threads(device->n_thread)
     for (size_t step = 0; step <= n_panel; ++step) {
         const size_t n_task = step > 0 ? cut.n_task : 0, n_pack = step < n_panel ? cut.n_pack : 0;
@@ -191,7 +183,7 @@ static product product_of(operand a, operand b, size_t inner, bt_matrix c)
     whole.rows = whole.kernels->product_rows;
     whole.lanes = whole.kernels->product_bytes / whole.element;
     whole.inner = inner;
-    whole.panel = divided(inner, divided(inner, most)); /* all alike */
+    whole.panel = bt_divided(inner, bt_divided(inner, most)); /* all alike */
     return whole;
 }
 
@@ -201,8 +193,8 @@ static bt_status run_parts(bt_device *device, product *whole)
     bt_status status = BT_OK;
     const size_t element = whole->element, most_m = MOST / whole->rows * whole->rows,
                  most_n = MOST / whole->lanes * whole->lanes, column_bytes = whole->panel * element;
-    const size_t a_bytes = divided(least(whole->m, most_m), whole->rows) * whole->rows * column_bytes;
-    const size_t b_bytes = divided(least(whole->n, most_n), whole->lanes) * whole->lanes * column_bytes;
+    const size_t a_bytes = bt_divided(bt_least(whole->m, most_m), whole->rows) * whole->rows * column_bytes;
+    const size_t b_bytes = bt_divided(bt_least(whole->n, most_n), whole->lanes) * whole->lanes * column_bytes;
     const size_t bytes[] = {a_bytes, a_bytes, b_bytes, b_bytes};
     void *room[4] = {NULL};
     BT_TRY(bt_scratch_parts(device, bytes, 4, room));
@@ -216,8 +208,8 @@ static bt_status run_parts(bt_device *device, product *whole)
             part.a = skip(whole->a, element, i);
             part.b = skip(whole->b, element, j);
             part.c += (i * whole->c_stride + j) * element;
-            part.m = least(whole->m - i, most_m);
-            part.n = least(whole->n - j, most_n);
+            part.m = bt_least(whole->m - i, most_m);
+            part.n = bt_least(whole->n - j, most_n);
             run(device, &part);
         }
 cleanup:

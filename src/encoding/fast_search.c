@@ -316,13 +316,18 @@ cleanup:
     return status;
 }
 
-/* By its rows, components, rule and precision. */
+bool bt_fast_search_may_be_rough(bt_score_rule rule, bt_dtype precision, bool exact)
+{
+    return rule.kind != BT_SCORE_CORRELATION && precision == BT_F32 && !exact;
+}
+
+/* With its rows and components. */
 static bool can_be_rough(const bt_fast_problem *problem, size_t rank)
 {
     enum { LEAST = 512 };
     const size_t few = problem->n_apply < rank ? problem->n_apply : rank;
-    return problem->rough && few >= LEAST && problem->precision == BT_F32 && !problem->exact &&
-           problem->rule.kind != BT_SCORE_CORRELATION;
+    return problem->rough && few >= LEAST &&
+           bt_fast_search_may_be_rough(problem->rule, problem->precision, problem->exact);
 }
 
 typedef struct {

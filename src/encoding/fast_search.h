@@ -77,6 +77,9 @@ typedef struct {
 /* Largest error of a mean squared error relative to the variance of y that float32 may cost. */
 #define BT_FAST_TOLERANCE 5e-6
 
+/* Whether searches of such a kind are ever rough. */
+bool bt_fast_search_may_be_rough(bt_score_rule rule, bt_dtype precision, bool exact);
+
 /* Collective over comm; the factor is equal on all ranks, or spread over them, and so is the search then. */
 bt_status bt_fast_search_create(const bt_comm *comm, bt_device *device, const bt_fast_problem *problem,
                                 bt_fast_search **out) BT_MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "encoding/choice.h"
+#include "encoding/fast_search.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,9 +21,9 @@ static bool is_coarse(const bt_encode_plan *plan)
 
 bool bt_fit_may_be_rough(const bt_encode_plan *plan, size_t n_draw)
 {
-    return plan->search == BT_SEARCH_AUTO && plan->precision == BT_F32 && plan->rule.kind != BT_SCORE_CORRELATION &&
-           plan->alpha_scope == BT_SCOPE_VOXEL && n_draw == 1 && !plan->point && bt_shorts_are_fast() &&
-           is_coarse(plan);
+    return plan->search == BT_SEARCH_AUTO &&
+           bt_fast_search_may_be_rough(plan->rule, plan->precision, plan->point != NULL) &&
+           plan->alpha_scope == BT_SCOPE_VOXEL && n_draw == 1 && bt_shorts_are_fast() && is_coarse(plan);
 }
 
 bt_status bt_fit_again_create(const bt_fit *fit, bt_fit_again *out)

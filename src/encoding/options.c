@@ -120,9 +120,8 @@ const bt_setting bt_encode_settings[] = {
     {"precision", BT_SET_CHOICE, AT(precision), BT_SCIENCE, "single", "single|double", 0, 0, NULL,
      "of the products over voxels; Gram matrix and eigenproblem are always double"},
     {"search", BT_SET_CHOICE, AT(search), BT_SCIENCE, "auto", "auto|fast|direct", 0, 0, NULL,
-     "all alphas by one product, or a product per alpha; equal to rounding. auto: whichever is cheaper, and 16-bit "
-     "products "
-     "first on CPUs that are faster at these (the same alphas, scores to some 1e-5 of the variance)"},
+     "all alphas by one product, or a product per alpha; equal to rounding. auto: whichever is cheaper, and first by "
+     "16-bit products on CPUs that are faster at these (the same alphas, scores to some 1e-5 of the variance)"},
     {"weights", BT_SET_BOOL, AT(weights), BT_SCIENCE, "false", NULL, 0, 0, NULL,
      "write the weights (n_feature x n_delay, n_voxel) too"},
     {"predictions", BT_SET_BOOL, AT(predictions), BT_SCIENCE, "false", NULL, 0, 0, NULL,

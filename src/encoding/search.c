@@ -216,7 +216,6 @@ static bt_fast_problem pairs_of(const bt_encode_plan *plan, const bt_search_size
                              .n_penalty = plan->n_alpha,
                              .rule = plan->rule,
                              .precision = plan->precision,
-                             .exact = plan->point != NULL,
                              .rough = s->rough};
 }
 

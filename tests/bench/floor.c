@@ -4,9 +4,9 @@
  *         f32|f64 solved|rotated
  *
  * (N_ROUGH of the voxels are searched by products in 16 bits, N_AGAIN of these in float32 too) prints seconds of the
- * eigenproblems (n_split of RANK), of the refit's shifted systems (N_ALPHA of them) or, where it
- * rotates responses, its eigenproblem (order RANK_ALL), of the products that make Gram matrices and factors, of those
- * over voxels per split and of the refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
+ * eigenproblems (n_split of RANK), of the refit's shifted systems (N_ALPHA of them) or, where it rotates responses, its
+ * eigenproblem (order RANK_ALL), of the products that make Gram matrices and factors, of those over voxels per split
+ * and of the refit's, and GFLOP/s. Threads as OMP_NUM_THREADS says. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -93,6 +93,12 @@ cleanup:
     return status;
 }
 
+/* Voxels of the block at `low`; the first block is one more, which warms up. */
+static size_t width_at(size_t low, size_t n_voxel)
+{
+    return low == 0 || n_voxel + BLOCK - low > BLOCK ? BLOCK : n_voxel + BLOCK - low;
+}
+
 /* Seconds of (m, k) times (k, n_voxel), block by block. */
 static bt_status time_product(bt_device *device, bt_dtype type, size_t m, size_t k, size_t n_voxel, double *seconds)
 {
@@ -104,7 +110,7 @@ static bt_status time_product(bt_device *device, bt_dtype type, size_t m, size_t
     BT_TRY(bt_buffer_create(device, type, m * BLOCK, &c));
     for (size_t low = 0; low < n_voxel + BLOCK; low += BLOCK) {
         const double start = bt_seconds();
-        const size_t n = low == 0 || n_voxel + BLOCK - low > BLOCK ? BLOCK : n_voxel + BLOCK - low;
+        const size_t n = width_at(low, n_voxel);
         BT_TRY(bt_product(device, BT_PLAIN, BT_PLAIN, 1, bt_matrix_of(a, m, k), bt_matrix_of(b, k, n), 0,
                           bt_matrix_of(c, m, n)));
         if (low) *seconds += bt_seconds() - start; /* the first warms up */
@@ -132,7 +138,7 @@ static bt_status time_short(bt_device *device, size_t m, size_t k, size_t n_voxe
     BT_TRY(bt_shorts_of_rows(device, bt_matrix_of(a, m, k), &left));
     for (size_t low = 0; low < n_voxel + BLOCK; low += BLOCK) {
         const double start = bt_seconds();
-        const size_t n = low == 0 || n_voxel + BLOCK - low > BLOCK ? BLOCK : n_voxel + BLOCK - low;
+        const size_t n = width_at(low, n_voxel);
         BT_TRY(bt_shorts_of_columns(device, y, n, NULL, k, &right));
         bt_shorts_product(device, &left, &right, bt_matrix_of(c, m, n));
         if (low) *seconds += bt_seconds() - start; /* the first warms up */

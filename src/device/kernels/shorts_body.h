@@ -50,6 +50,18 @@ BT_INLINE void add_chunk(const int32_t *a, const int32_t *b, const float *a_unit
             total[i][v] += a_unit[i] * load(b_unit + v * WIDTH) * __builtin_convertvector(sum[i][v], vector);
 }
 
+BT_INLINE void put_row(const bt_short_product *task, const vector *total, float *to)
+{
+    if (task->n_lane < BT_LANES)
+        for (size_t lane = 0; lane < task->n_lane; ++lane) {
+            const float value = total[lane / WIDTH][lane % WIDTH];
+            to[lane] = task->adds ? to[lane] + value : value;
+        }
+    else
+        for (size_t v = 0; v < VECTORS; ++v)
+            store(to + v * WIDTH, task->adds ? load(to + v * WIDTH) + total[v] : total[v]);
+}
+
 static void kernel_short_product(const bt_short_product *task)
 {
     enum { A_CHUNK = PAIRS * BT_SHORT_LEFT, B_CHUNK = PAIRS * BT_LANES };
@@ -60,14 +72,7 @@ static void kernel_short_product(const bt_short_product *task)
     for (size_t c = 0; c < task->n_chunk; ++c)
         add_chunk(task->a + c * A_CHUNK, task->b + c * B_CHUNK, task->a_unit + c * BT_SHORT_LEFT,
                   task->b_unit + c * BT_LANES, total);
-    for (size_t i = 0; i < task->n_row; ++i) {
-        float *const to = task->c + i * task->c_stride;
-        for (size_t v = 0; v < VECTORS && task->n_lane == BT_LANES; ++v)
-            store(to + v * WIDTH, task->adds ? load(to + v * WIDTH) + total[i][v] : total[i][v]);
-        for (size_t lane = 0; lane < task->n_lane && task->n_lane < BT_LANES; ++lane)
-            to[lane] =
-                task->adds ? to[lane] + total[i][lane / WIDTH][lane % WIDTH] : total[i][lane / WIDTH][lane % WIDTH];
-    }
+    for (size_t i = 0; i < task->n_row; ++i) put_row(task, total[i], task->c + i * task->c_stride);
 }
 
 /* The finest unit that keeps each element and the norm of the chunk in range; 0 for zeros. */

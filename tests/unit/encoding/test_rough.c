@@ -20,15 +20,14 @@ static const char *save(const char *name, size_t n, size_t width, const double *
 }
 
 typedef struct {
-    size_t n_voxel,
-        n_still; /* voxels, and those of them, evenly, that do not vary in the rows that split 0 holds out */
     const char *x, *y, *x2, *y2;
 } world;
 
-/* Half of the voxels follow the features, whose sizes fall off. */
+/* Half of the voxels follow the features, whose sizes fall off; n_still of them, evenly, do not vary in the rows that
+ * split 0 holds out. */
 static world make(size_t n_voxel, size_t n_still)
 {
-    world w = {.n_voxel = n_voxel, .n_still = n_still};
+    world w;
     bt_random random = bt_random_start(8, n_voxel);
     double *const x = bt_calloc((N + TEST) * P, sizeof *x), *const y = bt_calloc((N + TEST) * n_voxel, sizeof *y);
     for (size_t i = 0; i < (N + TEST) * P; ++i) x[i] = bt_random_normal(&random) / sqrt(1 + (double)(i % P) / 20);
