@@ -19,10 +19,11 @@ enum { BAND = 64 }; /* elements below the diagonal that are left */
 /* A = Q B Q', B (n, BAND + 1): row j is B[j .. j + BAND, j]. */
 typedef struct {
     size_t n;
-    double *band, *tau;
+    double *band;
 } banded;
 
-static bt_status reduce(bt_matrix a, banded *to)
+/* tau (n): of Q's reflectors, which a holds then. */
+static bt_status reduce(bt_matrix a, double *tau, banded *to)
 {
     bt_status status = BT_OK;
     double *work = NULL, query = 0;
@@ -30,11 +31,10 @@ static bt_status reduce(bt_matrix a, banded *to)
     int info = 0;
     *to = (banded){.n = a.rows};
     BT_ALLOC(to->band, a.rows * (BAND + 1));
-    BT_ALLOC(to->tau, a.rows);
-    dsytrd_sy2sb_("L", &n, &kd, bt_doubles(a), &stride, to->band, &ldab, to->tau, &query, &ask, &info, 1);
+    dsytrd_sy2sb_("L", &n, &kd, bt_doubles(a), &stride, to->band, &ldab, tau, &query, &ask, &info, 1);
     const int lwork = (int)query;
     BT_ALLOC(work, (size_t)lwork);
-    dsytrd_sy2sb_("L", &n, &kd, bt_doubles(a), &stride, to->band, &ldab, to->tau, work, &lwork, &info, 1);
+    dsytrd_sy2sb_("L", &n, &kd, bt_doubles(a), &stride, to->band, &ldab, tau, work, &lwork, &info, 1);
     BT_CHECK(info == 0, BT_ERR_INTERNAL, "DSYTRD_SY2SB: info %d", info);
 cleanup:
     bt_free(work);
@@ -102,8 +102,8 @@ cleanup:
     return status;
 }
 
-bt_status bt_solve_shifted(bt_device *device, bt_matrix a, const double *shift, size_t n_shift, bt_matrix b,
-                           bt_matrix out)
+bt_status bt_shifted_reduce(bt_device *device, bt_matrix a, bt_buffer *tau, const double *shift, size_t n_shift,
+                            bt_matrix b, bt_matrix out)
 {
     bt_status status = BT_OK;
     banded reduced = {0};
@@ -112,21 +112,38 @@ bt_status bt_solve_shifted(bt_device *device, bt_matrix a, const double *shift, 
     BT_TRY(bt_check_matrix(b, "B"));
     BT_TRY(bt_check_matrix(out, "X"));
     BT_CHECK(a.rows == a.columns && b.columns == a.rows && out.columns == a.rows && out.rows == n_shift * b.rows &&
-                 bt_buffer_type(a.buffer) == BT_F64 && bt_buffer_type(b.buffer) == BT_F64,
+                 bt_buffer_type(a.buffer) == BT_F64 && bt_buffer_type(b.buffer) == BT_F64 &&
+                 bt_buffer_type(tau) == BT_F64 && bt_buffer_count(tau) >= a.rows,
              BT_ERR_INTERNAL, "bt_solve_shifted: %zu shifts of (%zu, %zu) by (%zu, %zu) into (%zu, %zu)", n_shift,
              a.rows, a.columns, b.rows, b.columns, out.rows, out.columns);
     if (a.rows == 0 || b.rows == 0 || n_shift == 0) goto cleanup;
-    BT_TRY(reduce(a, &reduced));
-    const bt_reflectors q = {.a = bt_doubles(a), .tau = reduced.tau, .n = a.rows, .stride = a.stride, .offset = BAND};
-    BT_TRY(bt_reflect(device, &q, BT_PLAIN, b));
+    BT_TRY(reduce(a, tau->data, &reduced));
+    BT_TRY(bt_reflect(device, &(bt_reflectors){bt_doubles(a), tau->data, a.rows, a.stride, BAND}, BT_PLAIN, b));
     BT_ALLOC(factors, n_shift * a.rows * (BAND + 1));
     BT_TRY(factorise(&reduced, shift, n_shift, factors));
     BT_TRY(solve_all(device, factors, n_shift, b, out));
-    BT_TRY(bt_reflect(device, &q, BT_TRANSPOSED, out));
 cleanup:
     bt_free(reduced.band);
-    bt_free(reduced.tau);
     bt_free(factors);
+    return status;
+}
+
+bt_status bt_shifted_turn(bt_device *device, bt_matrix a, const bt_buffer *tau, bt_matrix rows)
+{
+    if (rows.rows == 0) return BT_OK;
+    return bt_reflect(device, &(bt_reflectors){bt_doubles(a), tau->data, a.rows, a.stride, BAND}, BT_TRANSPOSED, rows);
+}
+
+bt_status bt_solve_shifted(bt_device *device, bt_matrix a, const double *shift, size_t n_shift, bt_matrix b,
+                           bt_matrix out)
+{
+    bt_status status = BT_OK;
+    bt_buffer *tau = NULL;
+    BT_TRY(bt_buffer_create(device, BT_F64, a.rows, &tau));
+    BT_TRY(bt_shifted_reduce(device, a, tau, shift, n_shift, b, out));
+    BT_TRY(bt_shifted_turn(device, a, tau, out));
+cleanup:
+    bt_buffer_destroy(&tau);
     return status;
 }
 

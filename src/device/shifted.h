@@ -15,6 +15,12 @@
 bt_status bt_solve_shifted(bt_device *device, bt_matrix a, const double *shift, size_t n_shift, bt_matrix b,
                            bt_matrix out) BT_MUST_CHECK;
 
+/* The same in two steps, which need not be of one process: out gets B (A + shift)^-1 Q, a and tau (n), f64, what Q' is
+ * made of; and rows (m, n) become rows Q'. */
+bt_status bt_shifted_reduce(bt_device *device, bt_matrix a, bt_buffer *tau, const double *shift, size_t n_shift,
+                            bt_matrix b, bt_matrix out) BT_MUST_CHECK;
+bt_status bt_shifted_turn(bt_device *device, bt_matrix a, const bt_buffer *tau, bt_matrix rows) BT_MUST_CHECK;
+
 /* Bytes that it takes, at most. */
 double bt_solve_shifted_bytes(size_t n, size_t n_row, size_t n_shift);
 

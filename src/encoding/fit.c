@@ -5,6 +5,7 @@
 #include "encoding/fit_choice.h"
 #include "encoding/fit_search.h"
 #include "encoding/fit_test.h"
+#include "encoding/hats.h"
 #include "encoding/ridge.h"
 
 #include <math.h>
@@ -114,6 +115,7 @@ void bt_fit_begin(bt_fit *fit, size_t fold)
 {
     const bt_nested *const nested = fit->problem.nested;
     const uint8_t *const away = bt_nested_away(nested, fold);
+    bt_dealt_destroy(&fit->dealt); /* of a refit that no voxel asked for */
     fit->fold = fold;
     fit->n_job = nested->inner[fold].n_split + 1;
     fit->n_test = away ? bt_nested_held_out(nested, fold) : fit->problem.n_test;
@@ -172,19 +174,13 @@ void bt_fit_clear(bt_fit *fit)
     *fit = (bt_fit){0};
 }
 
-/* Eigenpairs of split k, where they are dealt, with those of its group. Collective. */
+/* Eigenpairs of split k, where they are dealt, with the jobs of its group. Collective. */
 static bt_status deal(bt_fit *fit, const bt_search_problem *problem, size_t k)
 {
-    const bool has = problem->n_rank == 1 && bt_dealt_has((size_t)bt_comm_size(problem->comm), fit->n_job - 1, k);
-    if (has && fit->dealt && k < fit->dealt->first + fit->dealt->n) return BT_OK;
+    const bool refits = fit->problem.bands.n_draw == 1 && !fit->problem.weights;
+    if (bt_dealt_covers(fit->dealt, k)) return BT_OK;
     bt_dealt_destroy(&fit->dealt);
-    return has ? bt_dealt_create(problem, k, &fit->dealt) : BT_OK;
-}
-
-/* Behind its last split. */
-static void end_deal(bt_fit *fit, size_t k)
-{
-    if (fit->dealt && k + 1 == fit->dealt->first + fit->dealt->n) bt_dealt_destroy(&fit->dealt);
+    return bt_dealt_create(problem, k, refits, fit->n_voxel, &fit->dealt);
 }
 
 bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
@@ -207,12 +203,14 @@ bt_status bt_fit_load(bt_fit *fit, const bt_fit_design *design, bt_range jobs)
         BT_TRY(deal(fit, &problem, k));
         problem.dealt = fit->dealt;
         BT_TRY(bt_search_create(&problem, k, &fit->searches[k]));
-        end_deal(fit, k);
+        bt_dealt_end(&fit->dealt, k);
         fit->rough = fit->rough || bt_search_method_of(fit->searches[k]).rough;
         if (k == 0 && fit->fold == 0 && fit->at_work == 0) fit->method = bt_search_method_of(fit->searches[k]);
     }
     if (jobs.high <= n_split) goto cleanup;
+    problem.dealt = fit->dealt;
     BT_TRY(bt_refit_create(&problem, fit->n_voxel, fit->problem.weights, &fit->refit));
+    bt_dealt_destroy(&fit->dealt);
     fit->way = bt_refit_way_of(fit->refit);
 cleanup:
     return status;
@@ -306,16 +304,17 @@ bt_fit_bytes bt_fit_bytes_of(const bt_fit_sizes *s, const bt_encode_plan *plan)
     const double folds = 4 * (double)s->n_fold + copies * (double)plan->n_alpha;
     const double seen = plan->bands == BT_BANDS_COORDINATE ? (double)s->n_draw : 0; /* as coordinates.h keeps them */
     const double tests = (double)s->n_test * (32 + (bands > 0 ? 8 * (bands + 1) : 0));
+    const bool refits = s->n_draw == 1 && s->n_share <= BT_HATS_RANKS;
     const double picked = bands > 0 ? 4 * (n + (s->weights ? p : 0)) : 0;
     return (bt_fit_bytes){
         .results =
             v * (8 * ((double)plan->n_alpha + 7 + folds + 3 * bands + curves + seen * ((double)plan->n_alpha + 4)) +
                  outputs),
         .design = 8 * (rows * p * (1 + (bands > 0) + 2 / (double)s->n_delay) + (kernel ? n * n : 0)),
-        .making = bt_dealt_bytes(s->n_share, s->most_split, s->most_train, s->n_feature) +
-                  fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
-        .job = bt_dealt_bytes(s->n_share, s->most_split, s->most_train, s->n_feature) +
-               fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
+        .dealt = bt_dealt_bytes(s->n_share, s->most_split, s->most_train, s->n_feature,
+                                refits ? bt_refit_waiting_bytes(plan, &refit) : 0),
+        .making = fmax(bt_search_making_bytes(plan, &search), bt_refit_making_bytes(plan, &refit)),
+        .job = fmax(bt_search_bytes(plan, &search), bt_refit_bytes(plan, &refit)),
         .block = bt_search_block_bytes(plan, &search) + w * (12 * rows + tests + picked + 32) +
                  (s->null ? bt_null_bytes(s->null) : 0) +
                  (rough ? bt_fit_again_bytes(s->n_row, s->block, plan->n_alpha) : 0),

@@ -99,7 +99,7 @@ typedef struct {
     bt_refit *refit;         /* when loaded */
     double *curves;          /* (n_split, n_alpha, n_voxel) with alphas=continuous, else NULL */
     double *earlier;         /* (n_alpha, n_voxel) cv_score summed over the folds before; NULL with one */
-    bt_dealt *dealt;         /* eigenpairs for the splits that come next; NULL: none */
+    bt_dealt *dealt;         /* what is found for the jobs that come next; NULL: nothing */
     size_t at_work;          /* the draw whose jobs are loaded */
     bt_fit_choice kept;
     bt_fit_room room;
@@ -147,6 +147,7 @@ bt_status bt_fit_finish(bt_fit *fit) BT_MUST_CHECK;
 typedef struct {
     double results; /* per space, with my n_voxel voxels */
     double design;  /* of a space, while its jobs are made */
+    double dealt;   /* what waits for jobs (dealt.h) */
     double making;  /* a job while it is made, with what stays of it: */
     double job;
     double block; /* a block of voxels */

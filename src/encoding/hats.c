@@ -100,42 +100,70 @@ size_t bt_hats_most_solved(const bt_encode_plan *plan)
     return plan->precision == BT_F32 ? bt_poles_most(plan->penalty, plan->n_alpha) : plan->n_alpha;
 }
 
-typedef struct {
-    const bt_comm *comm;
+struct bt_hats {
+    const bt_comm *comm; /* of the step at work */
     bt_device *device;
     const bt_encode_plan *plan;
-    const bt_ridge_problem *problem;
+    const bt_ridge_problem *problem; /* of the step at work */
     bool dual;
     size_t order;
-    double *gram;            /* (order, order) of rows, or of features */
-    bt_buffer *system;       /* over it; lost where it is solved */
-    bt_buffer *train;        /* rows of features, where these are needed */
-    bt_buffer *right;        /* (n_apply, order) X_apply X', or X_apply */
-    bt_buffer *solved, *hat; /* of the primal form */
+    double *gram;      /* (order, order) of rows, or of features; lost where it is reduced, then with: */
+    double *tau;       /* (order) */
+    bt_buffer *system; /* over gram */
+    bt_buffer *scales; /* over tau */
+    bt_buffer *train;  /* rows of features, where these are needed */
+    bt_buffer *right;  /* (n_apply, order) X_apply X', or X_apply */
+    bt_buffer *solved; /* (poles.n n_apply, order), of the primal form */
+    bt_buffer *few;    /* (poles.n n_apply, n_train) hats of the poles; in the dual form what is solved before */
+    bt_sizes sizes;
     bt_poles poles;
     double *penalty; /* (poles.n) */
     bt_range mine;   /* of the poles */
-} solver;
+};
 
-static void drop_systems(solver *s)
+static void drop_systems(bt_hats *s)
 {
     bt_buffer_destroy(&s->system);
+    bt_buffer_destroy(&s->scales);
     bt_free(s->gram);
-    s->gram = NULL;
+    bt_free(s->tau);
+    s->gram = s->tau = NULL;
     bt_buffer_destroy(&s->train);
     bt_buffer_destroy(&s->right);
     bt_buffer_destroy(&s->solved);
-    bt_buffer_destroy(&s->hat);
 }
 
-static void clear_solver(solver *s)
+void bt_hats_destroy(bt_hats **hats)
 {
+    bt_hats *const s = *hats;
+    if (!s) return;
     drop_systems(s);
+    bt_buffer_destroy(&s->few);
     bt_poles_clear(&s->poles);
     bt_free(s->penalty);
+    bt_free(s);
+    *hats = NULL;
 }
 
-static bt_status upload_rows(solver *s)
+/* Room for the system. One rank. */
+static bt_status begin(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *problem, bt_hats **out)
+{
+    bt_status status = BT_OK;
+    bt_hats *s = bt_calloc(1, sizeof *s);
+    *out = s;
+    if (!s) return BT_ERR_MEMORY;
+    *s = (bt_hats){.device = device, .plan = plan, .problem = problem};
+    s->dual = bt_ridge_takes_dual(problem->n_train, problem->n_feature);
+    s->order = s->dual ? problem->n_train : problem->n_feature;
+    BT_ALLOC(s->gram, s->order * s->order);
+    BT_ALLOC(s->tau, s->order);
+    BT_TRY(bt_buffer_over(device, BT_F64, s->gram, s->order * s->order, &s->system));
+    BT_TRY(bt_buffer_over(device, BT_F64, s->tau, s->order, &s->scales));
+cleanup:
+    return status;
+}
+
+static bt_status upload_rows(bt_hats *s)
 {
     const bt_ridge_problem *const p = s->problem;
     if (s->dual && p->kernel && p->cross) return BT_OK;
@@ -143,7 +171,7 @@ static bt_status upload_rows(solver *s)
 }
 
 /* Of rows: as it was given, or made here. */
-static bt_status take_kernel(solver *s)
+static bt_status take_kernel(bt_hats *s)
 {
     bt_status status = BT_OK;
     const bt_ridge_problem *const p = s->problem;
@@ -156,7 +184,7 @@ cleanup:
     return status;
 }
 
-static bt_status take_right(solver *s)
+static bt_status take_right(bt_hats *s)
 {
     bt_status status = BT_OK;
     const bt_ridge_problem *const p = s->problem;
@@ -173,95 +201,139 @@ cleanup:
 }
 
 /* Gram matrix and right sides. Collective. */
-static bt_status take_systems(solver *s)
+static bt_status take_systems(bt_hats *s)
 {
     bt_status status = BT_OK;
     const bt_ridge_problem *const p = s->problem;
-    const size_t n = s->order * s->order;
-    s->gram = bt_calloc(n, sizeof *s->gram);
-    status = s->gram ? bt_buffer_over(s->device, BT_F64, s->gram, n, &s->system) : BT_ERR_MEMORY;
-    BT_TRY(bt_agree(s->comm, status == BT_OK ? upload_rows(s) : status));
+    BT_TRY(bt_agree(s->comm, upload_rows(s)));
     if (!s->dual) BT_TRY(bt_dense_gram(s->comm, s->device, p->train, p->n_train, p->n_feature, 0, s->gram));
-    if (!s->dual) status = bt_buffer_write(s->system, 0, s->gram, n);
-    if (s->dual) status = take_kernel(s);
+    status = s->dual ? take_kernel(s) : bt_buffer_write(s->system, 0, s->gram, s->order * s->order);
     BT_TRY(bt_agree(s->comm, status == BT_OK ? take_right(s) : status));
+    s->sizes = bt_sizes_of_gram(s->gram, s->order);
 cleanup:
     return status;
 }
 
-/* The same on all ranks. Collective. */
-static bt_status choose_poles(solver *s)
+/* Of the sizes that `owner` has, the same on all ranks, and room for what is solved. Collective. */
+static bt_status choose_poles(bt_hats *s, size_t owner)
 {
     bt_status status = BT_OK;
     const bt_encode_plan *const plan = s->plan;
-    bt_sizes sizes = {0};
-    const bool all = bt_hats_most_solved(plan) == plan->n_alpha;
-    if (!all) sizes = bt_sizes_of_gram(s->gram, s->order);
-    if (!all) BT_TRY(bt_comm_broadcast(s->comm, 0, &sizes, sizeof sizes));
-    status = bt_poles_choose(plan->penalty, plan->n_alpha, bt_hats_most_solved(plan), sizes, &s->poles);
-    if (status == BT_OK && !(s->penalty = bt_calloc(s->poles.n, sizeof *s->penalty))) status = BT_ERR_MEMORY;
+    const size_t m = s->problem->n_apply;
+    BT_TRY(bt_comm_broadcast(s->comm, (int)owner, &s->sizes, sizeof s->sizes));
+    bt_poles_clear(&s->poles);
+    status = bt_poles_choose(plan->penalty, plan->n_alpha, bt_hats_most_solved(plan), s->sizes, &s->poles);
+    if (status == BT_OK && !s->penalty && !(s->penalty = bt_calloc(s->poles.n, sizeof *s->penalty)))
+        status = BT_ERR_MEMORY;
+    for (size_t j = 0; status == BT_OK && j < s->poles.n; ++j) s->penalty[j] = plan->penalty[s->poles.index[j]];
+    if (status == BT_OK && !s->few)
+        status = bt_buffer_create(s->device, plan->precision, s->poles.n * m * s->problem->n_train, &s->few);
+    if (status == BT_OK && !s->dual && !s->solved)
+        status = bt_buffer_create(s->device, BT_F64, s->poles.n * m * s->order, &s->solved);
     BT_TRY(bt_agree(s->comm, status));
-    for (size_t j = 0; j < s->poles.n; ++j) s->penalty[j] = plan->penalty[s->poles.index[j]];
     s->mine = bt_partition((size_t)bt_comm_rank(s->comm), (size_t)bt_comm_size(s->comm), s->poles.n);
 cleanup:
     return status;
 }
 
-/* This rank's rows of the poles' hats (poles.n n_apply, n_train). In the primal form X_apply (X'X + A)^-1, and that
- * times X' in float64: its terms are larger than the hat matrix where A is small. */
-static bt_status solve(solver *s, bt_matrix hats)
+/* Of the poles [range): their rows of the hats, or of what is solved. */
+static bt_matrix rows_of(const bt_hats *s, bt_range poles, bool solved)
+{
+    const size_t m = s->problem->n_apply, n = (poles.high - poles.low) * m;
+    const bool apart = solved && !s->dual;
+    const size_t columns = apart ? s->order : s->problem->n_train;
+    return bt_matrix_part(bt_matrix_of(apart ? s->solved : s->few, s->poles.n * m, columns), poles.low * m, 0, n,
+                          columns);
+}
+
+/* Of this rank's poles, in the basis of the reduction. */
+static bt_status reduce(bt_hats *s)
+{
+    return bt_shifted_reduce(s->device, bt_matrix_of(s->system, s->order, s->order), s->scales,
+                             s->penalty + s->mine.low, s->mine.high - s->mine.low,
+                             bt_matrix_of(s->right, s->problem->n_apply, s->order), rows_of(s, s->mine, true));
+}
+
+/* Hats of this rank's poles. In the primal form X_apply (X'X + A)^-1, and that times X' in float64: its terms are
+ * larger than the hat matrix where A is small. */
+static bt_status turn(bt_hats *s)
 {
     bt_status status = BT_OK;
-    const size_t n = s->problem->n_train, m = s->problem->n_apply, order = s->order,
-                 n_mine = s->mine.high - s->mine.low;
-    const bt_matrix mine = bt_matrix_part(hats, s->mine.low * m, 0, n_mine * m, n);
-    bt_matrix solved = mine;
-    if (!s->dual) {
-        BT_TRY(bt_buffer_create(s->device, BT_F64, n_mine * m * order, &s->solved));
-        BT_TRY(bt_buffer_create(s->device, BT_F64, m * n, &s->hat));
-        solved = bt_matrix_of(s->solved, n_mine * m, order);
-    }
-    BT_TRY(bt_solve_shifted(s->device, bt_matrix_of(s->system, order, order), s->penalty + s->mine.low, n_mine,
-                            bt_matrix_of(s->right, m, order), solved));
-    for (size_t a = 0; !s->dual && a < n_mine; ++a) {
-        BT_TRY(bt_product(s->device, BT_PLAIN, BT_TRANSPOSED, 1, bt_matrix_part(solved, a * m, 0, m, order),
-                          bt_matrix_of(s->train, n, order), 0, bt_matrix_of(s->hat, m, n)));
-        BT_TRY(bt_convert(s->device, bt_matrix_of(s->hat, m, n), bt_matrix_part(mine, a * m, 0, m, n)));
+    bt_buffer *hat = NULL;
+    const size_t n = s->problem->n_train, m = s->problem->n_apply, order = s->order;
+    BT_TRY(bt_shifted_turn(s->device, bt_matrix_of(s->system, order, order), s->scales, rows_of(s, s->mine, true)));
+    if (s->dual) goto cleanup;
+    BT_TRY(bt_buffer_create(s->device, BT_F64, m * n, &hat));
+    for (size_t k = s->mine.low; k < s->mine.high; ++k) {
+        const bt_range pole = {k, k + 1};
+        BT_TRY(bt_product(s->device, BT_PLAIN, BT_TRANSPOSED, 1, rows_of(s, pole, true),
+                          bt_matrix_of(s->train, n, order), 0, bt_matrix_of(hat, m, n)));
+        BT_TRY(bt_convert(s->device, bt_matrix_of(hat, m, n), rows_of(s, pole, false)));
     }
 cleanup:
+    bt_buffer_destroy(&hat);
     return status;
 }
 
 enum { PIECE = 1 << 22 }; /* elements that are sent at once, unless a row has more */
 
-/* Every rank's rows of the poles' hats to all. Collective. */
-static bt_status exchange(const solver *s, bt_matrix hats)
+/* Rows of whole width, of `owner` to all. Collective. */
+static bt_status send_rows(const bt_comm *comm, size_t owner, bt_matrix rows)
 {
     bt_status status = BT_OK;
-    const size_t size = (size_t)bt_comm_size(s->comm), n = hats.columns, element = bt_dtype_size(s->plan->precision);
-    const size_t at_once = n < PIECE ? PIECE / n : 1, most = at_once < hats.rows ? at_once : hats.rows;
-    void *rows = NULL;
-    if (size == 1) return BT_OK;
-    rows = bt_calloc(most * n, element);
-    BT_TRY(bt_agree(s->comm, rows ? BT_OK : BT_ERR_MEMORY));
-    for (size_t owner = 0; owner < size; ++owner) {
-        const bt_range range = bt_partition(owner, size, s->poles.n);
-        const size_t m = s->problem->n_apply, end = range.high * m;
-        for (size_t row = range.low * m; row < end; row += most) {
-            const size_t count = (end - row < most ? end - row : most) * n;
-            if (owner == (size_t)bt_comm_rank(s->comm)) status = bt_buffer_read(hats.buffer, row * n, rows, count);
-            BT_TRY(status);
-            BT_TRY(bt_comm_broadcast(s->comm, (int)owner, rows, count * element));
-            BT_TRY(bt_buffer_write(hats.buffer, row * n, rows, count));
-        }
+    const size_t n = rows.columns, element = bt_dtype_size(bt_buffer_type(rows.buffer));
+    const size_t at_once = n < PIECE ? PIECE / n : 1, most = at_once < rows.rows ? at_once : rows.rows;
+    void *sent = NULL;
+    if (bt_comm_size(comm) == 1 || rows.rows == 0) return BT_OK;
+    sent = bt_calloc(most * n, element);
+    BT_TRY(bt_agree(comm, sent ? BT_OK : BT_ERR_MEMORY));
+    for (size_t row = 0; row < rows.rows; row += most) {
+        const size_t count = (rows.rows - row < most ? rows.rows - row : most) * n, at = rows.offset + row * n;
+        if (owner == (size_t)bt_comm_rank(comm)) status = bt_buffer_read(rows.buffer, at, sent, count);
+        BT_TRY(status);
+        BT_TRY(bt_comm_broadcast(comm, (int)owner, sent, count * element));
+        BT_TRY(bt_buffer_write(rows.buffer, at, sent, count));
     }
 cleanup:
-    bt_free(rows);
+    bt_free(sent);
+    return status;
+}
+
+static bt_range poles_of(const bt_hats *s, size_t rank)
+{
+    return bt_partition(rank, (size_t)bt_comm_size(s->comm), s->poles.n);
+}
+
+/* Every rank's hats to all. Collective. */
+static bt_status exchange(const bt_hats *s)
+{
+    bt_status status = BT_OK;
+    for (size_t rank = 0; rank < (size_t)bt_comm_size(s->comm); ++rank)
+        BT_TRY(send_rows(s->comm, rank, rows_of(s, poles_of(s, rank), false)));
+cleanup:
+    return status;
+}
+
+/* What `owner` has reduced and solved: the reflectors, and everybody's rows. Collective. */
+static bt_status share(bt_hats *s, size_t owner)
+{
+    bt_status status = BT_OK;
+    const size_t n = s->order;
+    const bool mine = owner == (size_t)bt_comm_rank(s->comm);
+    if (mine) BT_TRY(bt_buffer_read(s->system, 0, s->gram, n * n));
+    if (mine) BT_TRY(bt_buffer_read(s->scales, 0, s->tau, n));
+    BT_TRY(bt_comm_broadcast(s->comm, (int)owner, s->gram, n * n * sizeof *s->gram));
+    BT_TRY(bt_comm_broadcast(s->comm, (int)owner, s->tau, n * sizeof *s->tau));
+    if (!mine) BT_TRY(bt_buffer_write(s->system, 0, s->gram, n * n));
+    if (!mine) BT_TRY(bt_buffer_write(s->scales, 0, s->tau, n));
+    for (size_t rank = 0; rank < (size_t)bt_comm_size(s->comm); ++rank)
+        if (rank != owner) BT_TRY(send_rows(s->comm, owner, rows_of(s, poles_of(s, rank), true)));
+cleanup:
     return status;
 }
 
 /* Hats of all penalties from those of the poles. */
-static bt_status mix(const solver *s, bt_buffer *few, bt_buffer **out)
+static bt_status mix(const bt_hats *s, bt_buffer **out)
 {
     bt_status status = BT_OK;
     bt_buffer *weight = NULL;
@@ -269,9 +341,38 @@ static bt_status mix(const solver *s, bt_buffer *few, bt_buffer **out)
     BT_TRY(upload(s->device, s->plan->precision, s->poles.weight, n_alpha, n_pole, &weight));
     BT_TRY(bt_buffer_create(s->device, s->plan->precision, n_alpha * n, out));
     BT_TRY(bt_product(s->device, BT_PLAIN, BT_PLAIN, 1, bt_matrix_of(weight, n_alpha, n_pole),
-                      bt_matrix_of(few, n_pole, n), 0, bt_matrix_of(*out, n_alpha, n)));
+                      bt_matrix_of(s->few, n_pole, n), 0, bt_matrix_of(*out, n_alpha, n)));
 cleanup:
     bt_buffer_destroy(&weight);
+    return status;
+}
+
+/* From what is solved of this rank's poles. Collective. */
+static bt_status complete(bt_hats *s, size_t *n_solved, bt_buffer **out)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_agree(s->comm, turn(s)));
+    drop_systems(s);
+    BT_TRY(exchange(s));
+    *n_solved = s->poles.n;
+    if (s->poles.weight) {
+        BT_TRY(bt_agree(s->comm, mix(s, out)));
+    } else {
+        *out = s->few;
+        s->few = NULL;
+    }
+cleanup:
+    return status;
+}
+
+/* Collective. */
+static bt_status solve(bt_hats *s)
+{
+    bt_status status = BT_OK;
+    BT_TRY(take_systems(s));
+    BT_TRY(choose_poles(s, 0));
+    BT_TRY(bt_agree(s->comm, reduce(s)));
+cleanup:
     return status;
 }
 
@@ -279,29 +380,45 @@ bt_status bt_hats_solve(const bt_comm *comm, bt_device *device, const bt_encode_
                         const bt_ridge_problem *problem, size_t *n_solved, bt_buffer **out)
 {
     bt_status status = BT_OK;
-    const size_t n = problem->n_train, m = problem->n_apply;
-    bt_buffer *few = NULL;
-    solver s = {.comm = comm, .device = device, .plan = plan, .problem = problem};
-    s.dual = bt_ridge_takes_dual(n, problem->n_feature);
-    s.order = s.dual ? n : problem->n_feature;
+    bt_hats *s = NULL;
     *out = NULL;
-    BT_TRY(take_systems(&s));
-    BT_TRY(choose_poles(&s));
-    *n_solved = s.poles.n;
-    BT_TRY(bt_agree(comm, bt_buffer_create(device, plan->precision, s.poles.n * m * n, &few)));
-    const bt_matrix hats = bt_matrix_of(few, s.poles.n * m, n);
-    BT_TRY(bt_agree(comm, solve(&s, hats)));
-    drop_systems(&s);
-    BT_TRY(exchange(&s, hats));
-    if (s.poles.weight) {
-        BT_TRY(bt_agree(comm, mix(&s, few, out)));
-    } else {
-        *out = few;
-        few = NULL;
-    }
+    BT_TRY(bt_agree(comm, begin(device, plan, problem, &s)));
+    s->comm = comm;
+    BT_TRY(solve(s));
+    BT_TRY(complete(s, n_solved, out));
 cleanup:
-    clear_solver(&s);
-    bt_buffer_destroy(&few);
+    bt_hats_destroy(&s);
+    return status;
+}
+
+bt_status bt_hats_reduce(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *problem, bt_hats **out)
+{
+    bt_status status = BT_OK;
+    bt_comm *alone = NULL;
+    BT_TRY(begin(device, plan, problem, out));
+    BT_TRY(bt_comm_create(MPI_COMM_NULL, &alone));
+    (*out)->comm = alone;
+    BT_TRY(solve(*out));
+cleanup:
+    bt_comm_destroy(&alone);
+    return status;
+}
+
+bt_status bt_hats_finish(const bt_comm *comm, size_t owner, bt_device *device, const bt_encode_plan *plan,
+                         const bt_ridge_problem *problem, bt_hats **hats, size_t *n_solved, bt_buffer **out)
+{
+    bt_status status = BT_OK;
+    *out = NULL;
+    if (!*hats) status = begin(device, plan, problem, hats);
+    if (status == BT_OK && owner != (size_t)bt_comm_rank(comm) && !(*hats)->dual) status = upload_rows(*hats);
+    BT_TRY(bt_agree(comm, status));
+    (*hats)->comm = comm;
+    (*hats)->problem = problem;
+    BT_TRY(choose_poles(*hats, owner));
+    BT_TRY(share(*hats, owner));
+    BT_TRY(complete(*hats, n_solved, out));
+cleanup:
+    bt_hats_destroy(hats);
     return status;
 }
 

@@ -21,6 +21,16 @@ size_t bt_hats_most_solved(const bt_encode_plan *plan); /* penalties that are so
 bt_status bt_hats_solve(const bt_comm *comm, bt_device *device, const bt_encode_plan *plan,
                         const bt_ridge_problem *problem, size_t *n_solved, bt_buffer **out) BT_MUST_CHECK;
 
+/* The same in two steps: a reduction by one rank alone, of all that is solved for; and, collective, what all make of
+ * it. *hats: of the owner what the first step left, else NULL; it is destroyed. The problem is the same in both. */
+typedef struct bt_hats bt_hats;
+bt_status bt_hats_reduce(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *problem,
+                         bt_hats **out) BT_MUST_CHECK;
+bt_status bt_hats_finish(const bt_comm *comm, size_t owner, bt_device *device, const bt_encode_plan *plan,
+                         const bt_ridge_problem *problem, bt_hats **hats, size_t *n_solved,
+                         bt_buffer **out) BT_MUST_CHECK;
+void bt_hats_destroy(bt_hats **hats); /* takes NULL */
+
 /* Bytes at most, with what they return: from a factor of rank r that is held beside, and solved. */
 double bt_hats_of_factor_bytes(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t rank);
 double bt_hats_solve_bytes(const bt_encode_plan *plan, const bt_ridge_problem *problem);

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "device/spectral.h"
+#include "encoding/dealt.h"
 #include "encoding/factor.h"
 #include "encoding/hats.h"
 #include "encoding/ridge.h"
@@ -19,6 +20,10 @@ struct bt_refit {
     size_t n_solved;      /* alphas whose hats were solved for; 0: of a factor */
     bt_ridge *ridge;      /* with */
     float *y_train;       /* (n_row, block) of the rows that train, when these are not all */
+    /* while it is made: */
+    bt_parts parts;
+    bt_ridge_problem all; /* of them, or of the design */
+    bt_hats *making;
 };
 
 void bt_refit_destroy(bt_refit **refit)
@@ -29,6 +34,8 @@ void bt_refit_destroy(bt_refit **refit)
     bt_free(old->held);
     bt_free(old->y_train);
     bt_buffer_destroy(&old->hats);
+    bt_parts_clear(&old->parts);
+    bt_hats_destroy(&old->making);
     bt_ridge_destroy(&old->ridge);
     bt_free(old);
     *refit = NULL;
@@ -60,6 +67,11 @@ bool bt_refit_takes_hats(const bt_encode_plan *plan, const bt_ridge_problem *pro
     return takes_hats_at(plan, problem, bt_hats_most_solved(plan), most_rank(problem), n_voxel);
 }
 
+bool bt_refit_can_wait(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t n_voxel)
+{
+    return plan->n_alpha * problem->n_apply <= 2 * most_rank(problem) && bt_refit_takes_hats(plan, problem, n_voxel);
+}
+
 /* The rows that train and that are predicted, of an outer fold. */
 static bt_status sort_rows(const bt_search_problem *problem, bt_refit *refit)
 {
@@ -75,94 +87,175 @@ static bt_status sort_rows(const bt_search_problem *problem, bt_refit *refit)
             refit->train[n++] = i;
     refit->n_row = n;
     refit->n_test = m;
-    BT_ALLOC(refit->y_train, n * problem->block);
 cleanup:
     return status;
 }
 
-static bt_status begin(const bt_search_problem *problem, bt_refit *refit, bt_parts *parts)
+/* A refit that knows its rows. One rank. */
+static bt_status begin(const bt_search_problem *problem, bool weights, bt_refit **out)
 {
     bt_status status = BT_OK;
-    const bt_fit_design *const design = problem->design;
-    *refit =
-        (bt_refit){.plan = problem->plan, .device = problem->device, .n_row = design->n_row, .n_test = design->n_test};
-    BT_TRY(bt_fault_point("encode.refit"));
-    if (!problem->away) goto cleanup;
-    BT_TRY(sort_rows(problem, refit));
-    if (problem->n_rank > 1 && !problem->bands) goto cleanup; /* a spread factor takes its rows from the design */
-    BT_TRY(bt_parts_take(design, (bt_row_list){refit->n_row, refit->train}, (bt_row_list){refit->n_test, refit->held},
-                         !problem->bands && bt_ridge_takes_dual(refit->n_row, design->n_feature), parts));
+    bt_refit *const refit = bt_calloc(1, sizeof *refit);
+    *out = refit;
+    if (!refit) return BT_ERR_MEMORY;
+    *refit = (bt_refit){.plan = problem->plan,
+                        .device = problem->device,
+                        .n_row = problem->design->n_row,
+                        .n_test = problem->design->n_test};
+    if (problem->away) BT_TRY(sort_rows(problem, refit));
+    if (problem->bands) refit->n_test *= problem->bands->n_band;
+    refit->all = (bt_ridge_problem){.n_train = refit->n_row,
+                                    .n_apply = refit->n_test,
+                                    .n_feature = problem->design->n_feature,
+                                    .n_rank = problem->n_rank,
+                                    .precision = problem->plan->precision,
+                                    .weights = weights,
+                                    .most_voxel = problem->block};
 cleanup:
     return status;
 }
 
 /* Rows to predict become those of each band. */
-static bt_status split_bands(const bt_search_problem *problem, bt_refit *refit, bt_parts *parts)
+static bt_status split_bands(const bt_search_problem *problem, bt_refit *refit)
 {
     bt_status status = BT_OK;
     double *split = NULL;
-    const size_t n_band = problem->bands->n_band;
-    BT_ALLOC(split, n_band * refit->n_test * problem->design->n_feature);
-    bt_bands_split(problem->bands, problem->away ? parts->x_apply : problem->design->x_test, refit->n_test, split);
+    bt_parts *const parts = &refit->parts;
+    const double *const apply = problem->away ? parts->x_apply : problem->design->x_test;
+    BT_ALLOC(split, refit->n_test * problem->design->n_feature);
+    bt_bands_split(problem->bands, apply, refit->n_test / problem->bands->n_band, split);
     bt_free(parts->x_apply);
     parts->x_apply = split;
-    refit->n_test *= n_band;
+cleanup:
+    return status;
+}
+
+/* The matrices of what it fits: those of the design, and parts. One rank. */
+static bt_status take(const bt_search_problem *problem, bt_refit *refit)
+{
+    bt_status status = BT_OK;
+    const bt_fit_design *const design = problem->design;
+    bt_parts *const parts = &refit->parts;
+    bt_ridge_problem *const all = &refit->all;
+    const size_t n_band = problem->bands ? problem->bands->n_band : 1;
+    /* a spread factor takes its rows from the design */
+    const bool taken = problem->away && (problem->n_rank == 1 || problem->bands), split = taken || problem->bands;
+    if (taken)
+        BT_TRY(bt_parts_take(design, (bt_row_list){refit->n_row, refit->train},
+                             (bt_row_list){refit->n_test / n_band, refit->held},
+                             !problem->bands && bt_ridge_takes_dual(refit->n_row, design->n_feature), parts));
+    if (problem->bands) BT_TRY(split_bands(problem, refit));
+    all->train = taken ? parts->x_train : design->x;
+    all->apply = split ? parts->x_apply : problem->away ? design->x : design->x_test;
+    all->train_rows = taken ? NULL : refit->train;
+    all->apply_rows = split ? NULL : refit->held;
+    all->kernel = taken ? parts->kernel : design->kernel;
+    all->cross = parts->cross;
+cleanup:
+    return status;
+}
+
+/* Begun, with its matrices, and the most voxels of any rank. Collective. */
+static bt_status prepare(const bt_search_problem *problem, bool weights, size_t *n_voxel, bt_refit **out)
+{
+    bt_status status = BT_OK;
+    double most = (double)*n_voxel;
+    status = begin(problem, weights, out);
+    BT_TRY(bt_agree(problem->comm, status == BT_OK ? take(problem, *out) : status));
+    BT_TRY(bt_comm_max_f64(problem->comm, &most, 1)); /* the same way on all ranks */
+    *n_voxel = (size_t)most;
+cleanup:
+    return status;
+}
+
+static bool solves(const bt_search_problem *problem, const bt_refit *refit, size_t n_voxel)
+{
+    return bt_refit_takes_hats(problem->plan, &refit->all, n_voxel) &&
+           bt_hats_can_solve(problem->comm, problem->plan, &refit->all);
+}
+
+bt_status bt_refit_begin(const bt_search_problem *problem, size_t n_voxel, bt_refit **out)
+{
+    bt_status status = BT_OK;
+    bt_refit *refit = NULL;
+    *out = NULL;
+    BT_TRY(prepare(problem, false, &n_voxel, &refit));
+    bt_parts_clear(&refit->parts);
+    if (!bt_refit_can_wait(problem->plan, &refit->all, n_voxel) || !solves(problem, refit, n_voxel)) goto cleanup;
+    *out = refit;
+    refit = NULL;
+cleanup:
+    bt_refit_destroy(&refit);
+    return status;
+}
+
+bt_status bt_refit_reduce(const bt_search_problem *problem, bt_refit *refit)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_fault_point("encode.reduce"));
+    BT_TRY(take(problem, refit));
+    BT_TRY(bt_hats_reduce(problem->device, problem->plan, &refit->all, &refit->making));
+cleanup:
+    return status;
+}
+
+bt_status bt_refit_finish(const bt_search_problem *problem, size_t owner, bt_refit *refit)
+{
+    bt_status status = BT_OK;
+    BT_TRY(bt_agree(problem->comm, refit->making ? BT_OK : take(problem, refit)));
+    BT_TRY(bt_hats_finish(problem->comm, owner, problem->device, problem->plan, &refit->all, &refit->making,
+                          &refit->n_solved, &refit->hats));
+    bt_parts_clear(&refit->parts);
 cleanup:
     return status;
 }
 
 /* Collective. */
-static bt_status make_from_factor(const bt_search_problem *problem, const bt_ridge_problem *all, size_t n_voxel,
-                                  bt_refit *refit)
+static bt_status make_from_factor(const bt_search_problem *problem, size_t n_voxel, bt_refit *refit)
 {
     bt_status status = BT_OK;
     bt_factor factor = {0};
-    BT_TRY(bt_factor_create(problem->comm, problem->device, all, &factor));
-    if (factor.map.rank > 0 && takes_hats_at(problem->plan, all, problem->plan->n_alpha, factor.map.rank, n_voxel))
-        status = bt_hats_of_factor(problem->device, problem->plan, &factor, all, &refit->hats);
+    BT_TRY(bt_factor_create(problem->comm, problem->device, &refit->all, &factor));
+    if (factor.map.rank > 0 &&
+        takes_hats_at(problem->plan, &refit->all, problem->plan->n_alpha, factor.map.rank, n_voxel))
+        status = bt_hats_of_factor(problem->device, problem->plan, &factor, &refit->all, &refit->hats);
     else
-        status = bt_ridge_create_from(problem->device, all, &factor, &refit->ridge);
+        status = bt_ridge_create_from(problem->device, &refit->all, &factor, &refit->ridge);
 cleanup:
     bt_factor_clear(&factor);
+    return status;
+}
+
+/* Collective. */
+static bt_status make(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out)
+{
+    bt_status status = BT_OK;
+    BT_TRY(prepare(problem, weights, &n_voxel, out));
+    bt_refit *const refit = *out;
+    status = solves(problem, refit, n_voxel) ? bt_hats_solve(problem->comm, problem->device, problem->plan, &refit->all,
+                                                             &refit->n_solved, &refit->hats)
+                                             : make_from_factor(problem, n_voxel, refit);
+    bt_parts_clear(&refit->parts);
+cleanup:
     return status;
 }
 
 bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out)
 {
     bt_status status = BT_OK;
-    bt_parts parts = {0};
-    double most = (double)n_voxel; /* the same way on all ranks */
-    const bt_fit_design *const design = problem->design;
-    bt_refit *refit = bt_calloc(1, sizeof *refit);
+    bt_refit *refit = NULL;
     *out = NULL;
-    BT_TRY(bt_agree(problem->comm, refit ? begin(problem, refit, &parts) : BT_ERR_MEMORY));
-    BT_TRY(bt_comm_max_f64(problem->comm, &most, 1));
-    if (problem->bands) BT_TRY(bt_agree(problem->comm, split_bands(problem, refit, &parts)));
-    const bool taken = parts.x_train || parts.kernel;
-    const double *const apply = problem->away ? design->x : design->x_test;
-    const bt_ridge_problem all = {.train = taken ? parts.x_train : design->x,
-                                  .apply = taken || problem->bands ? parts.x_apply : apply,
-                                  .train_rows = taken ? NULL : refit->train,
-                                  .apply_rows = taken || problem->bands ? NULL : refit->held,
-                                  .kernel = taken ? parts.kernel : design->kernel,
-                                  .cross = parts.cross,
-                                  .n_train = refit->n_row,
-                                  .n_apply = refit->n_test,
-                                  .n_feature = design->n_feature,
-                                  .n_rank = problem->n_rank,
-                                  .precision = problem->plan->precision,
-                                  .weights = weights,
-                                  .most_voxel = problem->block};
-    const bool solves =
-        bt_refit_takes_hats(problem->plan, &all, (size_t)most) && bt_hats_can_solve(problem->comm, problem->plan, &all);
-    status = solves ? bt_hats_solve(problem->comm, problem->device, problem->plan, &all, &refit->n_solved, &refit->hats)
-                    : make_from_factor(problem, &all, (size_t)most, refit);
-    bt_parts_clear(&parts);
+    BT_TRY(bt_agree(problem->comm, bt_fault_point("encode.refit")));
+    if (problem->dealt)
+        refit = bt_dealt_refit(problem->dealt);
+    else
+        status = make(problem, n_voxel, weights, &refit);
+    if (status == BT_OK && refit->train && !(refit->y_train = bt_calloc(refit->n_row * problem->block, sizeof(float))))
+        status = BT_ERR_MEMORY;
     BT_TRY(bt_agree(problem->comm, status));
     *out = refit;
     refit = NULL;
 cleanup:
-    bt_parts_clear(&parts);
     bt_refit_destroy(&refit);
     return status;
 }
@@ -254,15 +347,26 @@ static bt_ridge_problem ridge_of(const bt_encode_plan *plan, const bt_refit_size
                               .most_voxel = s->block};
 }
 
+static double hats_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
+{
+    return (double)bt_dtype_size(plan->precision) * (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
+}
+
+double bt_refit_waiting_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
+{
+    const bt_ridge_problem ridge = ridge_of(plan, s);
+    return bt_refit_can_wait(plan, &ridge, s->n_voxel) ? hats_bytes(plan, s) : 0;
+}
+
 double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)
 {
     const bt_ridge_problem ridge = ridge_of(plan, s);
-    const double hats = (double)bt_dtype_size(plan->precision) * (double)(plan->n_alpha * s->n_test) * (double)s->n_row;
+    const bool takes = bt_refit_takes_hats(plan, &ridge, s->n_voxel);
     const double y_train = s->part ? 4.0 * (double)s->n_row * (double)s->block : 0;
     /* A factor has it its own way where penalties are too small to be solved for. */
-    const bool few = bt_hats_most_solved(plan) < plan->n_alpha, takes = bt_refit_takes_hats(plan, &ridge, s->n_voxel);
+    const bool few = bt_hats_most_solved(plan) < plan->n_alpha;
     const double rotated = takes && !few ? 0 : bt_ridge_bytes(&ridge);
-    return y_train + fmax(takes ? hats : 0, rotated);
+    return y_train + fmax(takes ? hats_bytes(plan, s) : 0, rotated);
 }
 
 double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *s)

@@ -19,7 +19,7 @@ typedef struct {
 } bt_refit_way;
 
 /* Collective over problem->comm. n_voxel: how many this rank will predict, the most of all ranks counts; weights:
- * bt_refit_weights will be asked. */
+ * bt_refit_weights will be asked. A refit that problem->dealt has is taken from it. */
 bt_status bt_refit_create(const bt_search_problem *problem, size_t n_voxel, bool weights, bt_refit **out) BT_MUST_CHECK;
 void bt_refit_destroy(bt_refit **refit); /* takes NULL */
 
@@ -29,6 +29,14 @@ bt_refit_way bt_refit_way_of(const bt_refit *refit);
  * all; for a grid of penalties, with at most 16 times the memory of U', 4 times that of solving, and fewer operations.
  */
 bool bt_refit_takes_hats(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t n_voxel);
+
+/* Ahead of that, where hats are solved for that take at most twice the memory of U' (bt_refit_can_wait), without
+ * weights: begun, or *out NULL, collective over problem->comm; the reduction of `owner`, by that rank alone; and, again
+ * collective, what all make of it. */
+bool bt_refit_can_wait(const bt_encode_plan *plan, const bt_ridge_problem *problem, size_t n_voxel);
+bt_status bt_refit_begin(const bt_search_problem *problem, size_t n_voxel, bt_refit **out) BT_MUST_CHECK;
+bt_status bt_refit_reduce(const bt_search_problem *problem, bt_refit *refit) BT_MUST_CHECK;
+bt_status bt_refit_finish(const bt_search_problem *problem, size_t owner, bt_refit *refit) BT_MUST_CHECK;
 
 /* prediction (n_test, n_voxel), with bands (n_band, n_test, n_voxel), of y (n_row, n_voxel) at penalty (n_voxel);
  * choice (n_voxel): its index, where penalties come from a grid. One rank, as is the next; of a spread factor as
@@ -47,7 +55,8 @@ typedef struct {
     bool part;  /* some of the rows train and some are predicted: an outer fold */
 } bt_refit_sizes;
 
-/* Bytes, at most: what stays, and what create takes with that. */
+/* Bytes, at most: of hats that are there before, what stays, and what create takes with that. */
+double bt_refit_waiting_bytes(const bt_encode_plan *plan, const bt_refit_sizes *sizes);
 double bt_refit_bytes(const bt_encode_plan *plan, const bt_refit_sizes *sizes);
 double bt_refit_making_bytes(const bt_encode_plan *plan, const bt_refit_sizes *sizes);
 

@@ -25,10 +25,10 @@ typedef struct {
     const uint8_t *away; /* (n_row) rows that an outer fold holds out, which the refit predicts; NULL: the test rows */
     const bt_bands *bands; /* the refit predicts each band's part; NULL: one prediction */
     const bt_encode_plan *plan;
-    const bt_dealt *dealt; /* eigenpairs of the split, found before; NULL: not */
-    bool rough;            /* rough scores are wanted too, where they can be had (fast_search.h) */
-    size_t block;          /* voxels at once, at most */
-    size_t n_rank;         /* comm's ranks when factors are spread over them, 1 when every rank has all of each */
+    bt_dealt *dealt; /* eigenpairs of the split, or the refit, found before; NULL: not */
+    bool rough;      /* rough scores are wanted too, where they can be had (fast_search.h) */
+    size_t block;    /* voxels at once, at most */
+    size_t n_rank;   /* comm's ranks when factors are spread over them, 1 when every rank has all of each */
 } bt_search_problem;
 
 /* What a search does, for the log and the file. */

@@ -95,7 +95,7 @@ static double sum_bytes(const bt_fit_bytes *bytes, const bt_work_cut *cut)
     const double kept = cut->spaces_at_once == 1 ? bytes->design : 0; /* for the next pass */
     const double at_work = jobs * bytes->job + bytes->block + kept;
     const double loading = (jobs - 1) * bytes->job + bytes->making + bytes->design;
-    return spaces * bytes->results + (at_work > loading ? at_work : loading);
+    return spaces * bytes->results + bytes->dealt + fmax(at_work, loading);
 }
 
 static size_t ceiling_of(size_t n, size_t by)

@@ -20,6 +20,8 @@ END
 chmod +x "$scratch/rank"
 
 make_matrices
+integers Y3 530 60
+integers Y4 20 60
 
 command_of() { # RUN -> ranks, array `words`
     ranks=2
@@ -35,6 +37,8 @@ command_of() { # RUN -> ranks, array `words`
     weights) words=(encode dataset="$data" subject="$subject" features="$world/features.h5" grid.voxel=2 weights=true) ;;
     wide) words=(encode features="$scratch/X.npy" responses="$scratch/Y.npy" test.features="$scratch/X2.npy"
         test.responses="$scratch/Y2.npy" cv.scheme=kfold cv.n_fold=2 alphas=10) ;;
+    dealt) words=(encode features="$scratch/X.npy" responses="$scratch/Y3.npy" test.features="$scratch/X2.npy"
+        test.responses="$scratch/Y4.npy" cv.scheme=kfold cv.n_fold=3 alphas=10 grid.voxel=2) ;;
     spread) words=("${spread_words[@]}") ;;
     esac
     words+=(store="$scratch/store" out="$scratch/out/result")
@@ -51,13 +55,14 @@ attempt() { # FAULT
 }
 
 tried=0
-# The run fails at POINT on each of the ranks WHO (root, or all), and leaves nothing.
+# The run fails at POINT on each of the ranks WHO (root, all, or last), and leaves nothing.
 fails() { # RUN POINT WHO [NTH]
-    local who=$3 last fault rank
+    local who=$3 fault rank first=0 last
     command_of "$1"
     last=$((ranks - 1))
-    [ "$who" = all ] || last=0
-    for rank in $(seq 0 "$last"); do
+    [ "$who" != root ] || last=0
+    [ "$who" != last ] || first=$last
+    for rank in $(seq "$first" "$last"); do
         fault=$2:fail:$rank:${4:-1}
         attempt "$fault"
         tried=$((tried + 1))
@@ -137,6 +142,9 @@ fails weights encode.collect all
 fails weights encode.refit all
 fails wide dense.gram all
 fails wide dense.eigen all
+fails dealt encode.reduce last
+fails dealt encode.dealt all
+fails dealt encode.dealt root 2
 fails spread spread.gram all
 fails spread spread.eigen all 2
 fails spread encode.split all

@@ -280,17 +280,22 @@ static void write_normals(const char *name, size_t rows, size_t columns, uint64_
 }
 
 /* The same answer on all ranks. */
-static bool is_spread(const char *name)
+static bool solver_says(const char *name, const char *words)
 {
     bt_h5 *file = NULL;
     char *solver = NULL;
     expect_ok(bt_h5_open(shared_path(name), NULL, &file));
     expect_ok(bt_h5_get_text(file, "/", "solver", &solver));
-    const bool spread = strstr(solver, "factors spread over") != NULL;
+    const bool says = strstr(solver, words) != NULL;
     bt_free(solver);
     bt_h5_abandon(&file);
     barrier();
-    return spread;
+    return says;
+}
+
+static bool is_spread(const char *name)
+{
+    return solver_says(name, "factors spread over");
 }
 
 /* Bytes of all ranks. */
@@ -319,6 +324,14 @@ static double sent_by_model(const char *words)
     return bytes * bt_comm_size(comm);
 }
 
+/* As the model says, within 4 %; or less, where it says the most. */
+static void expect_sent(const char *words, const char *name, double sent, bool at_most)
+{
+    const double model = sent_by_model(words);
+    if (getenv("SHOW") && is_root()) print_message("%s: %.0f bytes sent, model %.0f\n", name, sent, model);
+    assert_true(sent <= 1.04 * model && (at_most || sent >= 0.96 * model));
+}
+
 static bt_status run_wide(const char *name, const char *more)
 {
     char words[4096], tested[2048] = "";
@@ -337,10 +350,7 @@ static bt_status run_wide(const char *name, const char *more)
     const double sent = sent_so_far() - before;
     barrier();
     if (status != BT_OK) return status;
-    const double model = sent_by_model(words);
-    if (getenv("SHOW") && is_root()) print_message("%s: %.0f bytes sent, model %.0f\n", more, sent, model);
-    assert_true(sent <= 1.04 * model &&
-                (banded || sent >= 0.96 * model)); /* draws that nobody keeps are not refitted */
+    expect_sent(words, more, sent, banded); /* draws that nobody keeps are not refitted */
     return status;
 }
 
@@ -387,6 +397,62 @@ static void test_spread_factors_of_folds_and_bands(void **state)
     expect_spread_is_whole("cv.outer=kfold cv.outer.n=3 cv.n_fold=2 predictions=true", folds, 5);
     expect_spread_is_whole("bands=random bands.n_draw=3 cv.n_fold=2 weights=true", bands, 5);
     expect_spread_is_whole("bands=coordinate bands.logspace=-1,1,2 cv.outer=kfold cv.outer.n=2 cv.n_fold=2", folds, 4);
+}
+
+/* Whose refit is of hats that are solved for: by rank 0 "alone.h5", by all "dealt.h5". */
+typedef struct {
+    const char *x, *x_test, *y; /* x_test NULL: outer folds */
+    const char *more;
+} solved_case;
+
+static void run_solved(const solved_case *c, bool together)
+{
+    char words[4096], tested[1024] = "";
+    bt_comm *alone = NULL;
+    if (c->x_test)
+        (void)snprintf(tested, sizeof tested, "test.features=%s test.responses=%s", shared_path(c->x_test),
+                       shared_path("many_y2.npy"));
+    (void)snprintf(words, sizeof words,
+                   "features=%s responses=%s %s cv.scheme=kfold cv.n_fold=3 precision=double %s store=%s out=%s "
+                   "overwrite=true",
+                   shared_path(c->x), shared_path(c->y), tested, c->more, shared_path("store"),
+                   shared_path(together ? "dealt.h5" : "alone.h5"));
+    const double before = sent_so_far();
+    if (!together && is_root()) expect_ok(bt_comm_create(MPI_COMM_SELF, &alone));
+    if (together || is_root()) expect_ok(stage_call(&bt_encode_stage, together ? comm : alone, words, NULL));
+    if (together) expect_sent(words, c->more, sent_so_far() - before, false);
+    bt_comm_destroy(&alone);
+    barrier();
+}
+
+/* Reductions have a rank of their own beside the last splits, with 2 ranks and with 4, or are everyone's: what one rank
+ * makes, and the bytes of the model. */
+static void test_refits_are_dealt(void **state)
+{
+    (void)state;
+    static const solved_case cases[] = {
+        {"tall_x.npy", "tall_x2.npy", "many_y.npy", "alphas.logspace=0,3,6"},
+        {"tall_x.npy", "tall_x2.npy", "many_y.npy", "alphas.logspace=0,3,6 alpha.scope=one"},
+        {"tall_x.npy", NULL, "many_y.npy", "alphas.logspace=2,3,2 cv.outer=kfold cv.outer.n=5"},
+        {"wide_x3.npy", "wide_x4.npy", "many_y3.npy", "alphas.logspace=0,3,6"},
+        {"wide_x3.npy", NULL, "many_y3.npy", "alphas.logspace=2,3,2 cv.outer=kfold cv.outer.n=5"}};
+    static const char *const paths[] = {"/r", "/r2", "/cv_score"};
+    if (is_root()) {
+        write_normals("tall_x.npy", 450, 200, 7);
+        write_normals("tall_x2.npy", 30, 200, 8);
+        write_normals("wide_x3.npy", 180, 400, 9);
+        write_normals("wide_x4.npy", 30, 400, 10);
+        write_normals("many_y.npy", 450, 1600, 11);
+        write_normals("many_y3.npy", 180, 1600, 12);
+        write_normals("many_y2.npy", 30, 1600, 13);
+    }
+    barrier();
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; ++k) {
+        run_solved(&cases[k], false);
+        run_solved(&cases[k], true);
+        for (size_t i = 0; i < 3; ++i) expect_equal("dealt.h5", "alone.h5", paths[i]);
+        assert_true(solver_says("dealt.h5", "without an eigenproblem"));
+    }
 }
 
 static void test_ceilings_on_any_number_of_ranks(void **state)
@@ -452,6 +518,7 @@ int main(int argc, char **argv)
         LEAK_TEST(test_partitions_on_any_number_of_ranks),
         LEAK_TEST(test_spread_factors_give_the_same_scores),
         LEAK_TEST(test_spread_factors_of_folds_and_bands),
+        LEAK_TEST(test_refits_are_dealt),
         LEAK_TEST(test_ceilings_on_any_number_of_ranks),
         LEAK_TEST(test_gathered_columns_are_in_place),
     };

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <mpi.h>
 
-enum { ROWS = 40, COLUMNS = 24, TEST = 6, ALPHAS = 5, MANY = 60 };
+enum { ROWS = 40, COLUMNS = 24, TEST = 6, ALPHAS = 5, MANY = 60, TALL = 300, WIDE = 200 };
 
 static bt_comm *world;
 static double x[ROWS * COLUMNS], x_test[TEST * COLUMNS];
@@ -80,22 +80,93 @@ static void test_long_grids_are_mixed_of_shares(void **state)
     bt_comm_destroy(&alone);
 }
 
-static void test_which_splits_are_dealt(void **state)
+/* Reduced by the last rank alone, with its penalties or fewer of them solved for: what one rank makes. */
+static void expect_hats_of_one_reduction(const bt_encode_plan *plan, const bt_ridge_problem *problem)
+{
+    enum { MOST = MANY * TEST * TALL };
+    static double shared[MOST], own[MOST];
+    static float narrow[2][MOST];
+    const size_t owner = (size_t)bt_comm_size(world) - 1, n = plan->n_alpha * TEST * problem->n_train;
+    size_t n_solved = 0, n_alone = 0;
+    bt_comm *alone = NULL;
+    bt_device *device = NULL;
+    bt_hats *hats = NULL;
+    bt_buffer *out = NULL, *mine = NULL;
+    expect_ok(bt_comm_create(MPI_COMM_NULL, &alone));
+    expect_ok(bt_device_create(BT_DEVICE_CPU, &device));
+    if ((size_t)bt_comm_rank(world) == owner) expect_ok(bt_hats_reduce(device, plan, problem, &hats));
+    expect_ok(bt_hats_finish(world, owner, device, plan, problem, &hats, &n_solved, &out));
+    assert_null(hats);
+    expect_ok(bt_hats_solve(alone, device, plan, problem, &n_alone, &mine));
+    assert_int_equal(n_solved, n_alone);
+    const bool wide = plan->precision == BT_F64;
+    expect_ok(bt_buffer_read(out, 0, wide ? (void *)shared : narrow[0], n));
+    expect_ok(bt_buffer_read(mine, 0, wide ? (void *)own : narrow[1], n));
+    for (size_t i = 0; i < n; ++i)
+        expect_near(wide ? shared[i] : (double)narrow[0][i], wide ? own[i] : (double)narrow[1][i], wide ? 1e-13 : 1e-6);
+    bt_buffer_destroy(&out);
+    bt_buffer_destroy(&mine);
+    bt_device_destroy(&device);
+    bt_comm_destroy(&alone);
+}
+
+/* Of 200 features there are more than BAND, so that the reduction does something; primal and dual. */
+static void test_one_reduction_is_for_all(void **state)
+{
+    (void)state;
+    static double train[TALL * WIDE], apply[TEST * WIDE];
+    double penalty[MANY];
+    bt_random random = bt_random_start(5, 5);
+    for (size_t i = 0; i < TALL * WIDE; ++i) train[i] = bt_random_normal(&random);
+    for (size_t i = 0; i < TEST * WIDE; ++i) apply[i] = bt_random_normal(&random);
+    for (int k = 0; k < MANY; ++k) penalty[k] = pow(10, 3.0 * k / (MANY - 1));
+    for (int dual = 0; dual < 2; ++dual) {
+        const bt_ridge_problem problem = {.train = train,
+                                          .apply = apply,
+                                          .n_train = dual ? WIDE / 2 : TALL,
+                                          .n_apply = TEST,
+                                          .n_feature = WIDE,
+                                          .n_rank = 1};
+        expect_hats_of_one_reduction(&(bt_encode_plan){.precision = BT_F64, .n_alpha = ALPHAS, .penalty = penalty},
+                                     &problem);
+        expect_hats_of_one_reduction(&(bt_encode_plan){.precision = BT_F32, .n_alpha = MANY, .penalty = penalty},
+                                     &problem);
+    }
+}
+
+static void test_which_jobs_are_dealt(void **state)
 {
     (void)state;
     assert_false(bt_dealt_has(1, 5, 0));
     assert_true(bt_dealt_has(2, 3, 1));
     assert_false(bt_dealt_has(2, 3, 2)); /* alone with two ranks */
+    assert_true(bt_dealt_has(2, 4, 2));
     assert_true(bt_dealt_has(4, 3, 2));
     assert_true(bt_dealt_has(4, 7, 6));
     assert_false(bt_dealt_has(8, 3, 0));
+    assert_false(bt_dealt_has(8, 4, 3));
+}
+
+/* Bytes of eigenvectors, and of a refit where it has a place beside them. */
+static void test_dealt_bytes(void **state)
+{
+    (void)state;
+    const double pairs = 8.0 * COLUMNS * (COLUMNS + 1);
+    expect_near(bt_dealt_bytes(1, 3, ROWS, COLUMNS, 5000), 0, 0);
+    expect_near(bt_dealt_bytes(2, 3, ROWS, COLUMNS, 5000), pairs + 5000, 0);
+    expect_near(bt_dealt_bytes(2, 3, ROWS, COLUMNS, 0), pairs, 0);
+    expect_near(bt_dealt_bytes(3, 3, ROWS, COLUMNS, 5000), pairs, 0);
+    expect_near(bt_dealt_bytes(6, 3, ROWS, COLUMNS, 5000), pairs + 5000, 0);
+    expect_near(bt_dealt_bytes(6, 3, ROWS, COLUMNS, 0), 0, 0); /* three of six would be idle */
+    expect_near(bt_dealt_bytes(8, 3, ROWS, COLUMNS, 5000), 0, 0);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_hats_are_of_all_alphas),
                                        cmocka_unit_test(test_long_grids_are_mixed_of_shares),
-                                       cmocka_unit_test(test_which_splits_are_dealt)};
+                                       cmocka_unit_test(test_one_reduction_is_for_all),
+                                       cmocka_unit_test(test_which_jobs_are_dealt), cmocka_unit_test(test_dealt_bytes)};
     int provided = 0, failed = 0;
     (void)MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     expect_ok(bt_comm_create(MPI_COMM_WORLD, &world));
