@@ -1,6 +1,8 @@
 /* Large blocks of memory, each of whole huge pages. A page that the kernel hands out for the first time costs several
- * times what clearing it again does, so freed blocks are kept for later ones, as far as the process then holds at most
- * a thirty-second more than it already did: memory= stays what it says. Any thread. */
+ * times what clearing it again does, so pages of freed blocks are kept, as far as the process then holds at most a
+ * thirty-second more than it already did: memory= stays what it says. They come to later blocks of any size, by mremap
+ * where no freed piece is large enough, so that pages are new only where more is in use than ever before. Any thread.
+ */
 #ifndef BT_BASE_LARGE_H
 #define BT_BASE_LARGE_H
 
