@@ -2,7 +2,9 @@
 data, folds and alphas, each run in a process of its own, one after the other in turn. Prints seconds, CPU seconds, peak
 memory, ratios (medians over the turns), and the floor: eigenproblems, shifted systems and products as measured in the same turns.
 
-    tests/bench/ridge [--size ROWSxFEATURESxVOXELS ...] [--data white,power] [--alphas 15] [--folds 3] [--turns 1]
+    tests/bench/ridge [--size ROWSxFEATURESxVOXELS ...] [--data white,power] [--alphas 15] [--folds 3] [--turns 1] [--ranks 2]
+
+--ranks N: ours on N ranks too, which share the threads, mpirun's own time included.
 
 Peers are timed without reading their data; ours is the whole program, from its start to the file it leaves."""
 
@@ -63,7 +65,16 @@ def measured(command, environment):
         return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, out.read()
 
 
-def run_ours(folder, options, environment):
+def on_ranks(ranks, threads, command, environment):
+    """The command for mpirun, and its environment."""
+    environment = {**environment, "OMP_NUM_THREADS": str(threads), "OMPI_MCA_btl_vader_single_copy_mechanism": "none"}
+    if os.geteuid() == 0:
+        environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    return ["mpirun", "-n", str(ranks), "--map-by", f"slot:PE={threads}", "--bind-to", "core", *command], environment
+
+
+def run_ours(folder, options, environment, ranks=1):
+    threads = options.threads // ranks
     out = folder / "scores.h5"
     out.unlink(missing_ok=True)
     words = {
@@ -75,11 +86,13 @@ def run_ours(folder, options, environment):
         "cv.scheme": "kfold",
         "cv.n_fold": options.folds,
         "select": options.select,
-        "threads": options.threads,
+        "threads": threads,
         "store": folder / "store",
         "out": out,
     }
     command = [os.environ["BRAINTUNE"], "encode", *(f"{key}={value}" for key, value in words.items())]
+    if ranks > 1:
+        command, environment = on_ranks(ranks, threads, command, environment)
     seconds, cpu, peak, _ = measured(command, environment)
     with h5py.File(out) as file:
         return {"seconds": seconds, "cpu": cpu, "peak": peak, "r": file["r"][()], "solver": file.attrs["solver"]}
@@ -111,7 +124,7 @@ def bench(options, kind, size, environment):
     print(f"\n{kind}: {size[0]} rows x {size[1]} features x {size[2]} voxels, {options.alphas} alphas, {options.folds} folds, "
           f"{options.threads} threads", flush=True)
     runs = {name: [] for name in ["braintune", *options.peers]}
-    floors = []
+    floors, shared = [], []
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
         folder = Path(folder)
         make(folder, kind, *size)
@@ -121,12 +134,19 @@ def bench(options, kind, size, environment):
                 runs[name].append(run)
                 print(f"  {name:24s} {run['seconds']:8.2f} s {run['cpu']:8.2f} CPU s {run['peak'] / 2**30:6.2f} GiB", flush=True)
                 if name == "braintune":
+                    shared.append(run_ours(folder, options, environment, options.ranks) if options.ranks > 1 else run)
                     floors.append(run_floor(options, size, run["solver"], environment))
     ours = runs["braintune"]
     print(f"  solver: {ours[0]['solver']}")
     print("  " + sorted(floors)[len(floors) // 2][1].replace("\n", "\n  ").rstrip())
     above = [run["seconds"] / floor for run, (floor, _) in zip(ours, floors)]
     print(f"  of the floor: {np.median(above):.2f} (turns: {' '.join(f'{ratio:.2f}' for ratio in above)})")
+    if options.ranks > 1:
+        ratios = [run["seconds"] / one["seconds"] for run, one in zip(shared, ours)]
+        gap = np.nanmax(np.abs(shared[0]["r"] - ours[0]["r"]))
+        print(f"  {options.ranks} ranks x {options.threads // options.ranks} threads: {np.median([run['seconds'] for run in shared]):.2f} s, "
+              f"{np.median(ratios):.2f} times 1 rank x {options.threads} (turns: {' '.join(f'{ratio:.2f}' for ratio in ratios)}); "
+              f"largest difference in test r {gap:.1e}")
     for name in options.peers:
         ratio = {key: [their[key] / our[key] for their, our in zip(runs[name], ours)] for key in ("seconds", "cpu", "peak")}
         gap = np.nanmax(np.abs(runs[name][0]["r"] - ours[0]["r"]))
@@ -144,6 +164,7 @@ def main():
     parser.add_argument("--select", default="mse")
     parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--peers", default="ridge-numpy,ridge-torch,kernel-numpy,kernel-torch")
     parser.add_argument("--scratch", default=None)
     options = parser.parse_args()

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from bench_ridge import measured
+from bench_ridge import measured, on_ranks
 
 ROWS = [364] * 23 + [366]  # 8,738 training rows
 TEST_ROWS, REPEATS, FEATURES = 291, 10, 768
@@ -86,10 +86,10 @@ def main():
         "out": out,
     }
     command = [os.environ["BRAINTUNE"], "encode", *(f"{key}={value}" for key, value in words.items())]
-    if options.ranks > 1:
-        command = ["mpirun", "-n", str(options.ranks), "--map-by", f"slot:PE={options.threads}", "--bind-to", "core", *command]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
     environment["OMP_NUM_THREADS"] = str(options.threads)
+    if options.ranks > 1:
+        command, environment = on_ranks(options.ranks, options.threads, command, environment)
     seconds, cpu, peak, printed = measured(command, environment)
     number, unit = re.fullmatch(r"([\d.]+)([KMGT]i?B)", options.memory).groups()
     allowed = float(number) * (1024 if "i" in unit else 1000) ** " KMGT".index(unit[0])
