@@ -115,7 +115,6 @@ void bt_fit_begin(bt_fit *fit, size_t fold)
 {
     const bt_nested *const nested = fit->problem.nested;
     const uint8_t *const away = bt_nested_away(nested, fold);
-    bt_dealt_destroy(&fit->dealt); /* of a refit that no voxel asked for */
     fit->fold = fold;
     fit->n_job = nested->inner[fold].n_split + 1;
     fit->n_test = away ? bt_nested_held_out(nested, fold) : fit->problem.n_test;
