@@ -180,8 +180,10 @@ bt_status bt_refit_begin(const bt_search_problem *problem, size_t n_voxel, bt_re
     bt_refit *refit = NULL;
     *out = NULL;
     BT_TRY(prepare(problem, false, &n_voxel, &refit));
-    bt_parts_clear(&refit->parts);
-    if (!bt_refit_can_wait(problem->plan, &refit->all, n_voxel) || !solves(problem, refit, n_voxel)) goto cleanup;
+    const bool waits = bt_refit_can_wait(problem->plan, &refit->all, n_voxel) &&
+                       bt_hats_can_solve(problem->comm, problem->plan, &refit->all);
+    bt_parts_clear(&refit->parts); /* which that looks at */
+    if (!waits) goto cleanup;
     *out = refit;
     refit = NULL;
 cleanup:

@@ -413,7 +413,7 @@ static void run_solved(const solved_case *c, bool together)
         (void)snprintf(tested, sizeof tested, "test.features=%s test.responses=%s", shared_path(c->x_test),
                        shared_path("many_y2.npy"));
     (void)snprintf(words, sizeof words,
-                   "features=%s responses=%s %s cv.scheme=kfold cv.n_fold=3 precision=double %s store=%s out=%s "
+                   "features=%s responses=%s %s cv.scheme=kfold precision=double %s store=%s out=%s "
                    "overwrite=true",
                    shared_path(c->x), shared_path(c->y), tested, c->more, shared_path("store"),
                    shared_path(together ? "dealt.h5" : "alone.h5"));
@@ -425,17 +425,17 @@ static void run_solved(const solved_case *c, bool together)
     barrier();
 }
 
-/* Reductions have a rank of their own beside the last splits, with 2 ranks and with 4, or are everyone's: what one rank
- * makes, and the bytes of the model. */
+/* Reductions have a rank of their own beside the last splits, of 3 with 2 ranks and with 4, of 5 with 2 and with 3, or
+ * are everyone's: what one rank makes, and the bytes of the model. */
 static void test_refits_are_dealt(void **state)
 {
     (void)state;
     static const solved_case cases[] = {
-        {"tall_x.npy", "tall_x2.npy", "many_y.npy", "alphas.logspace=0,3,6"},
-        {"tall_x.npy", "tall_x2.npy", "many_y.npy", "alphas.logspace=0,3,6 alpha.scope=one"},
-        {"tall_x.npy", NULL, "many_y.npy", "alphas.logspace=2,3,2 cv.outer=kfold cv.outer.n=5"},
-        {"wide_x3.npy", "wide_x4.npy", "many_y3.npy", "alphas.logspace=0,3,6"},
-        {"wide_x3.npy", NULL, "many_y3.npy", "alphas.logspace=2,3,2 cv.outer=kfold cv.outer.n=5"}};
+        {"tall_x.npy", "tall_x2.npy", "many_y.npy", "cv.n_fold=3 alphas.logspace=0,3,6"},
+        {"tall_x.npy", "tall_x2.npy", "many_y.npy", "cv.n_fold=3 alphas.logspace=0,3,6 alpha.scope=one"},
+        {"tall_x.npy", NULL, "many_y.npy", "cv.n_fold=5 alphas.logspace=2,3,2 cv.outer=kfold cv.outer.n=5"},
+        {"wide_x3.npy", "wide_x4.npy", "many_y3.npy", "cv.n_fold=3 alphas.logspace=0,3,6"},
+        {"wide_x3.npy", NULL, "many_y3.npy", "cv.n_fold=5 alphas.logspace=2,3,2 cv.outer=kfold cv.outer.n=5"}};
     static const char *const paths[] = {"/r", "/r2", "/cv_score"};
     if (is_root()) {
         write_normals("tall_x.npy", 450, 200, 7);
