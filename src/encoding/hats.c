@@ -115,10 +115,9 @@ struct bt_hats {
     bt_buffer *right;  /* (n_apply, order) X_apply X', or X_apply */
     bt_buffer *solved; /* (poles.n n_apply, order), of the primal form */
     bt_buffer *few;    /* (poles.n n_apply, n_train) hats of the poles; in the dual form what is solved before */
-    bt_sizes sizes;
+    bt_sizes sizes;    /* where few are solved for */
     bt_poles poles;
     double *penalty; /* (poles.n) */
-    bt_range mine;   /* of the poles */
 };
 
 static void drop_systems(bt_hats *s)
@@ -209,31 +208,34 @@ static bt_status take_systems(bt_hats *s)
     if (!s->dual) BT_TRY(bt_dense_gram(s->comm, s->device, p->train, p->n_train, p->n_feature, 0, s->gram));
     status = s->dual ? take_kernel(s) : bt_buffer_write(s->system, 0, s->gram, s->order * s->order);
     BT_TRY(bt_agree(s->comm, status == BT_OK ? take_right(s) : status));
-    s->sizes = bt_sizes_of_gram(s->gram, s->order);
+    if (bt_hats_most_solved(s->plan) < s->plan->n_alpha) s->sizes = bt_sizes_of_gram(s->gram, s->order);
 cleanup:
     return status;
 }
 
-/* Of the sizes that `owner` has, the same on all ranks, and room for what is solved. Collective. */
-static bt_status choose_poles(bt_hats *s, size_t owner)
+/* Of the sizes, and room for what is solved. One rank. */
+static bt_status choose_poles(bt_hats *s)
 {
     bt_status status = BT_OK;
     const bt_encode_plan *const plan = s->plan;
     const size_t m = s->problem->n_apply;
-    BT_TRY(bt_comm_broadcast(s->comm, (int)owner, &s->sizes, sizeof s->sizes));
-    bt_poles_clear(&s->poles);
-    status = bt_poles_choose(plan->penalty, plan->n_alpha, bt_hats_most_solved(plan), s->sizes, &s->poles);
-    if (status == BT_OK && !s->penalty && !(s->penalty = bt_calloc(s->poles.n, sizeof *s->penalty)))
-        status = BT_ERR_MEMORY;
-    for (size_t j = 0; status == BT_OK && j < s->poles.n; ++j) s->penalty[j] = plan->penalty[s->poles.index[j]];
-    if (status == BT_OK && !s->few)
-        status = bt_buffer_create(s->device, plan->precision, s->poles.n * m * s->problem->n_train, &s->few);
-    if (status == BT_OK && !s->dual && !s->solved)
-        status = bt_buffer_create(s->device, BT_F64, s->poles.n * m * s->order, &s->solved);
-    BT_TRY(bt_agree(s->comm, status));
-    s->mine = bt_partition((size_t)bt_comm_rank(s->comm), (size_t)bt_comm_size(s->comm), s->poles.n);
+    BT_TRY(bt_poles_choose(plan->penalty, plan->n_alpha, bt_hats_most_solved(plan), s->sizes, &s->poles));
+    BT_ALLOC(s->penalty, s->poles.n);
+    for (size_t j = 0; j < s->poles.n; ++j) s->penalty[j] = plan->penalty[s->poles.index[j]];
+    BT_TRY(bt_buffer_create(s->device, plan->precision, s->poles.n * m * s->problem->n_train, &s->few));
+    if (!s->dual) BT_TRY(bt_buffer_create(s->device, BT_F64, s->poles.n * m * s->order, &s->solved));
 cleanup:
     return status;
+}
+
+static bt_range poles_of(const bt_hats *s, size_t rank)
+{
+    return bt_partition(rank, (size_t)bt_comm_size(s->comm), s->poles.n);
+}
+
+static bt_range my_poles(const bt_hats *s)
+{
+    return poles_of(s, (size_t)bt_comm_rank(s->comm));
 }
 
 /* Of the poles [range): their rows of the hats, or of what is solved. */
@@ -249,9 +251,10 @@ static bt_matrix rows_of(const bt_hats *s, bt_range poles, bool solved)
 /* Of this rank's poles, in the basis of the reduction. */
 static bt_status reduce(bt_hats *s)
 {
-    return bt_shifted_reduce(s->device, bt_matrix_of(s->system, s->order, s->order), s->scales,
-                             s->penalty + s->mine.low, s->mine.high - s->mine.low,
-                             bt_matrix_of(s->right, s->problem->n_apply, s->order), rows_of(s, s->mine, true));
+    const bt_range mine = my_poles(s);
+    return bt_shifted_reduce(s->device, bt_matrix_of(s->system, s->order, s->order), s->scales, s->penalty + mine.low,
+                             mine.high - mine.low, bt_matrix_of(s->right, s->problem->n_apply, s->order),
+                             rows_of(s, mine, true));
 }
 
 /* Hats of this rank's poles. In the primal form X_apply (X'X + A)^-1, and that times X' in float64: its terms are
@@ -261,10 +264,11 @@ static bt_status turn(bt_hats *s)
     bt_status status = BT_OK;
     bt_buffer *hat = NULL;
     const size_t n = s->problem->n_train, m = s->problem->n_apply, order = s->order;
-    BT_TRY(bt_shifted_turn(s->device, bt_matrix_of(s->system, order, order), s->scales, rows_of(s, s->mine, true)));
+    const bt_range mine = my_poles(s);
+    BT_TRY(bt_shifted_turn(s->device, bt_matrix_of(s->system, order, order), s->scales, rows_of(s, mine, true)));
     if (s->dual) goto cleanup;
     BT_TRY(bt_buffer_create(s->device, BT_F64, m * n, &hat));
-    for (size_t k = s->mine.low; k < s->mine.high; ++k) {
+    for (size_t k = mine.low; k < mine.high; ++k) {
         const bt_range pole = {k, k + 1};
         BT_TRY(bt_product(s->device, BT_PLAIN, BT_TRANSPOSED, 1, rows_of(s, pole, true),
                           bt_matrix_of(s->train, n, order), 0, bt_matrix_of(hat, m, n)));
@@ -297,11 +301,6 @@ static bt_status send_rows(const bt_comm *comm, size_t owner, bt_matrix rows)
 cleanup:
     bt_free(sent);
     return status;
-}
-
-static bt_range poles_of(const bt_hats *s, size_t rank)
-{
-    return bt_partition(rank, (size_t)bt_comm_size(s->comm), s->poles.n);
 }
 
 /* Every rank's hats to all. Collective. */
@@ -370,7 +369,8 @@ static bt_status solve(bt_hats *s)
 {
     bt_status status = BT_OK;
     BT_TRY(take_systems(s));
-    BT_TRY(choose_poles(s, 0));
+    BT_TRY(bt_comm_broadcast(s->comm, 0, &s->sizes, sizeof s->sizes)); /* the same poles on all ranks */
+    BT_TRY(bt_agree(s->comm, choose_poles(s)));
     BT_TRY(bt_agree(s->comm, reduce(s)));
 cleanup:
     return status;
@@ -404,17 +404,27 @@ cleanup:
     return status;
 }
 
+/* For what another rank has reduced. One rank. */
+static bt_status join(bt_device *device, const bt_encode_plan *plan, const bt_ridge_problem *problem, bt_hats **out)
+{
+    bt_status status = BT_OK;
+    BT_TRY(begin(device, plan, problem, out));
+    if (!(*out)->dual) BT_TRY(upload_rows(*out));
+cleanup:
+    return status;
+}
+
 bt_status bt_hats_finish(const bt_comm *comm, size_t owner, bt_device *device, const bt_encode_plan *plan,
                          const bt_ridge_problem *problem, bt_hats **hats, size_t *n_solved, bt_buffer **out)
 {
     bt_status status = BT_OK;
+    const bool mine = *hats != NULL;
     *out = NULL;
-    if (!*hats) status = begin(device, plan, problem, hats);
-    if (status == BT_OK && owner != (size_t)bt_comm_rank(comm) && !(*hats)->dual) status = upload_rows(*hats);
-    BT_TRY(bt_agree(comm, status));
+    BT_TRY(bt_agree(comm, mine ? BT_OK : join(device, plan, problem, hats)));
     (*hats)->comm = comm;
     (*hats)->problem = problem;
-    BT_TRY(choose_poles(*hats, owner));
+    BT_TRY(bt_comm_broadcast(comm, (int)owner, &(*hats)->sizes, sizeof(*hats)->sizes));
+    BT_TRY(bt_agree(comm, mine ? BT_OK : choose_poles(*hats)));
     BT_TRY(share(*hats, owner));
     BT_TRY(complete(*hats, n_solved, out));
 cleanup:

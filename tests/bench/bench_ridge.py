@@ -134,7 +134,8 @@ def bench(options, kind, size, environment):
                 runs[name].append(run)
                 print(f"  {name:24s} {run['seconds']:8.2f} s {run['cpu']:8.2f} CPU s {run['peak'] / 2**30:6.2f} GiB", flush=True)
                 if name == "braintune":
-                    shared.append(run_ours(folder, options, environment, options.ranks) if options.ranks > 1 else run)
+                    if options.ranks > 1:
+                        shared.append(run_ours(folder, options, environment, options.ranks))
                     floors.append(run_floor(options, size, run["solver"], environment))
     ours = runs["braintune"]
     print(f"  solver: {ours[0]['solver']}")
